@@ -1,0 +1,95 @@
+/*
+ * The bridge's key file as one immutable struct. fantail-bridge.conf(5)
+ * documents each key; data/bridge.conf shows them all.
+ *
+ * Every error names file, line, key and remedy. Unknown sections and keys are
+ * errors: a misspelt setting must not be silently ignored.
+ */
+#ifndef FANTAIL_BRIDGE_CONFIG_H
+#define FANTAIL_BRIDGE_CONFIG_H
+
+#include <sys/types.h>
+
+#include <glib.h>
+
+#include "push-event.h"
+
+/* [webhook NAME] */
+struct config_webhook {
+	char *name;
+	char *url;
+	GBytes *secret;     /* HMAC key; NULL = not signed */
+	GBytes *old_secret; /* second signature during rotation, or NULL */
+	char **users;       /* globs; NULL = everybody */
+	char **mailboxes;   /* as struct device; NULL = all */
+	push_event_kinds events;
+	gboolean content;
+	char *content_type; /* default application/json */
+	char *template;     /* NULL = the standard JSON body */
+	GPtrArray *headers; /* struct http_header *: further ones, fixed */
+};
+
+struct config {
+	gatomicrefcount refs;
+	char *path; /* the file it came from; NULL = defaults only */
+
+	/* [bridge] */
+	char *state_dir;      /* /var/lib/fantail */
+	char *socket;         /* /run/fantail/bridge.sock */
+	mode_t socket_mode;   /* 0666: peers are judged by their uid */
+	char *control_socket; /* /run/fantail/control.sock */
+	mode_t control_mode;  /* 0660 */
+	char *spool_dir;      /* /var/spool/fantail */
+	GArray *mail_uids;    /* uid_t: may speak for every user (names or numbers) */
+	char *metrics;        /* "127.0.0.1:9110", "[::1]:9110", "unix:/path"; NULL = off */
+	char *log_level;      /* "error", "warning", "info", "debug" */
+
+	/* [queue] */
+	guint64 max_pending; /* rows */
+	guint64 max_bytes;   /* database file; 0 = no bound */
+	gint64 arrival_delay_us, state_delay_us;
+	gint64 arrival_ttl_us, state_ttl_us;
+
+	/* [devices] */
+	guint devices_per_user;
+	guint confirm_secs;
+	guint rate_per_minute; /* pushes per device */
+	guint rate_burst;
+	gint64 dead_keep_secs;
+
+	/* [http] */
+	char *ca_file;
+	guint timeout_secs;
+	guint parallel_per_origin;
+	guint parallel;
+	char **allowed_endpoints; /* url-guard.h */
+
+	/* [webpush] */
+	gboolean webpush_enabled;
+	char *vapid_key_file; /* default <state-dir>/vapid.pem */
+	char *contact;        /* mailto: or https:, for VAPID's sub */
+	gsize pad_to;         /* 0 or 1 = smallest class; see webpush-crypto.h */
+
+	GPtrArray *webhooks; /* struct config_webhook * */
+};
+
+#define CONFIG_ERROR (config_error_quark())
+GQuark config_error_quark(void);
+enum config_error {
+	CONFIG_ERROR_READ,
+	CONFIG_ERROR_SYNTAX,
+	CONFIG_ERROR_KEY, /* unknown section or key */
+	CONFIG_ERROR_VALUE,
+};
+
+/* "<file>:<line>: [section] key: what is wrong; what to do". */
+struct config *config_load(const char *path, GError **error);
+/* For tests and fuzzing: the same from memory; `path` is for messages. */
+struct config *config_parse(const char *text, gsize len, const char *path, GError **error);
+/* What an empty file means. */
+struct config *config_defaults(void);
+struct config *config_ref(const struct config *config);
+void config_unref(struct config *config);
+const struct config_webhook *config_find_webhook(const struct config *config, const char *name);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * A device: one registration, made by one user for one gateway. What the
+ * registry keeps and what the router and the gateways read. Plain data.
+ */
+#ifndef FANTAIL_DEVICE_H
+#define FANTAIL_DEVICE_H
+
+#include <glib.h>
+
+#include "push-event.h"
+
+enum device_state {
+	DEVICE_INACTIVE, /* waits for CONFIRM; gets nothing but the confirmation push */
+	DEVICE_ACTIVE,
+	DEVICE_DEAD, /* the gateway said it is gone (404, 410); kept a while for operators */
+};
+
+/* What a push says and how (payload.h). */
+enum device_dialect {
+	DIALECT_GOUGEON, /* draft-gougeon-imap-webpush */
+	DIALECT_COI,     /* COI IMAP WebPush v1.0 */
+};
+
+/* COI 3: which mail a subscription wants. */
+enum device_msgtype {
+	MSGTYPE_ALL,
+	MSGTYPE_CHAT, /* has the $Chat keyword */
+	MSGTYPE_MAIL, /* has it not */
+};
+
+struct device {
+	gint64 id; /* registry's key; 0 = not stored yet */
+	char *user;
+	char *device;  /* subscription id, chosen by the client; unique per user */
+	char *gateway; /* "webpush", "webhook": name of a row in gateway.h's table */
+	enum device_dialect dialect;
+	enum device_state state;
+	char *endpoint;    /* URL; for a webhook: its section's name in the config */
+	guint8 p256dh[65]; /* RFC 8291 ua_public, uncompressed point */
+	guint8 auth[16];   /* RFC 8291 auth_secret */
+	char *vapid_key;   /* public key (base64url) the device subscribed under */
+	push_event_kinds events;
+	char **mailboxes; /* NULL = every mailbox; else names, or prefixes ending in '*' */
+	gboolean content; /* asked for envelope and preview */
+	enum device_msgtype msgtype;
+	char *client; /* label for people, may be NULL */
+	char *label;  /* likewise: the device */
+	char *token;  /* confirmation token while DEVICE_INACTIVE, else NULL */
+	guint token_tries;
+	/* unix seconds; 0 = never */
+	gint64 created;
+	gint64 confirm_by; /* inactive ones are discarded after it */
+	gint64 confirmed;
+	gint64 last_ok;
+	gint64 dead_at;
+	char *last_outcome; /* one line for people, may be NULL */
+};
+typedef struct device device_t;
+
+struct device *device_copy(const struct device *device);
+/* NULL is fine. */
+void device_free(struct device *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
+
+const char *device_state_name(enum device_state state);       /* "inactive", "active", "dead" */
+const char *device_dialect_name(enum device_dialect dialect); /* "gougeon", "coi" */
+const char *device_msgtype_name(enum device_msgtype msgtype); /* "all", "chat", "mail" */
+gboolean device_state_parse(const char *name, enum device_state *state_r);
+gboolean device_dialect_parse(const char *name, enum device_dialect *dialect_r);
+gboolean device_msgtype_parse(const char *name, enum device_msgtype *msgtype_r);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * The dispatcher: takes due notifications from the queue and gives them to their
+ * gateways, lane by lane, and acts on the outcomes. Lanes are origins: what is
+ * in flight per lane and in all is bounded, so that a stalled origin holds
+ * nobody but itself.
+ */
+#ifndef FANTAIL_DISPATCHER_H
+#define FANTAIL_DISPATCHER_H
+
+#include "gateway.h"
+#include "metrics.h"
+#include "queue.h"
+#include "registry.h"
+
+struct dispatcher;
+
+/* All borrowed; they outlive the dispatcher. */
+struct dispatcher *dispatcher_new(struct queue *queue, struct registry *registry,
+				  struct gateway_context *context, struct metrics *metrics);
+/* Loads the waiting lanes and begins. */
+void dispatcher_start(struct dispatcher *dispatcher);
+/* New work in a lane, due at due_us. */
+void dispatcher_wake(struct dispatcher *dispatcher, const char *lane, gint64 due_us);
+/* After flush: looks at all lanes again. */
+void dispatcher_wake_all(struct dispatcher *dispatcher);
+/* New config: requests under way finish with the old one. */
+void dispatcher_set_context(struct dispatcher *dispatcher, struct gateway_context *context);
+/* Sends one push outside the queue and reports; for fantailctl test. */
+typedef void (*dispatcher_test_done)(const struct device *device, const struct outcome *outcome,
+				     gpointer data);
+void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
+		     const struct notification *notification, dispatcher_test_done done,
+		     gpointer data);
+
+struct dispatcher_lane_info {
+	const char *lane;
+	guint in_flight;
+	gint64 held_until_us; /* 0 = not held */
+};
+/* For status: at most `limit` rows. */
+void dispatcher_lanes(const struct dispatcher *dispatcher, GArray *rows, guint limit);
+guint dispatcher_in_flight(const struct dispatcher *dispatcher);
+
+/* Waits for nothing: what is in flight stays queued. Clears the pointer. */
+void dispatcher_free(struct dispatcher **dispatcher);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The one interface of all gateways, and the outcomes they share.
+ *
+ * A gateway turns (device, notification) into a request on a worker thread
+ * (prepare: pure but for keys and clock given to it), sends it on the main loop
+ * and classifies the reply into one of seven outcomes. It touches neither queue
+ * nor registry: the dispatcher acts on the outcome.
+ */
+#ifndef FANTAIL_GATEWAY_H
+#define FANTAIL_GATEWAY_H
+
+#include <gio/gio.h>
+
+#include "device.h"
+#include "http-client.h"
+#include "notification.h"
+
+enum outcome_kind {
+	OUTCOME_ACCEPTED,       /* the gateway took responsibility: done */
+	OUTCOME_RETRY,          /* passing fault, device fine: try again with back-off */
+	OUTCOME_THROTTLE,       /* slow down: try again at a time, not counted as a failure */
+	OUTCOME_GATEWAY_DOWN,   /* connect, TLS, 5xx, stall: the lane backs off */
+	OUTCOME_CONFIG_ERROR,   /* our key or setting is wrong: keep it, alarm, try rarely */
+	OUTCOME_REJECT_MESSAGE, /* this payload cannot be sent: once more in minimal form, then drop
+				 */
+	OUTCOME_DEVICE_GONE,    /* the address is dead: drop the registration */
+};
+#define OUTCOME_COUNT 7
+
+struct outcome {
+	enum outcome_kind kind;
+	gint64 retry_after_us; /* from Retry-After, capped; -1 = not given */
+	guint status;          /* of the reply; 0 = none came */
+	char *detail;          /* one printable line for people and logs, no secrets */
+};
+const char *outcome_name(enum outcome_kind kind); /* "accepted", "retry", ... */
+void outcome_clear(struct outcome *outcome);
+
+struct config;
+struct vapid;
+struct url_guard;
+
+/* What gateways are given; owned by main, lives as long as they. Replaced whole
+ * on reload: prepare holds the one it was started with. */
+struct gateway_context {
+	gatomicrefcount refs;
+	const struct config *config; /* see config_ref */
+	struct vapid *vapid;         /* thread-safe */
+	struct url_guard *url_guard; /* immutable */
+	struct http_client *http;    /* main thread only */
+};
+
+struct gateway {
+	const char *name; /* "webpush": device->gateway, config section, metrics label */
+	/* What of this device's may be in flight side by side: its origin. New
+	 * string "<name> <origin>", or NULL if the device cannot be served (for
+	 * example: a webhook that the config no longer has). */
+	char *(*lane)(const struct gateway_context *context, const struct device *device);
+	/* Worker thread. `minimal`: the shortest form there is, since the full one
+	 * was rejected. NULL with error: the notification is dropped with that text. */
+	struct http_request *(*prepare)(const struct gateway_context *context,
+					const struct device *device,
+					const struct notification *notification, gboolean minimal,
+					gint64 now_us, GError **error);
+	/* Main thread, pure. `reply` NULL when none came, then `error` says why. */
+	void (*classify)(const struct device *device, const struct http_reply *reply,
+			 const GError *error, gint64 now_us, struct outcome *outcome_r);
+};
+
+extern const struct gateway gateway_webpush;
+extern const struct gateway gateway_webhook;
+
+/* One row a gateway; ends with NULL. gateway.c */
+extern const struct gateway *const gateways[];
+const struct gateway *gateway_find(const char *name);
+
+/* Shared by the HTTP gateways' classify: connect and TLS errors, 429 and 5xx with
+ * Retry-After, and what RFC 8030 and RFC 9110 say of the rest. */
+void gateway_classify_http(const struct http_reply *reply, const GError *error, gint64 now_us,
+			   struct outcome *outcome_r);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * When to try again, and how fast: back-off, Retry-After, token buckets. Pure;
+ * time and chance are arguments.
+ */
+#ifndef FANTAIL_RETRY_H
+#define FANTAIL_RETRY_H
+
+#include <glib.h>
+
+#include "gateway.h"
+
+/* Full jitter: chance (0..1) of min(cap, base * 2^attempts), at least 1 s, not
+ * before retry_after_us (-1 = none). Returns the pause in microseconds. */
+gint64 retry_pause_us(guint attempts, gint64 retry_after_us, double chance);
+
+/* A token bucket: `rate` a minute, up to `burst` at once. */
+struct bucket {
+	double tokens;
+	gint64 updated_us;
+};
+/* Takes one token: 0, or how many microseconds until there is one (nothing is
+ * taken then). A zeroed bucket is a full one. */
+gint64 bucket_take(struct bucket *bucket, guint rate, guint burst, gint64 now_us);
+
+/* What the dispatcher does with a notification after an outcome. */
+enum retry_verdict {
+	RETRY_FINISH,
+	RETRY_LATER,   /* at now + pause */
+	RETRY_MINIMAL, /* at once, without content */
+	RETRY_DROP,    /* expired, or rejected in minimal form too */
+	RETRY_DEVICE_GONE,
+};
+struct retry_decision {
+	enum retry_verdict verdict;
+	gint64 pause_us;
+	gboolean counts;     /* raises the notification's attempts */
+	gboolean holds_lane; /* the whole lane waits for pause_us */
+};
+void retry_decide(const struct outcome *outcome, guint attempts, gboolean was_minimal,
+		  gint64 now_us, gint64 expires_us, double chance,
+		  struct retry_decision *decision_r);
+
+#endif

@@ -1,0 +1,23 @@
+#!/bin/sh
+# run-fuzzer.sh FUZZER FUZZ_DIR NAME: 200,000 runs from the corpus and dictionary
+# of NAME. New inputs go to a scratch folder: the corpus in the tree changes only
+# by hand. FANTAIL_FUZZ_RUNS overrides the number.
+set -eu
+fuzzer=$1 dir=$2 name=$3
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+dict=
+[ -f "$dir/$name.dict" ] && dict="-dict=$dir/$name.dict"
+# shellcheck disable=SC2086 # $dict is one word or none
+exec_status=0
+"$fuzzer" -runs="${FANTAIL_FUZZ_RUNS:-200000}" -timeout=1 -rss_limit_mb=512 -max_len=8192 \
+	-print_final_stats=1 -verbosity=0 -artifact_prefix="$scratch/" $dict \
+	"$scratch" "$dir/corpus/$name" || exec_status=$?
+if [ "$exec_status" != 0 ]; then
+	for artifact in "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/leak-* "$scratch"/oom-*; do
+		[ -f "$artifact" ] || continue
+		echo "failing input ($artifact), base64:"
+		base64 "$artifact"
+	done
+fi
+exit "$exec_status"
