@@ -1,3 +1,9 @@
+/* This file hides the system's <limits.h> from whoever has lib/ in its include
+ * path, so it brings that in; before the guard, since GCC's own reads it twice.
+ * As a system header, since compilers warn of #include_next. */
+#pragma GCC system_header
+#include_next <limits.h>
+
 /*
  * Every ceiling of the suite, each with its reason. A stranger can grow
  * nothing in Fantail past a number in this file. Where an operator may choose
@@ -11,14 +17,15 @@
 /* One line on any of our sockets, in bytes with its LF. Dovecot's dict protocol
  * allows as much; a UID set with 5,000 holes fits. */
 #define LIMIT_LINE 65536
-/* Fields in one line. An event has some twenty; the rest is room to grow. */
-#define LIMIT_LINE_FIELDS 64
+/* Fields in one line. An event has some twenty, a SUBSCRIBE fifteen and one for
+ * each mailbox (LIMIT_FILTER_MAILBOXES); the rest is room to grow. */
+#define LIMIT_LINE_FIELDS 128
 /* Events in one batch. A transaction that touches more messages folds them
  * into UID sets first, so this is reached by mailbox storms only; what is over
  * goes into a further batch. */
 #define LIMIT_BATCH_EVENTS 1024
-/* Bytes of one batch, on the socket and as a spool file. Bounds what one
- * unread connection costs the bridge. */
+/* Bytes of one batch, on the socket and as a spool file. What comes of it is held
+ * once for each device (LIMIT_INTAKE_BYTES). */
 #define LIMIT_BATCH_BYTES (1024 * 1024)
 /* Bytes of a batch id: 128 random bits in hexadecimal. */
 #define LIMIT_BATCH_ID 32
@@ -41,25 +48,86 @@
 
 /* How long a mail process waits for the bridge in one transaction, in ms. */
 #define LIMIT_HANDOVER_MSECS 50
-/* After a time-out the process goes straight to the spool for this long, so
- * that a stopped bridge delays one delivery per process and second. */
+/* After a time-out, or when its budget of waiting is used up, the process goes
+ * straight to the spool for this long, so that a stopped bridge delays one delivery
+ * per process and second. */
 #define LIMIT_HANDOVER_HOLDOFF_MSECS 1000
+/* What a mail process may wait for the bridge in all (ms), and how much of that comes
+ * back in a second. A bridge that answers just within the deadline, each time, would
+ * else slow down a delivery to a thousand recipients by their number. Ten full
+ * deadlines in a row are a busy moment; in the long run a quarter of the time, so that
+ * a disk that syncs in some milliseconds carries a busy process by the socket. */
+#define LIMIT_WAIT_BUDGET_MSECS 500
+#define LIMIT_WAIT_BUDGET_MSECS_PER_SEC 250
 /* The most an operator can set the deadline to: mail must not wait. */
 #define LIMIT_HANDOVER_MSECS_MAX 5000
 /* Spool files that a directory scan takes in one go, to bound memory. */
 #define LIMIT_SPOOL_SCAN 4096
+/* Spool files handed in and not yet on disk; they share group commits. What they
+ * lead to counts in LIMIT_INTAKE_BYTES. */
+#define LIMIT_SPOOL_PENDING 64
 /* A request of the registration commands may wait this long (ms): it concerns
  * one IMAP session which asked for it. */
 #define LIMIT_REGISTRAR_MSECS 5000
+/* After such a wait was in vain, requests that hold up the session (METADATA) fail at
+ * once for this long (ms): one command may name any number of entries. */
+#define LIMIT_REGISTRAR_AWAY_MSECS 5000
+
+/* --- registration over IMAP ----------------------------------------------- */
+
+/* Bytes the bridge's answer to one registration command may have in all. A
+ * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the
+ * rest is for sites that raised the number. Bounds the IMAP process. */
+#define LIMIT_REGISTRAR_ANSWER (4 * 1024 * 1024)
+/* A line for people from the bridge, as far as it is shown in a tagged NO. */
+#define LIMIT_REGISTRAR_TEXT 200
+/* Confirmation token as a client may send it (COI 3.2: up to 1 kB of text). */
+#define LIMIT_TOKEN_ARGUMENT 1024
+/* A COI subscription's JSON text: the members' ceilings below, twice for
+ * escapes, and room for members that we drop. */
+#define LIMIT_COI_SUBSCRIPTION 8192
+/* COI 3.1: subscription id, endpoint and encoded key. */
+#define LIMIT_COI_ID_MIN 10
+#define LIMIT_COI_ID_MAX 36
+#define LIMIT_COI_ENDPOINT 512
+#define LIMIT_COI_KEY 256
+/* Nesting of JSON text from clients; a COI subscription has three levels. */
+#define LIMIT_JSON_DEPTH 8
 
 /* --- bridge: peers ------------------------------------------------------- */
 
 /* Connections on the mail socket. Each delivery holds one for its commit. */
 #define LIMIT_INTAKE_CONNECTIONS 4096
+/* Of these, connections of one uid that speaks for one account alone: nobody with a
+ * shell takes the socket from the others. More than one account's processes need, each
+ * of which holds one for a commit of a few ms. */
+#define LIMIT_INTAKE_CONNECTIONS_PER_UID (LIMIT_INTAKE_CONNECTIONS / 16)
 /* A connection that says nothing for this long (s) is closed. */
 #define LIMIT_INTAKE_IDLE_SECS 60
 /* Connections on the control socket; people type there. */
 #define LIMIT_CONTROL_CONNECTIONS 32
+/* Bytes of unread lines over all connections of a socket: what strangers can make
+ * it hold by sending lines and not ending them. 500 of the longest lines. What
+ * their whole lines lead to has a ceiling of its own, the next one. */
+#define LIMIT_PEERS_INPUT (32 * 1024 * 1024)
+/* Bytes of notifications that batches lead to which are not complete or not yet
+ * on disk: each event is there once for each device. The largest batch of a user
+ * with LIMIT_DEVICES_PER_USER devices fits (some 46 MiB), or all that
+ * LIMIT_INTAKE_PENDING allows of the usual kind. */
+#define LIMIT_INTAKE_BYTES (64 * 1024 * 1024)
+/* Bytes of answers that one peer may leave unread. The list of a user with a
+ * thousand devices fits; who reads slower than it asks is cut off. */
+#define LIMIT_PEER_OUTPUT (4 * 1024 * 1024)
+/* Requests of one peer that wait for their answers: enough to fill group commits
+ * (LIMIT_GROUP_COMMIT) one after the other. Who has more to say is not read for
+ * the while, which is cheaper for both than to be told that we are busy. */
+#define LIMIT_PEER_PENDING 1024
+/* The same for a peer whose uid has a share only: all its connections together
+ * (LIMIT_INTAKE_CONNECTIONS_PER_UID) fill half of LIMIT_INTAKE_PENDING and leave the
+ * rest to the processes of the mail system. */
+#define LIMIT_PEER_PENDING_SHARED 16
+/* Above this many bytes unread no further request of the peer is looked at. */
+#define LIMIT_PEER_OUTPUT_HIGH 65536
 /* Batches waiting for the disk, over all connections; more are refused and go
  * to the spool, which the disk bounds. */
 #define LIMIT_INTAKE_PENDING 8192
@@ -69,6 +137,10 @@
  * and by spool counts once. The spool is drained in seconds; a day is for
  * bridges that were away. */
 #define LIMIT_BATCH_MEMORY_SECS 86400
+/* Batch ids remembered at least, should there be more than so many in a day:
+ * half an hour at 300 batches/s, and some 15 MiB of disk. While the bridge runs,
+ * a spool file is seconds old; while it is away, no ids are added. */
+#define LIMIT_BATCH_MEMORY_IDS 500000
 
 /* --- bridge: registry ---------------------------------------------------- */
 
@@ -95,6 +167,13 @@
 /* Registrations and changes of one user per hour: each one makes us send a
  * request to a host of the user's choice. */
 #define LIMIT_REGISTRATIONS_PER_HOUR 60
+/* Users whose pace of registering is remembered; 100 bytes each and the name. */
+#define LIMIT_REGISTRATION_PACES 8192
+/* Registrations whose endpoint is being looked up: each holds one of GLib's
+ * resolver threads for as long as the name server likes. */
+#define LIMIT_REGISTRATIONS_PENDING 64
+/* Milliseconds for that look-up: the client waits LIMIT_REGISTRAR_MSECS in all. */
+#define LIMIT_REGISTRATION_LOOKUP_MSECS 4000
 
 /* --- bridge: gateways ---------------------------------------------------- */
 
@@ -103,10 +182,28 @@
 #define LIMIT_ORIGIN_PARALLEL 32
 /* Connections to one origin over HTTP/1.1, where one carries one request. */
 #define LIMIT_ORIGIN_CONNECTIONS 8
+/* Addresses of one name that are tried: a DNS answer is a stranger's too. */
+#define LIMIT_CONNECT_ADDRESSES 8
+/* Origins whose connections are kept though nothing is under way, the least
+ * recently used go first: some 50 KiB and a descriptor each. */
+#define LIMIT_IDLE_ORIGINS 256
+/* Seconds that is remembered of an origin which protocol it speaks. */
+#define LIMIT_ORIGIN_MEMORY_SECS 3600
 /* Requests in flight in all: bounds memory and descriptors. */
 #define LIMIT_PARALLEL 512
 /* Lanes (origins with work) held in memory at a time. */
 #define LIMIT_LANES 4096
+/* Devices whose pace is remembered at a time; some 150 bytes each. A device that
+ * is forgotten has its full burst again. */
+#define LIMIT_DEVICE_PACES 16384
+/* Rows waiting for the pace of their device whose times are remembered, some 70
+ * bytes each. A row that is forgotten takes another time if it is merged into. */
+#define LIMIT_PACE_SLOTS 65536
+/* Outcomes that wait to be written down. While the disk lags this far behind,
+ * nothing more is sent: it would be sent again after a crash. */
+#define LIMIT_UNRECORDED 4096
+/* Headers of one request; a webhook may have some of its own. */
+#define LIMIT_REQUEST_HEADERS 64
 /* Seconds for one request from connect to the last byte of the answer. */
 #define LIMIT_REQUEST_SECS 30
 /* Bytes of an answer's body that are read; push services say little. */
@@ -119,6 +216,16 @@
 #define LIMIT_PUSH_BODY 4096
 /* What fits in it in the clear (RFC 8291 4: 4,096 - 86 - 16 - 1). */
 #define LIMIT_PUSH_PLAINTEXT 3993
+/* TTL of a push, seconds: four weeks, the most that the large services keep. */
+#define LIMIT_PUSH_TTL_SECS 2419200
+/* VAPID keys in one file: the current one and former ones that subscriptions
+ * were made under. A yearly rotation takes sixteen years to get there. */
+#define LIMIT_VAPID_KEYS 16
+/* Bytes of that file; a PEM key has some 240. */
+#define LIMIT_VAPID_FILE 65536
+/* Signed VAPID tokens kept, one per key and origin: users choose the origins.
+ * Some 500 bytes each. */
+#define LIMIT_VAPID_TOKENS 1024
 /* Retry-After that is believed, seconds: longer would let a push service park
  * our queue. */
 #define LIMIT_RETRY_AFTER_SECS 3600
@@ -136,5 +243,14 @@
 #define LIMIT_WEBHOOK_BODY 65536
 /* Rows one control request lists; more are asked for page by page. */
 #define LIMIT_CONTROL_ROWS 1000
+/* Bytes after which such a page ends, however few its rows. */
+#define LIMIT_CONTROL_PAGE (1024 * 1024)
+/* Pushes of one `fantailctl test`: each is a request out of turn. */
+#define LIMIT_CONTROL_TEST 100
+/* Connections to the metrics page: one scraper, its spare, and curl. */
+#define LIMIT_METRICS_CONNECTIONS 16
+/* One of these that says nothing for this long (s) is closed. Prometheus keeps
+ * its own for the next scrape, which comes in 15 to 60. */
+#define LIMIT_METRICS_IDLE_SECS 120
 
 #endif

@@ -46,6 +46,8 @@ static const struct {
 	{"mailbox", offsetof(struct push_event, mailbox), LIMIT_MAILBOX},
 	{"mailboxid", offsetof(struct push_event, mailbox_id), 32},
 	{"oldmailbox", offsetof(struct push_event, old_mailbox), LIMIT_MAILBOX},
+	{"ownermailbox", offsetof(struct push_event, owner_mailbox), LIMIT_MAILBOX},
+	{"oldownermailbox", offsetof(struct push_event, old_owner_mailbox), LIMIT_MAILBOX},
 	{"uids", offsetof(struct push_event, uids), LIMIT_LINE},
 	{"flags", offsetof(struct push_event, flags), LIMIT_LINE},
 	{"session", offsetof(struct push_event, session), 256},
@@ -77,6 +79,8 @@ bool push_event_encode(struct tabline_buf *buf, const struct push_event *event)
 		tabline_field_u64(buf, "uidvalidity", event->uidvalidity);
 	if (event->messages != 0)
 		tabline_field_u64(buf, "messages", event->messages);
+	if (event->exists != 0)
+		tabline_field_u64(buf, "exists", event->exists);
 	if (event->modseq != 0)
 		tabline_field_u64(buf, "modseq", event->modseq);
 	for (size_t row = 0; row < TEXT_FIELD_COUNT; row++)
@@ -133,6 +137,9 @@ static bool parse_numbers(const struct tabline_field *fields, size_t count,
 		return false;
 	if ((text = tabline_get(fields, count, "messages")) != NULL &&
 	    !tabline_parse_u32(text, &event->messages))
+		return false;
+	if ((text = tabline_get(fields, count, "exists")) != NULL &&
+	    !tabline_parse_u32(text, &event->exists))
 		return false;
 	return true;
 }

@@ -57,13 +57,18 @@ struct push_event {
 	const char *mailbox; /* name as `user` sees it, UTF-8 */
 	const char *mailbox_id;  /* (optional) GUID, 32 hexadecimal digits */
 	const char *old_mailbox; /* MailboxRename: the former name */
-	uint32_t uidvalidity;    /* 0 = not known */
-	const char *uids;        /* (optional) IMAP sequence-set of the messages */
-	uint32_t messages;       /* how many messages are concerned; 0 for mailbox kinds */
-	uint64_t modseq;         /* HIGHESTMODSEQ after the change; 0 = not known */
-	const char *flags;       /* FlagsSet, FlagsClear: names separated by one space */
-	const char *session;     /* (optional) Dovecot session id of the origin */
-	const char *service;     /* (optional) imap, lmtp, ... */
+	/* (optional) The same two names as `owner` sees them, if not as `user` does. */
+	const char *owner_mailbox;
+	const char *old_owner_mailbox;
+	uint32_t uidvalidity; /* 0 = not known */
+	const char *uids;     /* (optional) IMAP sequence-set of the messages */
+	uint32_t messages;    /* how many messages are concerned; 0 for mailbox kinds */
+	uint32_t exists;      /* MessageNew, MessageAppend: how many messages the mailbox has
+			       * now; 0 = not known */
+	uint64_t modseq;      /* HIGHESTMODSEQ after the change; 0 = not known */
+	const char *flags;    /* FlagsSet, FlagsClear: names separated by one space */
+	const char *session;  /* (optional) Dovecot session id of the origin */
+	const char *service;  /* (optional) imap, lmtp, ... */
 
 	/* Content of the newest message, MessageNew only and only if a device of
 	 * the user asked for it (WANT). UTF-8, decoded. All optional. */

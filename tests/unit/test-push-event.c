@@ -38,9 +38,12 @@ static void test_round_trip(void)
 		.mailbox = "Entwürfe\twith\nodd\r\001octets",
 		.mailbox_id = "0123456789abcdef0123456789abcdef",
 		.old_mailbox = "Old",
+		.owner_mailbox = "Entwürfe",
+		.old_owner_mailbox = "Older",
 		.uidvalidity = 4294967295,
 		.uids = "1:3,7,4294967295",
 		.messages = 5,
+		.exists = 12,
 		.modseq = 77,
 		.flags = "\\Answered $Forwarded",
 		.session = "abc",
@@ -64,12 +67,15 @@ static void test_round_trip(void)
 	g_assert_cmpuint(back.sequence, ==, event.sequence);
 	g_assert_cmpuint(back.uidvalidity, ==, event.uidvalidity);
 	g_assert_cmpuint(back.messages, ==, event.messages);
+	g_assert_cmpuint(back.exists, ==, event.exists);
 	g_assert_cmpuint(back.modseq, ==, event.modseq);
 	g_assert_cmpstr(back.user, ==, event.user);
 	g_assert_cmpstr(back.owner, ==, event.owner);
 	g_assert_cmpstr(back.mailbox, ==, event.mailbox);
 	g_assert_cmpstr(back.mailbox_id, ==, event.mailbox_id);
 	g_assert_cmpstr(back.old_mailbox, ==, event.old_mailbox);
+	g_assert_cmpstr(back.owner_mailbox, ==, event.owner_mailbox);
+	g_assert_cmpstr(back.old_owner_mailbox, ==, event.old_owner_mailbox);
 	g_assert_cmpstr(back.uids, ==, event.uids);
 	g_assert_cmpstr(back.flags, ==, event.flags);
 	g_assert_cmpstr(back.session, ==, event.session);
@@ -148,9 +154,13 @@ static void test_limits(void)
 		const char *key;
 		size_t max;
 	} rows[] = {
-		{"user", LIMIT_USER},       {"owner", LIMIT_USER},
-		{"mailbox", LIMIT_MAILBOX}, {"subject", LIMIT_HEADER_TEXT},
+		{"user", LIMIT_USER},
+		{"owner", LIMIT_USER},
+		{"mailbox", LIMIT_MAILBOX},
+		{"subject", LIMIT_HEADER_TEXT},
 		{"preview", LIMIT_PREVIEW},
+		{"ownermailbox", LIMIT_MAILBOX},
+		{"oldownermailbox", LIMIT_MAILBOX},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		for (size_t over = 0; over <= 1; over++) {
