@@ -1,0 +1,544 @@
+#include "lib.h"
+#include "array.h"
+#include "module-context.h"
+#include "time-util.h"
+#include "mail-storage-private.h"
+#include "mail-storage-hooks.h"
+#include "dovecot-compat.h"
+
+#include "event-content.h"
+#include "event-fold.h"
+#include "event-plugin.h"
+#include "event-sink.h"
+#include "fantail-settings.h"
+#include "limits.h"
+
+#define EVENT_USER_CONTEXT(user) MODULE_CONTEXT(user, event_user_module)
+
+/* Longer ids would be refused by readers of the line (push-event.c). */
+#define SESSION_BYTES 256
+
+static MODULE_CONTEXT_DEFINE_INIT(event_user_module, &mail_user_module_register);
+
+static struct event_category event_category_push = {.name = "push"};
+
+/* A user who has the plugin. Others in the same process have no such context,
+ * and nothing below touches them. */
+struct event_user {
+	union mail_user_module_context module_ctx;
+	struct mail_user *user;
+	struct event *event;
+	const struct fantail_settings *settings;
+};
+
+/* One mailbox transaction. Most only read: what costs something is made when the
+ * first change comes. */
+struct event_txn {
+	struct event_user *euser;
+	struct mailbox *box;
+	struct event_fold *fold;
+	struct event_sink *sink;
+	enum event_want want;
+	bool asked;
+
+	pool_t content_pool;
+	struct event_content content; /* of the newest saved message */
+};
+
+/* A mailbox being deleted: at the end it is closed and has no GUID any more. */
+struct event_delete_txn {
+	char *mailbox_id; /* NULL: not known */
+};
+
+static uint64_t last_sequence;
+
+/* --- what every event of a mailbox has --------------------------------------- */
+
+static uint64_t now_us(void)
+{
+	struct timeval tv;
+
+	i_gettimeofday(&tv);
+	return timeval_to_usecs(&tv);
+}
+
+/* The user's context, or NULL if the mailbox is none of ours. */
+static struct event_user *box_user(struct mailbox *box)
+{
+	/* A delivery's copy of the message is a mailbox too; a virtual mailbox
+	 * shows messages of others, which report their own changes. */
+	if (strcmp(box->storage->name, "raw") == 0 || box->virtual_vfuncs != NULL)
+		return NULL;
+	return EVENT_USER_CONTEXT(box->storage->user);
+}
+
+/* NULL if the mailbox is closed: opening it would be a side effect. */
+static const char *box_guid(struct mailbox *box)
+{
+	struct mailbox_metadata metadata;
+	const char *guid = NULL;
+
+	if (!box->opened)
+		return NULL;
+	mail_storage_last_error_push(box->storage);
+	if (mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) == 0)
+		guid = guid_128_to_string(metadata.guid);
+	mail_storage_last_error_pop(box->storage);
+	return guid;
+}
+
+/* Whose mailbox it is, if not the user's own; "" if nobody's. */
+static const char *box_owner(struct mailbox *box, const struct mail_user *user)
+{
+	const struct mail_user *owner = mailbox_get_namespace(box)->owner;
+
+	if (owner == NULL)
+		return "";
+	return strcmp(owner->username, user->username) == 0 ? NULL : owner->username;
+}
+
+/* A shared mailbox as its owner names it, whose prefix is none of ours; NULL for
+ * other mailboxes. */
+static const char *box_owner_name(struct mailbox *box)
+{
+	const struct mail_namespace *ns = mailbox_get_namespace(box);
+	const char *name = mailbox_get_vname(box);
+
+	if (ns->type != MAIL_NAMESPACE_TYPE_SHARED)
+		return NULL;
+	/* The owner's INBOX may be the prefix itself, without its separator. */
+	if (strncmp(name, ns->prefix, ns->prefix_len) != 0)
+		return "INBOX";
+	name += ns->prefix_len;
+	return *name == '\0' ? "INBOX" : name;
+}
+
+static void event_fill(struct push_event *event, struct event_user *euser, struct mailbox *box)
+{
+	const struct mail_user *user = euser->user;
+
+	event->time_us = now_us();
+	event->sequence = ++last_sequence;
+	event->user = user->username;
+	event->owner = box_owner(box, user);
+	event->mailbox = mailbox_get_vname(box);
+	if (event->owner != NULL && *event->owner != '\0')
+		event->owner_mailbox = box_owner_name(box);
+	event->service = fantail_user_protocol(user);
+	if (user->session_id != NULL && strlen(user->session_id) <= SESSION_BYTES)
+		event->session = user->session_id;
+}
+
+static void sink_add(struct event_sink *sink, const struct push_event *event)
+{
+	if (strlen(event->mailbox) > LIMIT_MAILBOX ||
+	    (event->old_mailbox != NULL && strlen(event->old_mailbox) > LIMIT_MAILBOX))
+		event_sink_lost(sink, "the name of a mailbox is too long");
+	else
+		event_sink_add(sink, event);
+}
+
+static struct event_sink *sink_new(struct event_user *euser)
+{
+	return event_sink_new(euser->event, euser->user->username, euser->settings);
+}
+
+/* --- messages ---------------------------------------------------------------- */
+
+static void *event_transaction_begin(struct mailbox_transaction_context *t)
+{
+	struct event_user *euser = box_user(t->box);
+	struct event_txn *txn;
+
+	if (euser == NULL)
+		return NULL;
+	txn = i_new(struct event_txn, 1);
+	txn->euser = euser;
+	txn->box = t->box;
+	return txn;
+}
+
+static void txn_free(struct event_txn *txn)
+{
+	event_fold_free(&txn->fold);
+	event_sink_finish(&txn->sink);
+	pool_unref(&txn->content_pool);
+	i_free(txn);
+}
+
+static struct event_fold *txn_fold(struct event_txn *txn)
+{
+	if (txn->fold == NULL) {
+		txn->fold = event_fold_new();
+		/* As Dovecot's own allocations do. */
+		if (txn->fold == NULL)
+			i_fatal_status(FATAL_OUTOFMEM, "fantail: out of memory");
+	}
+	return txn->fold;
+}
+
+/* Asked at the first message and not before: a delivery that is refused (quota,
+ * a broken disk) costs the bridge nothing. The answer is for this transaction
+ * only: a process that remembered `none` for a while would keep from a device
+ * the first events after its registration, to save a tenth of a millisecond. */
+static enum event_want txn_want(struct event_txn *txn)
+{
+	if (!txn->asked) {
+		txn->asked = TRUE;
+		if (box_owner(txn->box, txn->euser->user) != NULL) {
+			/* The answer would be about our user, and it is the owner's
+			 * devices that are told. */
+			txn->want = EVENT_WANT_HINT;
+		} else {
+			txn->sink = sink_new(txn->euser);
+			txn->want = event_sink_ask(txn->sink);
+		}
+	}
+	return txn->want;
+}
+
+static void saved(struct event_txn *txn, struct mail *mail)
+{
+	bool delivery = (txn->box->flags & MAILBOX_FLAG_POST_SESSION) != 0;
+
+	if (delivery && txn_want(txn) == EVENT_WANT_NONE)
+		return;
+	event_fold_saved(txn_fold(txn),
+			 delivery ? PUSH_EVENT_MESSAGE_NEW : PUSH_EVENT_MESSAGE_APPEND);
+	if (delivery && txn->want == EVENT_WANT_CONTENT) {
+		if (txn->content_pool == NULL)
+			txn->content_pool = pool_alloconly_create("fantail content", 2048);
+		else
+			p_clear(txn->content_pool);
+		event_content_read(mail, txn->content_pool, &txn->content);
+	}
+}
+
+static void event_mail_save(void *_txn, struct mail *mail)
+{
+	if (_txn != NULL)
+		saved(_txn, mail);
+}
+
+static void event_mail_copy(void *_txn, struct mail *src ATTR_UNUSED, struct mail *dst)
+{
+	/* lmtp copies what it saved for the first recipient to the others. */
+	if (_txn != NULL)
+		saved(_txn, dst);
+}
+
+static void event_mail_expunge(void *_txn, struct mail *mail)
+{
+	struct event_txn *txn = _txn;
+
+	if (txn != NULL && mail->uid != 0)
+		event_fold_expunged(txn_fold(txn), mail->uid);
+}
+
+static void event_mail_update_flags(void *_txn, struct mail *mail, enum mail_flags old_flags)
+{
+	static const struct {
+		enum mail_flags flag;
+		const char *name;
+	} names[] = {
+		{MAIL_ANSWERED, "\\Answered"}, {MAIL_FLAGGED, "\\Flagged"},
+		{MAIL_DELETED, "\\Deleted"},   {MAIL_SEEN, "\\Seen"},
+		{MAIL_DRAFT, "\\Draft"},
+	};
+	struct event_txn *txn = _txn;
+	enum mail_flags new_flags, changed;
+
+	if (txn == NULL || mail->uid == 0)
+		return;
+	new_flags = mail_get_flags(mail);
+	changed = old_flags ^ new_flags;
+	/* What a guest has read (INDEXPVT) is nothing that the owner sees. */
+	if (box_owner(txn->box, txn->euser->user) != NULL)
+		changed &= ~mailbox_get_private_flags_mask(txn->box);
+	for (unsigned int i = 0; i < N_ELEMENTS(names); i++) {
+		if ((changed & names[i].flag) != 0)
+			event_fold_flag(txn_fold(txn), mail->uid, names[i].name,
+					(new_flags & names[i].flag) != 0);
+	}
+}
+
+/* Those of `keywords` that are not among `others`. */
+static void keywords_differ(struct event_txn *txn, uint32_t uid, const char *const *keywords,
+			    const char *const *others, bool set)
+{
+	for (; *keywords != NULL; keywords++) {
+		if (!str_array_icase_find(others, *keywords))
+			event_fold_flag(txn_fold(txn), uid, *keywords, set);
+	}
+}
+
+static void event_mail_update_keywords(void *_txn, struct mail *mail,
+				       const char *const *old_keywords)
+{
+	struct event_txn *txn = _txn;
+	const char *const *new_keywords;
+
+	if (txn == NULL || mail->uid == 0)
+		return;
+	new_keywords = mail_get_keywords(mail);
+	keywords_differ(txn, mail->uid, new_keywords, old_keywords, TRUE);
+	keywords_differ(txn, mail->uid, old_keywords, new_keywords, FALSE);
+}
+
+struct emit_context {
+	struct event_txn *txn;
+	const char *mailbox_id;
+	uint32_t uidvalidity;
+	uint32_t exists;
+	bool content_told;
+};
+
+static void emit(struct push_event *event, void *_context)
+{
+	struct emit_context *context = _context;
+	struct event_txn *txn = context->txn;
+
+	event_fill(event, txn->euser, txn->box);
+	event->mailbox_id = context->mailbox_id;
+	event->uidvalidity = context->uidvalidity;
+	if (event->kind == PUSH_EVENT_MESSAGE_NEW || event->kind == PUSH_EVENT_MESSAGE_APPEND)
+		event->exists = context->exists;
+	if (event->kind == PUSH_EVENT_MESSAGE_NEW && txn->content_pool != NULL &&
+	    !context->content_told) {
+		event_content_apply(&txn->content, event);
+		context->content_told = TRUE;
+	}
+	sink_add(txn->sink, event);
+}
+
+static uint32_t txn_uidvalidity(struct event_txn *txn,
+				const struct mail_transaction_commit_changes *changes)
+{
+	struct mailbox_status status;
+
+	/* A user who may post but not read is not told where the message went. */
+	if (changes->no_read_perm)
+		return 0;
+	if (changes->uid_validity != 0)
+		return changes->uid_validity;
+	if (!txn->box->opened)
+		return 0;
+	mailbox_get_open_status(txn->box, STATUS_UIDVALIDITY, &status);
+	return status.uidvalidity;
+}
+
+/* What the mailbox holds now, what this transaction and others added included.
+ * Reads the end of the transaction log; the view that the client sees is another
+ * and stays as it is. 0: not known. */
+static uint32_t box_exists(struct mailbox *box)
+{
+	struct mail_index_view *view;
+	uint32_t count;
+
+	if (!box->opened || mail_index_refresh(box->index) < 0)
+		return 0;
+	view = mail_index_view_open(box->index);
+	count = mail_index_view_get_messages_count(view);
+	mail_index_view_close(&view);
+	return count;
+}
+
+static void txn_send(struct event_txn *txn, const struct mail_transaction_commit_changes *changes)
+{
+	struct emit_context context = {
+		.txn = txn,
+		.mailbox_id = box_guid(txn->box),
+		.uidvalidity = txn_uidvalidity(txn, changes),
+	};
+	const struct seq_range *ranges;
+	unsigned int count;
+
+	if (!changes->no_read_perm && array_is_created(&changes->saved_uids)) {
+		ranges = array_get(&changes->saved_uids, &count);
+		for (unsigned int i = 0; i < count; i++)
+			event_fold_saved_uids(txn->fold, ranges[i].seq1, ranges[i].seq2);
+		if (count > 0)
+			context.exists = box_exists(txn->box);
+	}
+	if (txn->sink == NULL)
+		txn->sink = sink_new(txn->euser);
+	event_fold_each(txn->fold, emit, &context);
+	if (event_fold_failed(txn->fold))
+		event_sink_lost(txn->sink, "out of memory, or the name of a flag is too long");
+}
+
+static void event_transaction_commit(void *_txn, struct mail_transaction_commit_changes *changes)
+{
+	struct event_txn *txn = _txn;
+
+	if (txn == NULL)
+		return;
+	/* `none` was said of the user, so it is true of flag changes as well. */
+	if (txn->fold != NULL && !event_fold_empty(txn->fold) &&
+	    !(txn->asked && txn->want == EVENT_WANT_NONE)) {
+		T_BEGIN
+		{
+			txn_send(txn, changes);
+		}
+		T_END;
+	}
+	txn_free(txn);
+}
+
+static void event_transaction_rollback(void *_txn)
+{
+	if (_txn != NULL)
+		txn_free(_txn);
+}
+
+/* --- mailboxes --------------------------------------------------------------- */
+
+/* `src` is the mailbox before a rename, else NULL. */
+static void mailbox_event(struct mailbox *box, enum push_event_kind kind, struct mailbox *src,
+			  const char *mailbox_id)
+{
+	struct push_event event = {.kind = kind};
+	struct event_user *euser = box_user(box);
+	struct event_sink *sink;
+
+	if (euser == NULL)
+		return;
+	event_fill(&event, euser, box);
+	event.mailbox_id = mailbox_id;
+	if (src != NULL) {
+		event.old_mailbox = mailbox_get_vname(src);
+		if (event.owner_mailbox != NULL)
+			event.old_owner_mailbox = box_owner_name(src);
+	}
+	sink = sink_new(euser);
+	sink_add(sink, &event);
+	event_sink_finish(&sink);
+}
+
+static void event_mailbox_create(struct mailbox *box)
+{
+	mailbox_event(box, PUSH_EVENT_MAILBOX_CREATE, NULL, box_guid(box));
+}
+
+static void *event_mailbox_delete_begin(struct mailbox *box)
+{
+	struct event_delete_txn *txn;
+
+	if (box_user(box) == NULL)
+		return NULL;
+	txn = i_new(struct event_delete_txn, 1);
+	txn->mailbox_id = i_strdup(box_guid(box));
+	return txn;
+}
+
+static void delete_txn_free(struct event_delete_txn *txn)
+{
+	i_free(txn->mailbox_id);
+	i_free(txn);
+}
+
+static void event_mailbox_delete_commit(void *_txn, struct mailbox *box)
+{
+	struct event_delete_txn *txn = _txn;
+
+	if (txn == NULL)
+		return;
+	mailbox_event(box, PUSH_EVENT_MAILBOX_DELETE, NULL, txn->mailbox_id);
+	delete_txn_free(txn);
+}
+
+static void event_mailbox_delete_rollback(void *_txn)
+{
+	if (_txn != NULL)
+		delete_txn_free(_txn);
+}
+
+static void event_mailbox_rename(struct mailbox *src, struct mailbox *dest)
+{
+	mailbox_event(dest, PUSH_EVENT_MAILBOX_RENAME, src, box_guid(dest));
+}
+
+static void event_mailbox_set_subscribed(struct mailbox *box, bool subscribed)
+{
+	mailbox_event(box,
+		      subscribed ? PUSH_EVENT_MAILBOX_SUBSCRIBE : PUSH_EVENT_MAILBOX_UNSUBSCRIBE,
+		      NULL, box_guid(box));
+}
+
+/* --- users and the module ---------------------------------------------------- */
+
+static void event_user_deinit(struct mail_user *user)
+{
+	struct event_user *euser = EVENT_USER_CONTEXT(user);
+
+	/* Namespaces go first, and with them the last one who could log there. */
+	euser->module_ctx.super.deinit(user);
+	event_unref(&euser->event);
+}
+
+static void event_user_created(struct mail_user *user)
+{
+	struct mail_user_vfuncs *v = user->vlast;
+	struct event_user *euser;
+
+	/* Made up for a shared namespace or a delivery's temporary mailbox. */
+	if (user->autocreated)
+		return;
+	if (strlen(user->username) > LIMIT_USER) {
+		e_error(user->event,
+			"fantail: the user's name is longer than %d bytes: no events for it",
+			LIMIT_USER);
+		return;
+	}
+	euser = p_new(user->pool, struct event_user, 1);
+	euser->module_ctx.super = *v;
+	user->vlast = &euser->module_ctx.super;
+	v->deinit = event_user_deinit;
+
+	euser->user = user;
+	euser->event = event_create(user->event);
+	event_add_category(euser->event, &event_category_push);
+	event_set_append_log_prefix(euser->event, "fantail: ");
+	euser->settings = fantail_settings_get(user);
+	MODULE_CONTEXT_SET(user, event_user_module, euser);
+}
+
+static struct mail_storage_hooks event_storage_hooks = {
+	.mail_user_created = event_user_created,
+};
+
+static const struct notify_vfuncs event_vfuncs = {
+	.mail_transaction_begin = event_transaction_begin,
+	.mail_save = event_mail_save,
+	.mail_copy = event_mail_copy,
+	.mail_expunge = event_mail_expunge,
+	.mail_update_flags = event_mail_update_flags,
+	.mail_update_keywords = event_mail_update_keywords,
+	.mail_transaction_commit = event_transaction_commit,
+	.mail_transaction_rollback = event_transaction_rollback,
+	.mailbox_create = event_mailbox_create,
+	.mailbox_delete_begin = event_mailbox_delete_begin,
+	.mailbox_delete_commit = event_mailbox_delete_commit,
+	.mailbox_delete_rollback = event_mailbox_delete_rollback,
+	.mailbox_rename = event_mailbox_rename,
+	.mailbox_set_subscribed = event_mailbox_set_subscribed,
+};
+
+static struct notify_context *event_notify;
+
+const char *fantail_event_plugin_version = DOVECOT_ABI_VERSION;
+const char *fantail_event_plugin_dependencies[] = {"notify", NULL};
+
+void fantail_event_plugin_init(struct module *module)
+{
+	mail_storage_hooks_add(module, &event_storage_hooks);
+	/* Only here: one that registers while a transaction is open panics at
+	 * the transaction's end. */
+	event_notify = notify_register(&event_vfuncs);
+}
+
+void fantail_event_plugin_deinit(void)
+{
+	fantail_notify_unregister(&event_notify);
+	mail_storage_hooks_remove(&event_storage_hooks);
+}

@@ -1,0 +1,28 @@
+/*
+ * What an administrator may set for our modules inside Dovecot. 2.3 reads it
+ * from plugin { }, 2.4 from the top level or any filter; both from the userdb.
+ */
+#ifndef FANTAIL_SETTINGS_H
+#define FANTAIL_SETTINGS_H
+
+struct mail_user;
+
+#define FANTAIL_SOCKET_DEFAULT "/run/fantail/bridge.sock"
+#define FANTAIL_SPOOL_DEFAULT "/var/spool/fantail"
+/* LIMIT_HANDOVER_MSECS as 2.4's doveconf shows it. */
+#define FANTAIL_DEADLINE_DEFAULT "50"
+#define FANTAIL_WEBPUSH_DIALECT_DEFAULT "gougeon"
+
+struct fantail_settings {
+	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
+	const char *spool_path;      /* fantail_spool: where batches wait that it did not take */
+	unsigned int deadline_msecs; /* fantail_deadline: the most one transaction waits for it */
+	const char *webpush_dialect; /* fantail_webpush_dialect, for pushimap/ to judge; or NULL */
+};
+
+/* Always gives usable settings, allocated from the user's pool: one that is
+ * wrong is replaced by its default and said so in one error line, which names
+ * setting, value and remedy; once per process, not once per user. */
+const struct fantail_settings *fantail_settings_get(struct mail_user *user);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Dovecot 2.4 only: our settings as its parser wants them declared. Compiled
+ * into the plugin, which reads them, and into the settings module, by which the
+ * config process knows them.
+ *
+ * All are texts, also the number: a value the parser refuses would stop Dovecot
+ * from starting, while fantail-settings.c says what is wrong and goes on.
+ */
+#include "lib.h"
+#include "settings-parser.h"
+#include "dovecot-compat.h"
+
+#include "fantail-settings.h"
+
+static const struct setting_define defines[] = {
+	SETTING_DEFINE_STRUCT_STR("fantail_socket", socket, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_spool", spool, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_deadline", deadline, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_webpush_dialect", webpush_dialect,
+				  struct fantail_settings_text),
+	SETTING_DEFINE_LIST_END,
+};
+
+static const struct fantail_settings_text defaults = {
+	.socket = FANTAIL_SOCKET_DEFAULT,
+	.spool = FANTAIL_SPOOL_DEFAULT,
+	.deadline = FANTAIL_DEADLINE_DEFAULT,
+	.webpush_dialect = FANTAIL_WEBPUSH_DIALECT_DEFAULT,
+};
+
+const struct setting_parser_info fantail_setting_parser_info = {
+	.name = "fantail",
+	.defines = defines,
+	.defaults = &defaults,
+	.struct_size = sizeof(struct fantail_settings_text),
+	.pool_offset1 = 1 + offsetof(struct fantail_settings_text, pool),
+};
