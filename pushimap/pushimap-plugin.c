@@ -1,0 +1,108 @@
+#include "imap-common.h"
+#include "imap-client.h"
+#include "imap-commands.h"
+#include "mail-storage-hooks.h"
+#include "mail-storage-private.h"
+#include "module-context.h"
+#include "str-sanitize.h"
+#include "dovecot-compat.h"
+
+#include "coi-metadata.h"
+#include "fantail-settings.h"
+#include "pushimap-cmd.h"
+#include "pushimap-plugin.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define CAPABILITY "WEBPUSH"
+#define DIALECT_SETTING "fantail_webpush_dialect"
+
+#define PUSHIMAP_USER_CONTEXT(user) MODULE_CONTEXT(user, pushimap_user_module)
+
+struct pushimap_user_context {
+	union mail_user_module_context module_ctx;
+	struct pushimap_user user;
+};
+
+extern EXPORT const char *fantail_imap_plugin_version;
+extern EXPORT const char fantail_imap_plugin_binary_dependency[];
+
+const char *fantail_imap_plugin_version = DOVECOT_ABI_VERSION;
+const char fantail_imap_plugin_binary_dependency[] = "imap";
+
+/* The draft has no command that uses sequence numbers or the selected mailbox. */
+static const struct command commands[] = {
+	{"ACKWEBPUSH", cmd_ackwebpush, 0},
+	{"GETVAPID", cmd_getvapid, 0},
+	{"LWEBPUSH", cmd_lwebpush, 0},
+	{"WEBPUSH", cmd_webpush, 0},
+};
+
+static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
+static imap_client_created_func_t *next_client_created;
+static bool dialect_reported;
+
+const struct pushimap_user *pushimap_user_get(struct mail_user *user)
+{
+	struct pushimap_user_context *context = PUSHIMAP_USER_CONTEXT(user);
+
+	return context == NULL ? NULL : &context->user;
+}
+
+static enum pushimap_dialect parse_dialect(struct mail_user *user, const char *value)
+{
+	if (value == NULL || *value == '\0' || strcasecmp(value, "gougeon") == 0)
+		return PUSHIMAP_DIALECT_GOUGEON;
+	if (strcasecmp(value, "coi") == 0)
+		return PUSHIMAP_DIALECT_COI;
+	/* Clients would mistake one dialect for the other, so none is better than a guess. */
+	if (!dialect_reported)
+		e_error(user->event,
+			"fantail: " DIALECT_SETTING " = %s is neither gougeon nor coi; not "
+			"offering " CAPABILITY " (set one of them or remove the setting)",
+			str_sanitize(value, 64));
+	dialect_reported = TRUE;
+	return PUSHIMAP_DIALECT_OFF;
+}
+
+static void pushimap_user_created(struct mail_user *user)
+{
+	const struct fantail_settings *settings = fantail_settings_get(user);
+	struct pushimap_user_context *context = p_new(user->pool, struct pushimap_user_context, 1);
+
+	context->user.socket_path = settings->socket_path;
+	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
+	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
+		coi_metadata_register();
+	MODULE_CONTEXT_SET(user, pushimap_user_module, context);
+}
+
+static struct mail_storage_hooks storage_hooks = {
+	.mail_user_created = pushimap_user_created,
+};
+
+static void pushimap_client_created(struct client **clientp)
+{
+	struct client *client = *clientp;
+	const struct pushimap_user *user = pushimap_user_get(client->user);
+
+	if (user != NULL && user->dialect != PUSHIMAP_DIALECT_OFF)
+		client_add_capability(client, CAPABILITY);
+	if (next_client_created != NULL)
+		next_client_created(clientp);
+}
+
+EXPORT void fantail_imap_plugin_init(struct module *module)
+{
+	mail_storage_hooks_add(module, &storage_hooks);
+	command_register_array(commands, N_ELEMENTS(commands));
+	next_client_created = imap_client_created_hook_set(pushimap_client_created);
+}
+
+EXPORT void fantail_imap_plugin_deinit(void)
+{
+	imap_client_created_hook_set(next_client_created);
+	command_unregister_array(commands, N_ELEMENTS(commands));
+	coi_metadata_unregister();
+	mail_storage_hooks_remove(&storage_hooks);
+}

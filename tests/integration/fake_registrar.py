@@ -1,0 +1,231 @@
+"""A stand-in for the registration half of the bridge's mail socket; standard library only.
+
+    bridge = FakeRegistrar("/tmp/x/bridge.sock")
+    ...
+    bridge.requests[-1].verb, bridge.requests[-1].one("device")
+    bridge.token("alice", "phone")       # what would have been pushed
+
+It keeps devices as the bridge does, reads the protocol strictly (docs/wire-protocols.md)
+and keeps what it did not like in `complaints`, which a test expects to be empty. `mode`
+says how it behaves from the next request on:
+
+    ok         answers as the bridge does
+    stall      reads and never answers
+    slow       answers after `delay` seconds
+    no         answers NO with `code` and `text`
+    garbage    answers with bytes that are no protocol
+    close      closes the connection instead of an answer
+    half       closes in the middle of the answer
+    version    does not speak our version
+    mute       answers without a greeting
+    flood      lists without end
+    bare       answers OK without any field
+    nul        answers with a NUL in a field
+"""
+
+import os
+import socket
+import threading
+import time
+
+from fake_bridge import escape, unescape
+from scratch import limit
+
+VAPID = ("BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS"
+         "6TlzAC8wEqKK6PBru3jl7A8")
+
+
+class Request:
+    def __init__(self, line):
+        self.words, self.pairs = [], []
+        for field in line.split("\t"):
+            key, equals, value = field.partition("=")
+            if equals:
+                self.pairs.append((unescape(key), unescape(value)))
+            else:
+                self.words.append(unescape(field))
+        self.verb, self.id = self.words
+
+    def all(self, key):
+        return [value for name, value in self.pairs if name == key]
+
+    def one(self, key):
+        values = self.all(key)
+        if len(values) > 1:
+            raise ValueError(f"{len(values)} times {key}")
+        return values[0] if values else None
+
+    def __repr__(self):
+        return f"Request({self.verb}, {self.pairs})"
+
+
+def line_of(*words, **pairs):
+    """One line; a list is a key given several times."""
+    fields = [escape(str(word)) for word in words]
+    for key, values in pairs.items():
+        for value in values if isinstance(values, list) else [values]:
+            fields.append(f"{key}={escape(str(value))}")
+    return "\t".join(fields) + "\n"
+
+
+class FakeRegistrar:
+    CREATED = 1571242457  # 2019-10-16T16:14:17Z
+
+    def __init__(self, path):
+        self.path = path
+        self.mode, self.delay, self.code, self.text = "ok", 0.0, "busy", "not now"
+        self.requests, self.complaints = [], []
+        self.devices = {}  # (user, device) -> {"fields": [...], "state": ..., "token": ...}
+        self.closed_early = 0  # connections the other side gave up
+        self._lock = threading.Condition()
+        self._open = set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        if os.path.exists(path):
+            os.unlink(path)
+        self._listener.bind(path)
+        os.chmod(path, 0o666)
+        self._listener.listen(64)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._thread.join()
+
+    def token(self, user, device):
+        with self._lock:
+            return self.devices[user, device]["token"]
+
+    def wait_requests(self, count, seconds=10.0):
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self.requests) >= count, seconds):
+                raise AssertionError(f"{len(self.requests)} requests of {count}")
+            return list(self.requests)
+
+    # --- talking -------------------------------------------------------------
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            self._converse(connection)
+        except (ValueError, KeyError, IndexError) as error:
+            self.complaints.append(repr(error))
+        except OSError:
+            self.closed_early += 1
+        finally:
+            self._open.discard(connection)
+            connection.close()
+
+    def _converse(self, connection):
+        reader = connection.makefile("rb")
+
+        def line():
+            data = reader.readline()
+            if data and not data.endswith(b"\n"):
+                raise ValueError(f"unfinished line {data!r}")
+            if len(data) > limit("LIMIT_LINE") or data.count(b"\t") >= limit("LIMIT_LINE_FIELDS"):
+                raise ValueError(f"a line of {len(data)} bytes, {data.count(9)} tabs")
+            return data[:-1].decode("utf-8")
+
+        greeting = line()
+        if greeting == "":
+            return
+        if greeting != "VERSION\tfantail\t1\t0":
+            raise ValueError(f"greeting {greeting!r}")
+        if self.mode == "version":
+            connection.sendall(line_of("NO", 0, code="version", text="this is version 2").encode())
+            return
+        request = Request(line())
+        with self._lock:
+            self.requests.append(request)
+            self._lock.notify_all()
+        mode = self.mode
+        answer = self._answer(request).encode()
+        greeting = b"VERSION\tfantail\t1\t0\n"
+        if mode == "stall":
+            if reader.read() == b"":
+                self.closed_early += 1
+            return
+        if mode == "close":
+            return
+        if mode == "slow":
+            time.sleep(self.delay)
+        if mode == "no":
+            answer = line_of("NO", request.id, code=self.code, text=self.text).encode()
+        if mode == "garbage":
+            greeting, answer = b"\x16\x03\x01 HTTP/1.1 400 \xff\n\n\n", b""
+        if mode == "mute":
+            greeting = b""
+        if mode == "half":
+            answer = answer[:len(answer) // 2]
+        if mode == "bare":
+            answer = line_of("OK", request.id).encode()
+        if mode == "nul":
+            answer = answer.replace(b"\n", b"\tx=a\0b\n")
+        if mode == "flood":
+            connection.sendall(greeting)
+            item = line_of("ITEM", request.id, device="x", state="active",
+                           endpoint="https://e.example/", label="y" * 60000).encode()
+            while True:
+                connection.sendall(item)
+        connection.sendall(greeting + answer)
+        if mode not in ("half", "garbage") and reader.read() != b"":
+            raise ValueError("more than one request")
+
+    # --- the registry --------------------------------------------------------
+
+    def _answer(self, request):
+        user = request.one("user")
+        key = (user, request.one("device"))
+        if request.verb == "VAPID":
+            return line_of("OK", request.id, key=VAPID)
+        if request.verb == "SUBSCRIBE":
+            fields = [pair for pair in request.pairs if pair[0] != "user"]
+            for name in ("gateway", "dialect", "endpoint", "p256dh", "auth"):
+                if request.one(name) is None:
+                    raise ValueError(f"SUBSCRIBE without {name}")
+            with self._lock:
+                known = self.devices.get(key)
+                if known is None or known["fields"] != fields:
+                    known = {"fields": fields, "state": "inactive",
+                             "token": f"token-{len(self.requests)}"}
+                    self.devices[key] = known
+            return line_of("OK", request.id, state=known["state"], key=VAPID)
+        if request.verb == "CONFIRM":
+            known = self.devices.get(key)
+            if known is None:
+                return line_of("NO", request.id, code="notfound", text="no such device")
+            if known["token"] != request.one("token"):
+                return line_of("NO", request.id, code="token", text="wrong token")
+            known["state"] = "active"
+            return line_of("OK", request.id, state="active")
+        if request.verb == "UNSUBSCRIBE":
+            self.devices.pop(key, None)
+            return line_of("OK", request.id)
+        if request.verb == "LIST":
+            answer = ""
+            for (owner, _), known in self.devices.items():
+                if owner == user:
+                    fields = "".join(f"\t{name}={escape(value)}"
+                                     for name, value in known["fields"])
+                    answer += (line_of("ITEM", request.id)[:-1] + fields +
+                               f"\tstate={known['state']}\tcreated={self.CREATED}\n")
+            return answer + line_of("OK", request.id)
+        raise ValueError(f"verb {request.verb}")
