@@ -20,7 +20,7 @@ struct config_webhook {
 	char *url;
 	GBytes *secret;     /* HMAC key; NULL = not signed */
 	GBytes *old_secret; /* second signature during rotation, or NULL */
-	char **users;       /* globs; NULL = everybody */
+	char **users;       /* globs (* and ?); NULL = everybody */
 	char **mailboxes;   /* as struct device; NULL = all */
 	push_event_kinds events;
 	gboolean content;
@@ -58,7 +58,8 @@ struct config {
 	gint64 dead_keep_secs;
 
 	/* [http] */
-	char *ca_file;
+	char *ca_file;    /* certificates trusted besides the system's; NULL = none */
+	gint64 ca_expiry; /* when the first of them ends, unix seconds; 0 = none */
 	guint timeout_secs;
 	guint parallel_per_origin;
 	guint parallel;
@@ -68,7 +69,7 @@ struct config {
 	gboolean webpush_enabled;
 	char *vapid_key_file; /* default <state-dir>/vapid.pem */
 	char *contact;        /* mailto: or https:, for VAPID's sub */
-	gsize pad_to;         /* 0 or 1 = smallest class; see webpush-crypto.h */
+	gsize pad_to;         /* padding=: no is 0, yes is 1, the next class (webpush-crypto.h) */
 
 	GPtrArray *webhooks; /* struct config_webhook * */
 };
@@ -89,7 +90,12 @@ struct config *config_parse(const char *text, gsize len, const char *path, GErro
 /* What an empty file means. */
 struct config *config_defaults(void);
 struct config *config_ref(const struct config *config);
+/* NULL is fine. */
 void config_unref(struct config *config);
+typedef struct config config_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(config_t, config_unref)
+
+/* NULL if there is none. */
 const struct config_webhook *config_find_webhook(const struct config *config, const char *name);
 
 #endif

@@ -57,7 +57,9 @@ struct gateway {
 	 * example: a webhook that the config no longer has). */
 	char *(*lane)(const struct gateway_context *context, const struct device *device);
 	/* Worker thread. `minimal`: the shortest form there is, since the full one
-	 * was rejected. NULL with error: the notification is dropped with that text. */
+	 * was rejected. NULL with error: URL_GUARD_ERROR, VAPID_ERROR and
+	 * G_IO_ERROR_NOT_SUPPORTED are the configuration's fault and count as
+	 * CONFIG_ERROR; with any other the notification is dropped with that text. */
 	struct http_request *(*prepare)(const struct gateway_context *context,
 					const struct device *device,
 					const struct notification *notification, gboolean minimal,
@@ -74,8 +76,23 @@ extern const struct gateway gateway_webhook;
 extern const struct gateway *const gateways[];
 const struct gateway *gateway_find(const char *name);
 
-/* Shared by the HTTP gateways' classify: connect and TLS errors, 429 and 5xx with
- * Retry-After, and what RFC 8030 and RFC 9110 say of the rest. */
+/*
+ * Shared by the HTTP gateways' classify; RFC 8030 and RFC 9110. Always fills
+ * *outcome_r; what a gateway sees differently it changes afterwards.
+ *
+ *   2xx                                      ACCEPTED
+ *   3xx (never followed), 401, 403           CONFIG_ERROR
+ *   404, 410                                 DEVICE_GONE
+ *   408, 421, 425, 500 and rarer 5xx         RETRY: this request failed, others may not
+ *   429                                      THROTTLE
+ *   502, 503, 504; any other number          GATEWAY_DOWN: nobody is served
+ *   the other 4xx                            REJECT_MESSAGE
+ *   URL guard refuses the addresses          CONFIG_ERROR
+ *   connection lost, not sent, cancelled     RETRY
+ *   look-up, connect, TLS, time-out, garbage GATEWAY_DOWN
+ *
+ * Retry-After is taken with RETRY, THROTTLE and GATEWAY_DOWN.
+ */
 void gateway_classify_http(const struct http_reply *reply, const GError *error, gint64 now_us,
 			   struct outcome *outcome_r);
 

@@ -7,12 +7,16 @@
  * or later. Names are resolved through url-guard.h, which hands out allowed
  * addresses only, and the connection goes to exactly these. No redirects, no
  * proxies, no cookies. Keep-alive; bounded parallelism per origin and in all
- * (limits.h): what is over waits its turn, other origins do not wait for it.
+ * (limits.h): what is over waits its turn, other origins do not wait for it. An
+ * origin where a request timed out gets one at a time until it answers.
  */
 #ifndef FANTAIL_HTTP_CLIENT_H
 #define FANTAIL_HTTP_CLIENT_H
 
 #include <gio/gio.h>
+
+/* Fixed: it says who calls, nothing of the host or its libraries. */
+#define HTTP_USER_AGENT "fantail/" FANTAIL_VERSION
 
 struct url_guard;
 struct http_client;
@@ -51,7 +55,7 @@ enum http_error {
 	HTTP_ERROR_RESOLVE,
 	HTTP_ERROR_CONNECT,
 	HTTP_ERROR_TLS,      /* certificate, protocol version */
-	HTTP_ERROR_TIMEOUT,  /* LIMIT_REQUEST_SECS */
+	HTTP_ERROR_TIMEOUT,  /* timeout_secs from getting under way, or as long in line */
 	HTTP_ERROR_LOST,     /* the connection went: it may or may not have been processed */
 	HTTP_ERROR_NOT_SENT, /* surely not processed (GOAWAY, REFUSED_STREAM); retried inside once
 			      */
@@ -59,9 +63,9 @@ enum http_error {
 	HTTP_ERROR_CANCELLED,
 };
 
-/* Called once per send, never from inside http_client_send. `reply` is NULL with
- * an error; both are borrowed. first_byte_us: monotonic time when the request's
- * first byte was written, 0 if never. */
+/* Called once per send, never from inside http_client_send; may send, cancel and
+ * free the client. `reply` is NULL with an error; both are borrowed. first_byte_us: monotonic time
+ * when the request's first byte was written, 0 if never. */
 typedef void (*http_done)(const struct http_reply *reply, const GError *error, gint64 first_byte_us,
 			  gpointer data);
 
@@ -74,10 +78,11 @@ struct http_client_settings {
 
 struct http_client *http_client_new(struct url_guard *guard,
 				    const struct http_client_settings *settings, GError **error);
-/* Takes the request. `cancellable` may be NULL. */
+/* Takes the request. `cancellable` may be NULL; it is cancelled in the main thread. */
 void http_client_send(struct http_client *client, struct http_request *request,
 		      GCancellable *cancellable, http_done done, gpointer data);
-/* Requests under way get HTTP_ERROR_CANCELLED. NULL is fine; clears the pointer. */
+/* Requests not done get HTTP_ERROR_CANCELLED, from inside. NULL is fine; clears the
+ * pointer. */
 void http_client_free(struct http_client **client);
 /* Open connections, for metrics. */
 guint http_client_connections(const struct http_client *client);

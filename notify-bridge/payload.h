@@ -13,4 +13,7 @@
 GBytes *payload_build(const struct device *device, const struct notification *notification,
 		      gboolean minimal);
 
+/* Is this the push whose token makes the device active? */
+gboolean payload_is_confirmation(const struct notification *notification);
+
 #endif

@@ -34,9 +34,10 @@ struct queue_backend {
 	const char *name;
 	/* Stores the notifications of one batch, folding each into a waiting one
 	 * with the same device, user and key (notification_merge). A batch id that
-	 * was seen within LIMIT_BATCH_MEMORY_SECS does nothing and is done all the
-	 * same. `batch` NULL: no such check. Copies what it needs. FALSE with
-	 * STORE_ERROR_BUSY if too much waits: then `done` is not called. */
+	 * was seen within LIMIT_BATCH_MEMORY_SECS (or is one of the last
+	 * LIMIT_BATCH_MEMORY_IDS) does nothing and is done all the same. `batch`
+	 * NULL: no such check. Copies what it needs. FALSE with STORE_ERROR_BUSY if
+	 * too much waits: then `done` is not called. */
 	gboolean (*put)(struct queue *queue, const char *batch, GPtrArray *notifications,
 			queue_done done, gpointer data, GError **error);
 	/* Due rows of one lane, arrivals first, then oldest due first, at most
@@ -49,12 +50,15 @@ struct queue_backend {
 	/* All lanes with waiting rows, for start-up. Array of struct queue_lane *. */
 	GPtrArray *(*lanes)(struct queue *queue);
 	/* The gateway has it: deletes the row if its revision is still this one;
-	 * a row that was merged into meanwhile stays, due at once, attempts 0. */
+	 * a row that was merged into meanwhile stays, due at once, attempts 0,
+	 * first_us that of what came last. A row that is gone is fine. */
 	void (*finish)(struct queue *queue, gint64 id, guint32 revision, queue_done done,
 		       gpointer data);
-	/* To be tried again at due_us with that many attempts behind it. */
-	void (*reschedule)(struct queue *queue, gint64 id, gint64 due_us, guint attempts,
-			   queue_done done, gpointer data);
+	/* To be tried again at due_us with that many attempts behind it; a row that was
+	 * merged into since this revision at the earlier of due_us and its own time,
+	 * attempts 0: its failures are not those of what is new. */
+	void (*reschedule)(struct queue *queue, gint64 id, guint32 revision, gint64 due_us,
+			   guint attempts, queue_done done, gpointer data);
 	/* Not to be sent: expired, rejected, device gone. */
 	void (*drop)(struct queue *queue, gint64 id, queue_done done, gpointer data);
 	/* All of a device, when it goes. */
@@ -64,8 +68,9 @@ struct queue_backend {
 	/* Oldest first, for operators. Array of struct notification *. */
 	GPtrArray *(*list)(struct queue *queue, const char *user, guint limit);
 	void (*stats)(struct queue *queue, struct queue_stats *stats_r);
-	/* Forgets old batch ids; called now and then. */
+	/* Forgets old batch ids; called now and then (a minute is fine). */
 	void (*maintain)(struct queue *queue, gint64 now_us);
+	/* Work under way still runs and reports. Clears the pointer; NULL is fine. */
 	void (*close)(struct queue **queue);
 };
 
@@ -76,7 +81,8 @@ struct queue {
 void queue_lane_free(struct queue_lane *lane);
 
 /* The embedded default; `store` is borrowed and outlives the queue. max_pending:
- * rows past which put() reports STORE_ERROR_FULL. */
+ * rows past which put() reports STORE_ERROR_FULL (what folds in still does); 0 = no
+ * bound. */
 struct store;
 struct queue *queue_sqlite_open(struct store *store, guint64 max_pending, GError **error);
 

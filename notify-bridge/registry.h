@@ -10,14 +10,19 @@
 
 struct registry;
 
-/* `device` is the stored state after the change (borrowed), NULL on error. */
+/* `device` is the stored state after the change (borrowed), NULL on error. After
+ * remove() it is what was stored before: the queue's rows of it are to go too. */
 typedef void (*registry_done)(const struct device *device, const GError *error, gpointer data);
+
+/* FALSE: the device is not dead for that, or was dead before. */
+typedef void (*registry_dead_done)(gboolean died, const GError *error, gpointer data);
 
 struct registry_limits {
 	guint devices_per_user;
-	guint confirm_secs;
+	guint confirm_secs; /* for a `device` that comes without confirm_by */
 };
 
+/* Users' devices, without webhooks. */
 struct registry_stats {
 	guint64 active, inactive, dead;
 };
@@ -27,40 +32,60 @@ struct registry_backend {
 	/* Active devices of a user: what the router asks for each event. NULL if
 	 * there is none. Array of struct device *, owned. p99 well under 1 ms. */
 	GPtrArray *(*active)(struct registry *registry, const char *user);
-	/* Is there any active device that wants content? (WANT) */
+	/* Is there any active device, and any that wants content? (WANT) A filter
+	 * for chat or mail counts as wanting: keywords are content. */
 	void (*want)(struct registry *registry, const char *user, gboolean *any_r,
 		     gboolean *content_r);
-	/* All of a user's devices, or a page of everybody's (user NULL; ids above
-	 * `after`). */
+	/* All of a user's devices, or a page of everybody's with the webhooks (user
+	 * NULL); by id, those above `after`, at most `limit` (0 = all). Never NULL. */
 	GPtrArray *(*list)(struct registry *registry, const char *user, gint64 after, guint limit);
 	/* NULL = no such device. */
 	struct device *(*get)(struct registry *registry, gint64 id);
 	struct device *(*find)(struct registry *registry, const char *user, const char *device);
 	/* Creates or updates by (user, device). Equal in every field that the client
 	 * may set (endpoint, keys, filters, content, dialect, labels) and under the
-	 * same vapid_key: nothing changes and an active one stays active. Else it is
-	 * inactive with the new `token` and `confirm_by` given in `device`.
-	 * STORE_ERROR_LIMIT past devices_per_user (dead ones do not count). */
+	 * same vapid_key: nothing changes and an active one stays active; one that
+	 * waits for its confirmation keeps its token (the push may be under way) and
+	 * gets the new `confirm_by`. Else it is inactive with the `token` and
+	 * `confirm_by` given in `device`; also one that was dead or too late.
+	 * STORE_ERROR_LIMIT past devices_per_user (dead ones do not count; only as
+	 * many of them are kept). STORE_ERROR_FULL, _BUSY and so on as store.h says:
+	 * true of all changes. */
 	void (*subscribe)(struct registry *registry, const struct device *device, gint64 now,
 			  registry_done done, gpointer data);
 	/* STORE_ERROR_NOT_FOUND; STORE_ERROR_TOKEN when it is wrong, late, or the
 	 * device was confirmed before with another token. Right again on an active
-	 * device: fine. After LIMIT_CONFIRM_TRIES wrong ones it is removed. */
+	 * device: fine. After LIMIT_CONFIRM_TRIES wrong ones an inactive one is
+	 * removed. */
 	void (*confirm)(struct registry *registry, const char *user, const char *device,
 			const char *token, gint64 now, registry_done done, gpointer data);
 	/* STORE_ERROR_NOT_FOUND is for the caller to forgive. */
 	void (*remove)(struct registry *registry, const char *user, const char *device,
 		       registry_done done, gpointer data);
-	/* Gateway's verdicts. mark_dead only if it has not been confirmed after
-	 * `dead_at` (unix seconds). `outcome` is one line for people. */
+	/* A [webhook NAME] of the config as a device, so that the queue has an id
+	 * for it: gateway "webhook", `device` and endpoint are `name`, user is "".
+	 * The id stays the same as long as the database lives. */
+	void (*ensure_webhook)(struct registry *registry, const char *name, gint64 now,
+			       registry_done done, gpointer data);
+	/* Its id, from memory; 0 = ensure_webhook was never done for it. */
+	gint64 (*webhook_id)(struct registry *registry, const char *name);
+	/* Gateway's verdicts; `outcome` is one line for people. mark_ok and
+	 * mark_failed cost no write: they are kept in memory, where get, find and
+	 * list see them, and written by maintain() every five minutes, and by
+	 * close(). mark_dead only if the device still has the endpoint that was found
+	 * to be dead and has not been confirmed or changed after `dead_at` (unix
+	 * seconds, 0 = now); never a webhook. `done` may be NULL. */
 	void (*mark_ok)(struct registry *registry, gint64 id, gint64 now, const char *outcome);
 	void (*mark_failed)(struct registry *registry, gint64 id, const char *outcome);
-	void (*mark_dead)(struct registry *registry, gint64 id, gint64 dead_at, gint64 now,
-			  const char *outcome);
-	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`.*/
+	void (*mark_dead)(struct registry *registry, gint64 id, const char *endpoint,
+			  gint64 dead_at, gint64 now, const char *outcome, registry_dead_done done,
+			  gpointer data);
+	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`;
+	 * called now and then (a minute is fine). */
 	void (*maintain)(struct registry *registry, gint64 now, gint64 dead_keep_secs);
 	void (*stats)(struct registry *registry, struct registry_stats *stats_r);
 	void (*set_limits)(struct registry *registry, const struct registry_limits *limits);
+	/* Work under way still runs and reports. Clears the pointer; NULL is fine. */
 	void (*close)(struct registry **registry);
 };
 
@@ -68,6 +93,7 @@ struct registry {
 	const struct registry_backend *backend;
 };
 
+/* The embedded default; `store` is borrowed and outlives the registry. */
 struct store;
 struct registry *registry_sqlite_open(struct store *store, const struct registry_limits *limits,
 				      GError **error);

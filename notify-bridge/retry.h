@@ -10,16 +10,18 @@
 #include "gateway.h"
 
 /* Full jitter: chance (0..1) of min(cap, base * 2^attempts), at least 1 s, not
- * before retry_after_us (-1 = none). Returns the pause in microseconds. */
+ * before retry_after_us (-1 = none; believed up to LIMIT_RETRY_AFTER_SECS).
+ * Returns the pause in microseconds. */
 gint64 retry_pause_us(guint attempts, gint64 retry_after_us, double chance);
 
-/* A token bucket: `rate` a minute, up to `burst` at once. */
+/* A token bucket: `rate` a minute, up to `burst` at once; rate 0 = no bound. */
 struct bucket {
 	double tokens;
 	gint64 updated_us;
 };
 /* Takes one token: 0, or how many microseconds until there is one (nothing is
- * taken then). A zeroed bucket is a full one. */
+ * taken then). A zeroed bucket is a full one. A clock that was set back costs
+ * nothing but the time until it has caught up. */
 gint64 bucket_take(struct bucket *bucket, guint rate, guint burst, gint64 now_us);
 
 /* What the dispatcher does with a notification after an outcome. */
@@ -33,11 +35,13 @@ enum retry_verdict {
 struct retry_decision {
 	enum retry_verdict verdict;
 	gint64 pause_us;
-	gboolean counts;     /* raises the notification's attempts */
-	gboolean holds_lane; /* the whole lane waits for pause_us */
+	gboolean counts;       /* raises the notification's attempts */
+	gboolean holds_device; /* whatever else waits for the device waits as long */
 };
+/* `hold_us`: how much longer the whole lane is left alone after this outcome
+ * (lane-health.h), 0 = it is not: then a failure is the device's own and counts. */
 void retry_decide(const struct outcome *outcome, guint attempts, gboolean was_minimal,
-		  gint64 now_us, gint64 expires_us, double chance,
+		  gint64 hold_us, gint64 now_us, gint64 expires_us, double chance,
 		  struct retry_decision *decision_r);
 
 #endif

@@ -1,7 +1,9 @@
 /*
  * The router: events and devices to notifications. Pure; time is an argument.
  *
- * An event concerns the devices of its mailbox's owner. A device's filters
+ * An event concerns the devices of its mailbox's owner, who has another name for
+ * it than a guest that changed it: filters see the owner's name and so do readers
+ * of the push. A device's filters
  * (events, mailboxes, msgtype) decide; what passes becomes one notification per
  * device, mailbox and class: arrivals are due at once, changes of state after a
  * delay in which more of them fold in.
@@ -19,18 +21,31 @@ struct router_settings {
 	gint64 state_ttl_us;
 };
 
+/* What events led to so far; members are found by what they fold by. */
+struct router_out {
+	GPtrArray *list;  /* struct notification *, owned */
+	GHashTable *same; /* the same ones, as a set by device, user and key */
+	gsize bytes;      /* that they hold */
+};
+
+struct router_out *router_out_new(void);
+/* NULL is fine. */
+void router_out_free(struct router_out *out);
+typedef struct router_out router_out_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(router_out_t, router_out_free)
+
 /* Whose devices an event concerns: the owner of the mailbox, else its user;
  * NULL for a public mailbox. Borrowed from the event. */
 const char *router_target(const struct push_event *event);
 
 gboolean router_wants(const struct device *device, const struct push_event *event);
 
-/* Appends to `out` (struct notification *, owned) what `event` means for
- * `device`, folded into one already in `out` if there is one with its key.
+/* Adds to `out` what `event` means for `device`, folded into what is there already
+ * for this device, user and key.
  * `lane` is the device's (gateway.h). Content is left out unless the device
  * asked for it. */
 void router_route(const struct router_settings *settings, const struct device *device,
 		  const char *lane, const char *user, const struct push_event *event, gint64 now_us,
-		  GPtrArray *out);
+		  struct router_out *out);
 
 #endif

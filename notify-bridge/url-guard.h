@@ -22,6 +22,7 @@ struct url_parts {
 	char *target;    /* path and query, at least "/" */
 	gboolean secure; /* https */
 };
+void url_parts_copy(struct url_parts *to, const struct url_parts *from);
 void url_parts_clear(struct url_parts *parts);
 
 #define URL_GUARD_ERROR (url_guard_error_quark())

@@ -12,8 +12,19 @@
 
 struct vapid;
 
+#define VAPID_ERROR (vapid_error_quark())
+GQuark vapid_error_quark(void);
+enum vapid_error {
+	VAPID_ERROR_FILE,    /* cannot be read or written, or others may read it */
+	VAPID_ERROR_KEY,     /* the file holds something else than P-256 private keys */
+	VAPID_ERROR_SUBJECT, /* neither mailto: nor https: */
+	VAPID_ERROR_UNKNOWN, /* we do not have the private part of that public key */
+	VAPID_ERROR_SIGN,
+};
+
 /* Reads `path`; makes a key there (mode 0600, synced, renamed into place) if it
- * does not exist. `subject`: "mailto:" or "https:" contact, or NULL. */
+ * does not exist. `subject`: "mailto:" or "https:" contact, or NULL. Error text
+ * names the file and the remedy. */
 struct vapid *vapid_open(const char *path, const char *subject, GError **error);
 struct vapid *vapid_ref(struct vapid *vapid);
 void vapid_unref(struct vapid *vapid);
@@ -25,8 +36,10 @@ const char *vapid_public_pem(const struct vapid *vapid);
 gboolean vapid_has_key(const struct vapid *vapid, const char *public_key);
 
 /* Value of the Authorization header, "vapid t=…, k=…", signed with the key whose
- * public part is `public_key` (NULL = current). NULL with an error if we do not
- * have it. */
+ * public part is `public_key` (NULL = current). `origin` may name the scheme's
+ * default port (as url_parts does); the token does not, since push services
+ * compare it with their own origin as text. `now`: unix seconds. VAPID_ERROR_UNKNOWN
+ * if we do not have the key. */
 char *vapid_authorization(struct vapid *vapid, const char *public_key, const char *origin,
 			  gint64 now, GError **error);
 

@@ -24,12 +24,21 @@ struct webpush_crypto;
 struct webpush_crypto *webpush_crypto_new(GError **error);
 void webpush_crypto_free(struct webpush_crypto *crypto);
 
-/* base64url (with or without padding) to checked binary; sets outputs on success only. */
+/* base64url (with or without padding) to checked binary: an uncompressed point on
+ * the curve, 16 octets of secret. Outputs are set on success only. */
 gboolean webpush_parse_keys(const char *p256dh, const char *auth, guint8 p256dh_r[65],
 			    guint8 auth_r[16], GError **error);
 
-/* The body of the push. `pad_to`: plaintext is padded with zeros up to the next of
- * the size classes (docs/wire-protocols.md), 0 = none. */
+/*
+ * The body of the push: salt, record size, key and one encrypted record. `len` is
+ * at most LIMIT_PUSH_PLAINTEXT.
+ *
+ * A push service sees how long a message is. `pad_to` hides that: 0 = no padding;
+ * else the plaintext is padded with zeros to the smallest of the size classes
+ * 128, 512, 1,024, 2,048 and 3,993 octets that holds both the plaintext and
+ * pad_to octets. 1 = the smallest class the plaintext fits, LIMIT_PUSH_PLAINTEXT
+ * = all pushes look alike.
+ */
 GBytes *webpush_encrypt(struct webpush_crypto *crypto, const guint8 p256dh[65],
 			const guint8 auth[16], const void *plaintext, gsize len, gsize pad_to,
 			GError **error);

@@ -1,0 +1,43 @@
+/*
+ * What the control socket says of devices, notifications and outcomes, as JSON
+ * objects; fantailctl(1) documents the members. Pure.
+ *
+ * All text becomes valid UTF-8. Keys, auth secrets and confirmation tokens are
+ * never in it; an endpoint, which is a secret of the device's too, is shortened
+ * unless it is asked for in full.
+ */
+#ifndef FANTAIL_CONTROL_JSON_H
+#define FANTAIL_CONTROL_JSON_H
+
+#include <json-glib/json-glib.h>
+
+#include "device.h"
+#include "gateway.h"
+#include "notification.h"
+
+/* "https://host[:port]/" and eight characters more, then "…" if that is not all.
+ * What is no URL (a webhook's name) is returned whole. New string. */
+char *control_json_endpoint(const char *endpoint);
+
+/* Members with values; NULL texts are null, times of 0 are null. */
+void control_json_text(JsonBuilder *builder, const char *name, const char *value);
+void control_json_int(JsonBuilder *builder, const char *name, gint64 value);
+void control_json_bool(JsonBuilder *builder, const char *name, gboolean value);
+void control_json_time(JsonBuilder *builder, const char *name, gint64 seconds);
+
+/* Begins an object and the members of `device`; the caller ends it. `vapid` (may be
+ * NULL) tells whether the key it subscribed under is still the current one. */
+void control_json_device(JsonBuilder *builder, const struct device *device,
+			 const struct vapid *vapid, gboolean full);
+/* A whole object. `device` may be NULL: it is gone, or was never there. */
+void control_json_notification(JsonBuilder *builder, const struct notification *notification,
+			       const struct device *device);
+/* A whole object. `user`: whose mail the push spoke of. `outcome` NULL: none came in
+ * time. */
+void control_json_outcome(JsonBuilder *builder, const char *user, const struct device *device,
+			  const struct outcome *outcome, gint64 took_us);
+
+/* One line of the builder's value, and unreferences the builder. New string. */
+char *control_json_finish(JsonBuilder *builder);
+
+#endif

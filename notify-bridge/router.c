@@ -1,0 +1,232 @@
+#include "router.h"
+#include "limits.h"
+
+#include <string.h>
+
+const char *router_target(const struct push_event *event)
+{
+	if (event->owner == NULL)
+		return event->user;
+	return *event->owner != '\0' ? event->owner : NULL;
+}
+
+/* The event with the mailbox's names as those see them whom it concerns. Where
+ * the sender does not tell, a guest's name is better than none. */
+static struct push_event as_seen_by_target(const struct push_event *event)
+{
+	const char *target = router_target(event);
+	struct push_event seen = *event;
+
+	if (event->owner_mailbox != NULL && target != NULL && strcmp(target, event->user) != 0) {
+		seen.mailbox = event->owner_mailbox;
+		seen.old_mailbox = event->old_owner_mailbox;
+	}
+	seen.owner_mailbox = seen.old_owner_mailbox = NULL;
+	return seen;
+}
+
+/* --- filters ------------------------------------------------------------- */
+
+/* INBOX is one name in any case (RFC 3501 5.1), also as the root of others. */
+static gboolean begins_with_inbox(const char *name)
+{
+	return g_ascii_strncasecmp(name, "INBOX", 5) == 0 && strchr("/.*", name[5]) != NULL;
+}
+
+static gboolean name_matches(const char *pattern, const char *name)
+{
+	gsize len = strlen(pattern);
+	gboolean prefix = len > 0 && pattern[len - 1] == '*';
+
+	if (prefix)
+		len--;
+	else if (strlen(name) != len)
+		return FALSE;
+	if (strncmp(pattern, name, len) == 0)
+		return TRUE;
+	return begins_with_inbox(pattern) && begins_with_inbox(name) && strlen(name) >= len &&
+	       strncmp(pattern + 5, name + 5, len - 5) == 0;
+}
+
+static gboolean any_matches(char **patterns, const char *name)
+{
+	for (; name != NULL && *patterns != NULL; patterns++) {
+		if (name_matches(*patterns, name))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean mailbox_wanted(const struct device *device, const struct push_event *event)
+{
+	if (device->mailboxes == NULL || device->mailboxes[0] == NULL)
+		return TRUE;
+	if (any_matches(device->mailboxes, event->mailbox))
+		return TRUE;
+	return event->kind == PUSH_EVENT_MAILBOX_RENAME &&
+	       any_matches(device->mailboxes, event->old_mailbox);
+}
+
+static gboolean has_keyword(const char *keywords, const char *wanted)
+{
+	gsize len = strlen(wanted);
+
+	while (*keywords != '\0') {
+		gsize word = strcspn(keywords, " ");
+
+		if (word == len && g_ascii_strncasecmp(keywords, wanted, len) == 0)
+			return TRUE;
+		keywords += word;
+		keywords += strspn(keywords, " ");
+	}
+	return FALSE;
+}
+
+static gboolean has_content(const struct push_event *event)
+{
+	return event->from_name != NULL || event->from_address != NULL || event->subject != NULL ||
+	       event->date != NULL || event->message_id != NULL || event->keywords != NULL ||
+	       event->preview != NULL;
+}
+
+static gboolean msgtype_wanted(const struct device *device, const struct push_event *event)
+{
+	gboolean chat;
+
+	if (device->msgtype == MSGTYPE_ALL)
+		return TRUE;
+	/* Keywords come with new mail's content only. Without it nobody can tell,
+	 * and a push too many is better than a chat message that makes no sound. */
+	if (event->kind != PUSH_EVENT_MESSAGE_NEW || !has_content(event))
+		return TRUE;
+	chat = event->keywords != NULL && has_keyword(event->keywords, "$Chat");
+	return chat == (device->msgtype == MSGTYPE_CHAT);
+}
+
+static gboolean wants(const struct device *device, const struct push_event *event)
+{
+	return (device->events & PUSH_EVENT_KIND_BIT(event->kind)) != 0 &&
+	       mailbox_wanted(device, event) && msgtype_wanted(device, event);
+}
+
+gboolean router_wants(const struct device *device, const struct push_event *event)
+{
+	struct push_event seen = as_seen_by_target(event);
+
+	return wants(device, &seen);
+}
+
+/* --- events to notifications ---------------------------------------------- */
+
+static void leave_out_content(struct push_event *event)
+{
+	event->from_name = event->from_address = event->subject = event->date = NULL;
+	event->message_id = event->keywords = event->preview = NULL;
+}
+
+/* One EVENT line without LF. An event that came in one line may be longer in
+ * ours (a sequence number that was not there, escapes that need not be); what it
+ * can do without goes then. The names alone always fit. */
+static char *encode(const struct push_event *event, gboolean content)
+{
+	struct push_event copy = *event;
+	struct tabline_buf buf;
+	char *line;
+
+	if (!content)
+		leave_out_content(&copy);
+	tabline_buf_init(&buf, LIMIT_LINE);
+	if (!push_event_encode(&buf, &copy)) {
+		leave_out_content(&copy);
+		copy.uids = copy.flags = NULL;
+		tabline_buf_clear(&buf);
+		if (!push_event_encode(&buf, &copy)) {
+			tabline_buf_free(&buf);
+			return NULL;
+		}
+	}
+	line = g_strndup(buf.data, buf.len - 1);
+	tabline_buf_free(&buf);
+	return line;
+}
+
+static guint fold_hash(gconstpointer data)
+{
+	const struct notification *notification = data;
+
+	return (g_str_hash(notification->key) * 33 + g_str_hash(notification->user)) * 33 +
+	       (guint)notification->device;
+}
+
+static gboolean fold_equal(gconstpointer a, gconstpointer b)
+{
+	const struct notification *one = a, *other = b;
+
+	return one->device == other->device && strcmp(one->key, other->key) == 0 &&
+	       strcmp(one->user, other->user) == 0;
+}
+
+struct router_out *router_out_new(void)
+{
+	struct router_out *out = g_new0(struct router_out, 1);
+
+	out->list = g_ptr_array_new_with_free_func((GDestroyNotify)notification_free);
+	out->same = g_hash_table_new(fold_hash, fold_equal);
+	return out;
+}
+
+void router_out_free(struct router_out *out)
+{
+	if (out == NULL)
+		return;
+	g_hash_table_unref(out->same);
+	g_ptr_array_unref(out->list);
+	g_free(out);
+}
+
+static gsize held_bytes(const struct notification *notification)
+{
+	return sizeof(*notification) + strlen(notification->user) + strlen(notification->key) +
+	       strlen(notification->lane) + strlen(notification->event);
+}
+
+void router_route(const struct router_settings *settings, const struct device *device,
+		  const char *lane, const char *user, const struct push_event *event, gint64 now_us,
+		  struct router_out *out)
+{
+	g_autoptr(notification_t) notification = NULL;
+	struct push_event seen = as_seen_by_target(event);
+	struct notification *same;
+	gboolean arrival = (PUSH_EVENT_KIND_BIT(event->kind) & PUSH_EVENT_KINDS_ARRIVAL) != 0;
+
+	if (!wants(device, &seen))
+		return;
+	notification = g_new0(struct notification, 1);
+	notification->event = encode(&seen, device->content);
+	if (notification->event == NULL)
+		return; /* names over their limits: no decoded event has such */
+	notification->device = device->id;
+	notification->user = g_strdup(user);
+	notification->key = g_strconcat(arrival ? "mail:" : "state:", seen.mailbox, NULL);
+	notification->lane = g_strdup(lane);
+	notification->kinds = PUSH_EVENT_KIND_BIT(event->kind);
+	notification->messages = event->messages;
+	/* A peer's clock cannot keep a row for ever. */
+	notification->first_us = (gint64)MIN(event->time_us, (guint64)now_us);
+	notification->due_us =
+		now_us + (arrival ? settings->arrival_delay_us : settings->state_delay_us);
+	/* Counted from the event: mail that lay in the spool for two days has been
+	 * seen on some screen. */
+	notification->expires_us = notification->first_us +
+				   (arrival ? settings->arrival_ttl_us : settings->state_ttl_us);
+	same = g_hash_table_lookup(out->same, notification);
+	if (same != NULL) {
+		out->bytes -= held_bytes(same);
+		notification_merge(same, notification);
+		out->bytes += held_bytes(same);
+	} else {
+		out->bytes += held_bytes(notification);
+		g_hash_table_add(out->same, notification);
+		g_ptr_array_add(out->list, g_steal_pointer(&notification));
+	}
+}

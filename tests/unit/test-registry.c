@@ -1,0 +1,937 @@
+#include "limits.h"
+#include "registry.h"
+#include "store-fixture.h"
+
+#define KIND(kind) PUSH_EVENT_KIND_BIT(PUSH_EVENT_##kind)
+#define NOW G_GINT64_CONSTANT(1700000000)
+#define ENDPOINT "https://push.example/x"
+#define BY (NOW + LIMIT_CONFIRM_SECS)
+/* 24 characters, as LIMIT_CONFIRM_TOKEN octets make. */
+#define TOKEN "AAAAAAAAAAAAAAAAAAAAAAAA"
+#define TOKEN_2 "BBBBBBBBBBBBBBBBBBBBBBBB"
+
+struct bench {
+	struct fixture fixture;
+	struct registry *registry;
+	struct answer answer;
+	struct device *result; /* of the last change */
+};
+
+static void set_up(struct bench *bench, guint devices_per_user)
+{
+	const struct registry_limits limits = {.devices_per_user = devices_per_user,
+					       .confirm_secs = 77};
+	g_autoptr(GError) error = NULL;
+
+	fixture_open(&bench->fixture, 0);
+	bench->registry = registry_sqlite_open(bench->fixture.store, &limits, &error);
+	g_assert_no_error(error);
+}
+
+static void shut_down(struct bench *bench)
+{
+	bench->registry->backend->close(&bench->registry);
+	g_assert_null(bench->registry);
+	store_close(&bench->fixture.store);
+}
+
+static void tear_down(struct bench *bench)
+{
+	shut_down(bench);
+	fixture_check_integrity(&bench->fixture);
+	fixture_clear(&bench->fixture);
+	g_clear_pointer(&bench->result, device_free);
+}
+
+/* --- shorthands --------------------------------------------------------------- */
+
+static void changed(const struct device *device, const GError *error, gpointer data)
+{
+	struct bench *bench = data;
+
+	g_assert_cmpint(device == NULL, ==, error != NULL);
+	g_clear_pointer(&bench->result, device_free);
+	bench->result = device != NULL ? device_copy(device) : NULL;
+	answer_done(error, &bench->answer);
+}
+
+/* `code` -1 = fine. */
+static void expect(struct bench *bench, int code)
+{
+	if (code < 0)
+		answer_expect_ok(&bench->answer);
+	else
+		answer_expect_error(&bench->answer, code);
+}
+
+static struct device make(const char *user, const char *device)
+{
+	static char *mailboxes[] = {(char *)"INBOX", (char *)"Work*", (char *)"tab\tand\nmore",
+				    NULL};
+	struct device like = {
+		.user = (char *)user,
+		.device = (char *)device,
+		.gateway = (char *)"webpush",
+		.dialect = DIALECT_COI,
+		.endpoint = (char *)ENDPOINT,
+		.vapid_key = (char *)"key-1",
+		.events = KIND(MESSAGE_NEW) | KIND(FLAGS_SET),
+		.mailboxes = mailboxes,
+		.content = TRUE,
+		.msgtype = MSGTYPE_CHAT,
+		.client = (char *)"Client",
+		.label = (char *)"Phone",
+		.token = (char *)TOKEN,
+		.confirm_by = BY,
+	};
+
+	for (guint i = 0; i < sizeof(like.p256dh); i++)
+		like.p256dh[i] = (guint8)(i * 3);
+	for (guint i = 0; i < sizeof(like.auth); i++)
+		like.auth[i] = (guint8)(255 - i);
+	return like;
+}
+
+static void subscribe(struct bench *bench, const struct device *device, gint64 now, int code)
+{
+	bench->registry->backend->subscribe(bench->registry, device, now, changed, bench);
+	expect(bench, code);
+}
+
+static void confirm(struct bench *bench, const char *device, const char *token, gint64 now,
+		    int code)
+{
+	bench->registry->backend->confirm(bench->registry, "alice", device, token, now, changed,
+					  bench);
+	expect(bench, code);
+}
+
+/* An active device of alice's. */
+static gint64 add_active(struct bench *bench, const char *name)
+{
+	struct device device = make("alice", name);
+
+	subscribe(bench, &device, NOW, -1);
+	confirm(bench, name, TOKEN, NOW, -1);
+	g_assert_cmpint(bench->result->state, ==, DEVICE_ACTIVE);
+	return bench->result->id;
+}
+
+static struct device *find(struct bench *bench, const char *device)
+{
+	return bench->registry->backend->find(bench->registry, "alice", device);
+}
+
+/* State by name; "none" if it is not there. */
+static const char *state_of(struct bench *bench, const char *device)
+{
+	g_autoptr(device_t) found = find(bench, device);
+
+	return found != NULL ? device_state_name(found->state) : "none";
+}
+
+static void settle_down(struct bench *bench)
+{
+	while (store_pending(bench->fixture.store) > 0)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+static guint count_active(struct bench *bench)
+{
+	g_autoptr(GPtrArray) devices = bench->registry->backend->active(bench->registry, "alice");
+
+	if (devices == NULL)
+		return 0;
+	g_assert_cmpuint(devices->len, >, 0);
+	return devices->len;
+}
+
+static void expect_stats(struct bench *bench, guint active, guint inactive, guint dead)
+{
+	struct registry_stats stats;
+
+	bench->registry->backend->stats(bench->registry, &stats);
+	g_assert_cmpuint(stats.active, ==, active);
+	g_assert_cmpuint(stats.inactive, ==, inactive);
+	g_assert_cmpuint(stats.dead, ==, dead);
+}
+
+/* --- subscribe ------------------------------------------------------------------ */
+
+static void expect_same(const struct device *a, const struct device *b)
+{
+	g_assert_cmpstr(a->user, ==, b->user);
+	g_assert_cmpstr(a->device, ==, b->device);
+	g_assert_cmpstr(a->gateway, ==, b->gateway);
+	g_assert_cmpint(a->dialect, ==, b->dialect);
+	g_assert_cmpstr(a->endpoint, ==, b->endpoint);
+	g_assert_cmpmem(a->p256dh, sizeof(a->p256dh), b->p256dh, sizeof(b->p256dh));
+	g_assert_cmpmem(a->auth, sizeof(a->auth), b->auth, sizeof(b->auth));
+	g_assert_cmpstr(a->vapid_key, ==, b->vapid_key);
+	g_assert_cmpuint(a->events, ==, b->events);
+	g_assert_cmpint(a->mailboxes == NULL, ==, b->mailboxes == NULL);
+	if (a->mailboxes != NULL)
+		g_assert_true(g_strv_equal((const char *const *)a->mailboxes,
+					   (const char *const *)b->mailboxes));
+	g_assert_cmpint(a->content, ==, b->content);
+	g_assert_cmpint(a->msgtype, ==, b->msgtype);
+	g_assert_cmpstr(a->client, ==, b->client);
+	g_assert_cmpstr(a->label, ==, b->label);
+	g_assert_cmpstr(a->token, ==, b->token);
+	g_assert_cmpint(a->confirm_by, ==, b->confirm_by);
+}
+
+static void test_round_trip(void)
+{
+	struct bench bench = {0};
+	struct device full = make("al\xffice", "dev-1"), bare = make("alice", "dev-2");
+	g_autoptr(device_t) found = NULL, got = NULL;
+
+	bare.mailboxes = NULL;
+	bare.client = bare.label = NULL;
+	bare.content = FALSE;
+	bare.confirm_by = 0;
+	full.state = DEVICE_ACTIVE; /* what a caller says of it does not count */
+	set_up(&bench, 20);
+	subscribe(&bench, &full, NOW, -1);
+	expect_same(bench.result, &full);
+	g_assert_cmpint(bench.result->state, ==, DEVICE_INACTIVE);
+	g_assert_cmpint(bench.result->created, ==, NOW);
+	subscribe(&bench, &bare, NOW, -1);
+	shut_down(&bench);
+	set_up(&bench, 20);
+	found = bench.registry->backend->find(bench.registry, "al\xffice", "dev-1");
+	expect_same(found, &full);
+	g_assert_cmpint(found->state, ==, DEVICE_INACTIVE);
+	got = bench.registry->backend->get(bench.registry, bench.result->id);
+	bare.confirm_by = NOW + 77;
+	expect_same(got, &bare);
+	g_assert_null(bench.registry->backend->get(bench.registry, 424242));
+	g_assert_null(bench.registry->backend->find(bench.registry, "alice", "dev-1"));
+	tear_down(&bench);
+}
+
+static char *other_mailboxes[] = {(char *)"INBOX", NULL};
+static char *no_mailboxes[] = {NULL};
+
+/* One change each to an active device: does it stay active? */
+#define CHANGE(name, statement)                 \
+	static void name(struct device *device) \
+	{                                       \
+		statement;                      \
+	}
+CHANGE(change_nothing, (void)device)
+CHANGE(change_token, device->token = (char *)TOKEN_2)
+CHANGE(change_gateway, device->gateway = (char *)"other")
+CHANGE(change_dialect, device->dialect = DIALECT_GOUGEON)
+CHANGE(change_endpoint, device->endpoint = (char *)"https://push.example/y")
+CHANGE(change_p256dh, device->p256dh[64] ^= 1)
+CHANGE(change_auth, device->auth[15] ^= 1)
+CHANGE(change_vapid, device->vapid_key = (char *)"key-2")
+CHANGE(change_events, device->events ^= KIND(MESSAGE_READ))
+CHANGE(change_mailboxes, device->mailboxes = other_mailboxes)
+CHANGE(change_to_all, device->mailboxes = NULL)
+CHANGE(change_to_empty, device->mailboxes = no_mailboxes)
+CHANGE(change_content, device->content = FALSE)
+CHANGE(change_content_alike, device->content = 2)
+CHANGE(change_msgtype, device->msgtype = MSGTYPE_ALL)
+CHANGE(change_client, device->client = NULL)
+CHANGE(change_label, device->label = (char *)"Tablet")
+
+static const struct change_row {
+	const char *name;
+	void (*change)(struct device *device);
+	gboolean stays;
+} change_rows[] = {
+	{"nothing", change_nothing, TRUE},
+	{"the token that was made for it", change_token, TRUE},
+	{"content, alike", change_content_alike, TRUE},
+	{"gateway", change_gateway, FALSE},
+	{"dialect", change_dialect, FALSE},
+	{"endpoint", change_endpoint, FALSE},
+	{"p256dh", change_p256dh, FALSE},
+	{"auth", change_auth, FALSE},
+	{"vapid key", change_vapid, FALSE},
+	{"events", change_events, FALSE},
+	{"mailboxes", change_mailboxes, FALSE},
+	{"all mailboxes", change_to_all, FALSE},
+	{"all mailboxes, said with none", change_to_empty, FALSE},
+	{"content", change_content, FALSE},
+	{"msgtype", change_msgtype, FALSE},
+	{"client", change_client, FALSE},
+	{"label", change_label, FALSE},
+};
+
+static void test_change(gconstpointer data)
+{
+	const struct change_row *row = data;
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+	gint64 id;
+
+	set_up(&bench, 20);
+	id = add_active(&bench, "dev-1");
+	device.confirm_by = BY + 500;
+	row->change(&device);
+	subscribe(&bench, &device, NOW + 500, -1);
+	g_assert_cmpint(bench.result->id, ==, id);
+	g_assert_cmpint(bench.result->created, ==, NOW);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, row->stays ? "active" : "inactive");
+	g_assert_cmpuint(count_active(&bench), ==, row->stays);
+	if (row->stays) {
+		g_assert_null(bench.result->token);
+		g_assert_cmpint(bench.result->confirmed, ==, NOW);
+	} else {
+		g_assert_cmpstr(bench.result->token, ==, device.token);
+		g_assert_cmpint(bench.result->confirm_by, ==, BY + 500);
+		g_assert_cmpint(bench.result->confirmed, ==, 0);
+		/* The new one needs the new token. */
+		confirm(&bench, "dev-1", device.token, NOW + 501, -1);
+		g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "active");
+	}
+	tear_down(&bench);
+}
+
+/* Asked for again while the confirmation is under way. */
+static void test_subscribe_again(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+
+	set_up(&bench, 20);
+	subscribe(&bench, &device, NOW, -1);
+	confirm(&bench, "dev-1", "wrong", NOW, STORE_ERROR_TOKEN);
+	device.token = (char *)TOKEN_2;
+	device.confirm_by = BY + 100;
+	subscribe(&bench, &device, NOW + 100, -1);
+	g_assert_cmpstr(bench.result->token, ==, TOKEN);
+	g_assert_cmpint(bench.result->confirm_by, ==, BY + 100);
+	g_assert_cmpuint(bench.result->token_tries, ==, 1);
+	/* Too late: the old token is worth nothing, so here is the new one. */
+	device.confirm_by = BY + 900;
+	subscribe(&bench, &device, BY + 101, -1);
+	g_assert_cmpstr(bench.result->token, ==, TOKEN_2);
+	g_assert_cmpuint(bench.result->token_tries, ==, 0);
+	confirm(&bench, "dev-1", TOKEN, BY + 102, STORE_ERROR_TOKEN);
+	confirm(&bench, "dev-1", TOKEN_2, BY + 102, -1);
+	tear_down(&bench);
+}
+
+static void test_limit(void)
+{
+	struct bench bench = {0};
+	const struct registry_limits more = {.devices_per_user = 4};
+	struct device four = make("alice", "dev-4"), three = make("alice", "dev-3"),
+		      bobs = make("bob", "dev-1");
+	gint64 id;
+
+	set_up(&bench, 3);
+	id = add_active(&bench, "dev-1");
+	add_active(&bench, "dev-2");
+	subscribe(&bench, &three, NOW, -1);
+	subscribe(&bench, &four, NOW, STORE_ERROR_LIMIT);
+	g_assert_cmpstr(state_of(&bench, "dev-4"), ==, "none");
+	/* Changes of what is there, and other users, are not concerned. */
+	three.label = (char *)"new";
+	subscribe(&bench, &three, NOW, -1);
+	subscribe(&bench, &bobs, NOW, -1);
+	/* A dead one makes room, and does not come back past the limit. */
+	bench.registry->backend->mark_dead(bench.registry, id, ENDPOINT, NOW, NOW, "gone", NULL,
+					   NULL);
+	subscribe(&bench, &four, NOW, -1);
+	{
+		struct device one = make("alice", "dev-1");
+
+		subscribe(&bench, &one, NOW, STORE_ERROR_LIMIT);
+		g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "dead");
+		bench.registry->backend->set_limits(bench.registry, &more);
+		subscribe(&bench, &one, NOW, -1);
+		g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "inactive");
+		g_assert_cmpint(bench.result->id, ==, id);
+		g_assert_cmpint(bench.result->dead_at, ==, 0);
+	}
+	tear_down(&bench);
+}
+
+/* Registrations that were never confirmed, and dead ones, pile up to a point. */
+static void test_limit_of_the_rest(void)
+{
+	struct bench bench = {0};
+	g_autoptr(GPtrArray) devices = NULL;
+	guint dead = 0;
+
+	set_up(&bench, 3);
+	for (guint i = 0; i < 12; i++) {
+		g_autofree char *name = g_strdup_printf("dead-%02u", i);
+		gint64 id = add_active(&bench, name);
+
+		bench.registry->backend->mark_dead(bench.registry, id, ENDPOINT, NOW + i, NOW + i,
+						   "gone", NULL, NULL);
+	}
+	for (guint i = 0; i < 12; i++) {
+		g_autofree char *name = g_strdup_printf("late-%02u", i);
+		struct device device = make("alice", name);
+
+		device.confirm_by = NOW + i * 1000 + 300;
+		subscribe(&bench, &device, NOW + i * 1000, -1);
+	}
+	devices = bench.registry->backend->list(bench.registry, "alice", 0, 0);
+	for (guint i = 0; i < devices->len; i++) {
+		const struct device *device = g_ptr_array_index(devices, i);
+
+		dead += device->state == DEVICE_DEAD;
+		g_assert_true(device->state == DEVICE_DEAD ||
+			      strcmp(device->device, "late-11") == 0);
+	}
+	g_assert_cmpuint(dead, ==, 3);
+	g_assert_cmpuint(devices->len, ==, 4);
+	g_assert_cmpstr(state_of(&bench, "dead-11"), ==, "dead");
+	g_assert_cmpstr(state_of(&bench, "dead-08"), ==, "none");
+	tear_down(&bench);
+}
+
+static gboolean wait_for_gate(struct store *store, gpointer data, GError **error)
+{
+	GMutex *gate = data;
+
+	g_mutex_lock(gate);
+	g_mutex_unlock(gate);
+	return TRUE;
+}
+
+/* Too much waits for the disk: told so, and not before the call is over. */
+static void test_busy(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+	GMutex gate;
+
+	g_mutex_init(&gate);
+	set_up(&bench, 20);
+	g_mutex_lock(&gate);
+	while (store_write(bench.fixture.store, wait_for_gate, NULL, &gate, NULL))
+		;
+	bench.registry->backend->subscribe(bench.registry, &device, NOW, changed, &bench);
+	g_assert_false(bench.answer.done);
+	g_mutex_unlock(&gate);
+	expect(&bench, STORE_ERROR_BUSY);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "none");
+	subscribe(&bench, &device, NOW, -1);
+	tear_down(&bench);
+	g_mutex_clear(&gate);
+}
+
+/* --- confirm ------------------------------------------------------------------------ */
+
+static const struct confirm_row {
+	const char *name;
+	const char *device, *token;
+	gint64 now;
+	int code; /* -1 = fine */
+	const char *state;
+} confirm_rows[] = {
+	{"right", "dev-1", TOKEN, NOW + 1, -1, "active"},
+	{"in the last second", "dev-1", TOKEN, BY, -1, "active"},
+	{"too late", "dev-1", TOKEN, BY + 1, STORE_ERROR_TOKEN, "inactive"},
+	{"wrong", "dev-1", TOKEN_2, NOW, STORE_ERROR_TOKEN, "inactive"},
+	{"wrong in the last octet", "dev-1", "AAAAAAAAAAAAAAAAAAAAAAAB", NOW, STORE_ERROR_TOKEN,
+	 "inactive"},
+	{"too short", "dev-1", "AAAAAAAAAAAAAAAAAAAAAAA", NOW, STORE_ERROR_TOKEN, "inactive"},
+	{"too long", "dev-1", TOKEN "A", NOW, STORE_ERROR_TOKEN, "inactive"},
+	{"empty", "dev-1", "", NOW, STORE_ERROR_TOKEN, "inactive"},
+	{"none", "dev-1", NULL, NOW, STORE_ERROR_TOKEN, "inactive"},
+	{"another device", "dev-2", TOKEN, NOW, STORE_ERROR_NOT_FOUND, "inactive"},
+};
+
+static void test_confirm(gconstpointer data)
+{
+	const struct confirm_row *row = data;
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+
+	set_up(&bench, 20);
+	subscribe(&bench, &device, NOW, -1);
+	confirm(&bench, row->device, row->token, row->now, row->code);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, row->state);
+	if (row->code < 0) {
+		g_assert_cmpint(bench.result->confirmed, ==, row->now);
+		g_assert_null(bench.result->token);
+	}
+	/* Somebody else's word does not count. */
+	bench.registry->backend->confirm(bench.registry, "bob", "dev-1", TOKEN, NOW, changed,
+					 &bench);
+	expect(&bench, STORE_ERROR_NOT_FOUND);
+	tear_down(&bench);
+}
+
+/* A registration without a token cannot be confirmed with an empty one. */
+static void test_confirm_without_token(void)
+{
+	struct bench bench = {0};
+	struct device none = make("alice", "dev-1"), empty = make("alice", "dev-2");
+
+	none.token = NULL;
+	empty.token = (char *)"";
+	set_up(&bench, 20);
+	subscribe(&bench, &none, NOW, -1);
+	subscribe(&bench, &empty, NOW, -1);
+	confirm(&bench, "dev-1", "", NOW, STORE_ERROR_TOKEN);
+	confirm(&bench, "dev-1", NULL, NOW, STORE_ERROR_TOKEN);
+	confirm(&bench, "dev-2", "", NOW, STORE_ERROR_TOKEN);
+	tear_down(&bench);
+}
+
+static void test_confirm_again(void)
+{
+	struct bench bench = {0};
+
+	set_up(&bench, 20);
+	add_active(&bench, "dev-1");
+	/* Right again, also much later. */
+	confirm(&bench, "dev-1", TOKEN, BY + 1000, -1);
+	g_assert_cmpint(bench.result->confirmed, ==, NOW);
+	/* Wrong, however often: it stays active. */
+	for (guint i = 0; i < 2 * LIMIT_CONFIRM_TRIES; i++)
+		confirm(&bench, "dev-1", TOKEN_2, NOW, STORE_ERROR_TOKEN);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "active");
+	tear_down(&bench);
+}
+
+static void test_confirm_tries(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+
+	set_up(&bench, 20);
+	subscribe(&bench, &device, NOW, -1);
+	for (guint i = 1; i < LIMIT_CONFIRM_TRIES; i++) {
+		g_autoptr(device_t) found = NULL;
+
+		confirm(&bench, "dev-1", TOKEN_2, NOW, STORE_ERROR_TOKEN);
+		found = find(&bench, "dev-1");
+		g_assert_cmpuint(found->token_tries, ==, i);
+	}
+	/* One too many: gone. */
+	confirm(&bench, "dev-1", TOKEN_2, NOW, STORE_ERROR_TOKEN);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "none");
+	confirm(&bench, "dev-1", TOKEN, NOW, STORE_ERROR_NOT_FOUND);
+	/* As many wrong ones but one, then the right one. */
+	subscribe(&bench, &device, NOW, -1);
+	for (guint i = 1; i < LIMIT_CONFIRM_TRIES; i++)
+		confirm(&bench, "dev-1", TOKEN_2, NOW, STORE_ERROR_TOKEN);
+	confirm(&bench, "dev-1", TOKEN, NOW, -1);
+	tear_down(&bench);
+}
+
+/* --- remove, look-ups ------------------------------------------------------------------ */
+
+static void test_remove(void)
+{
+	struct bench bench = {0};
+	gint64 id;
+
+	set_up(&bench, 20);
+	id = add_active(&bench, "dev-1");
+	bench.registry->backend->remove(bench.registry, "bob", "dev-1", changed, &bench);
+	expect(&bench, STORE_ERROR_NOT_FOUND);
+	bench.registry->backend->remove(bench.registry, "alice", "dev-1", changed, &bench);
+	expect(&bench, -1);
+	/* As it was: the queue is to be told its id. */
+	g_assert_cmpint(bench.result->id, ==, id);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "none");
+	bench.registry->backend->remove(bench.registry, "alice", "dev-1", changed, &bench);
+	expect(&bench, STORE_ERROR_NOT_FOUND);
+	/* An id does not come back: rows of the queue may name it. */
+	g_assert_cmpint(add_active(&bench, "dev-1"), >, id);
+	tear_down(&bench);
+}
+
+static const struct want_row {
+	const char *name;
+	gboolean active, content;
+	enum device_msgtype msgtype;
+	gboolean any, wants_content;
+} want_rows[] = {
+	{"inactive", FALSE, TRUE, MSGTYPE_ALL, FALSE, FALSE},
+	{"hint", TRUE, FALSE, MSGTYPE_ALL, TRUE, FALSE},
+	{"content", TRUE, TRUE, MSGTYPE_ALL, TRUE, TRUE},
+	{"chat needs keywords", TRUE, FALSE, MSGTYPE_CHAT, TRUE, TRUE},
+	{"mail needs keywords", TRUE, FALSE, MSGTYPE_MAIL, TRUE, TRUE},
+};
+
+static void expect_want(struct bench *bench, const char *user, gboolean any, gboolean content)
+{
+	gboolean any_seen = 2, content_seen = 2;
+
+	bench->registry->backend->want(bench->registry, user, &any_seen, &content_seen);
+	g_assert_cmpint(any_seen, ==, any);
+	g_assert_cmpint(content_seen, ==, content);
+}
+
+static void test_want(gconstpointer data)
+{
+	const struct want_row *row = data;
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1"), second = make("alice", "dev-2");
+
+	set_up(&bench, 20);
+	expect_want(&bench, "alice", FALSE, FALSE);
+	second.content = FALSE;
+	second.msgtype = MSGTYPE_ALL;
+	subscribe(&bench, &second, NOW, -1);
+	if (row->active)
+		confirm(&bench, "dev-2", TOKEN, NOW, -1);
+	device.content = row->content;
+	device.msgtype = row->msgtype;
+	subscribe(&bench, &device, NOW, -1);
+	if (row->active)
+		confirm(&bench, "dev-1", TOKEN, NOW, -1);
+	expect_want(&bench, "alice", row->any, row->wants_content);
+	expect_want(&bench, "bob", FALSE, FALSE);
+	expect_want(&bench, "", FALSE, FALSE);
+	tear_down(&bench);
+}
+
+static void test_active_and_list(void)
+{
+	struct bench bench = {0};
+	struct device bobs = make("bob", "dev-1"), waits = make("alice", "dev-9");
+	const struct registry_backend *backend;
+	g_autoptr(GPtrArray) page = NULL, next = NULL, alices = NULL, none = NULL, rest = NULL;
+	gint64 id;
+
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	g_assert_null(backend->active(bench.registry, "alice"));
+	add_active(&bench, "dev-1");
+	add_active(&bench, "dev-2");
+	id = add_active(&bench, "dev-3");
+	subscribe(&bench, &waits, NOW, -1);
+	subscribe(&bench, &bobs, NOW, -1);
+	g_assert_cmpuint(count_active(&bench), ==, 3);
+	g_assert_null(backend->active(bench.registry, "bob"));
+	g_assert_null(backend->active(bench.registry, "Alice"));
+	backend->mark_dead(bench.registry, id, ENDPOINT, NOW, NOW, "gone", NULL, NULL);
+	settle_down(&bench);
+	g_assert_cmpuint(count_active(&bench), ==, 2);
+
+	alices = backend->list(bench.registry, "alice", 0, 0);
+	g_assert_cmpuint(alices->len, ==, 4);
+	none = backend->list(bench.registry, "nobody", 0, 0);
+	g_assert_cmpuint(none->len, ==, 0);
+	page = backend->list(bench.registry, NULL, 0, 3);
+	g_assert_cmpuint(page->len, ==, 3);
+	id = ((const struct device *)g_ptr_array_index(page, 2))->id;
+	next = backend->list(bench.registry, NULL, id, 3);
+	g_assert_cmpuint(next->len, ==, 2);
+	g_assert_cmpint(((const struct device *)g_ptr_array_index(next, 0))->id, >, id);
+	rest = backend->list(bench.registry, "alice", id, 5);
+	g_assert_cmpuint(rest->len, ==, 1);
+	expect_stats(&bench, 2, 2, 1);
+	tear_down(&bench);
+}
+
+/* --- webhooks -------------------------------------------------------------------------- */
+
+static void test_webhooks(void)
+{
+	struct bench bench = {0};
+	const struct registry_backend *backend;
+	g_autoptr(device_t) hook = NULL;
+	g_autoptr(GPtrArray) all = NULL, empty = NULL;
+	gint64 id;
+
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	g_assert_cmpint(backend->webhook_id(bench.registry, "ntfy"), ==, 0);
+	backend->ensure_webhook(bench.registry, "ntfy", NOW, changed, &bench);
+	expect(&bench, -1);
+	id = bench.result->id;
+	g_assert_cmpint(id, >, 0);
+	g_assert_cmpint(backend->webhook_id(bench.registry, "ntfy"), ==, id);
+	backend->ensure_webhook(bench.registry, "other", NOW, changed, &bench);
+	expect(&bench, -1);
+	g_assert_cmpint(bench.result->id, !=, id);
+	add_active(&bench, "dev-1");
+
+	/* The same for ever. */
+	shut_down(&bench);
+	set_up(&bench, 20);
+	g_assert_cmpint(backend->webhook_id(bench.registry, "ntfy"), ==, id);
+	backend->ensure_webhook(bench.registry, "ntfy", NOW + 1, changed, &bench);
+	expect(&bench, -1);
+	g_assert_cmpint(bench.result->id, ==, id);
+
+	hook = backend->get(bench.registry, id);
+	g_assert_cmpstr(hook->gateway, ==, "webhook");
+	g_assert_cmpstr(hook->endpoint, ==, "ntfy");
+	g_assert_cmpstr(hook->user, ==, "");
+	g_assert_cmpint(hook->state, ==, DEVICE_ACTIVE);
+	/* Nobody's device, and not counted as one. */
+	g_assert_null(backend->active(bench.registry, ""));
+	empty = backend->list(bench.registry, "", 0, 0);
+	g_assert_cmpuint(empty->len, ==, 0);
+	all = backend->list(bench.registry, NULL, 0, 0);
+	g_assert_cmpuint(all->len, ==, 3);
+	expect_stats(&bench, 1, 0, 0);
+	/* No gateway's verdict and no client ends it. */
+	backend->mark_dead(bench.registry, id, "ntfy", NOW + 9, NOW + 9, "gone", NULL, NULL);
+	backend->maintain(bench.registry, NOW + 1000000000, 0);
+	backend->remove(bench.registry, "", "ntfy", changed, &bench);
+	expect(&bench, STORE_ERROR_NOT_FOUND);
+	g_clear_pointer(&hook, device_free);
+	hook = backend->get(bench.registry, id);
+	g_assert_cmpint(hook->state, ==, DEVICE_ACTIVE);
+	tear_down(&bench);
+}
+
+/* --- verdicts and age --------------------------------------------------------------------- */
+
+static const struct dead_row {
+	const char *name;
+	gint64 confirmed, dead_at;
+	gboolean dies;
+} dead_rows[] = {
+	{"confirmed before", NOW, NOW + 1, TRUE},
+	{"in the same second", NOW, NOW, TRUE},
+	{"confirmed after", NOW + 10, NOW + 9, FALSE},
+	{"time not given", NOW, 0, TRUE},
+};
+
+static void dead_told(gboolean died, const GError *error, gpointer data)
+{
+	g_assert_no_error(error);
+	*(gboolean *)data = died;
+}
+
+static void test_dead(gconstpointer data)
+{
+	const struct dead_row *row = data;
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+	g_autoptr(device_t) found = NULL;
+	gboolean died = -1;
+
+	set_up(&bench, 20);
+	subscribe(&bench, &device, NOW - 50, -1);
+	confirm(&bench, "dev-1", TOKEN, row->confirmed, -1);
+	bench.registry->backend->mark_ok(bench.registry, bench.result->id, NOW + 1, "fine");
+	bench.registry->backend->mark_dead(bench.registry, bench.result->id, ENDPOINT, row->dead_at,
+					   NOW + 20, "410 Gone", dead_told, &died);
+	settle_down(&bench);
+	g_assert_cmpint(died, ==, row->dies);
+	found = find(&bench, "dev-1");
+	g_assert_cmpint(found->state, ==, row->dies ? DEVICE_DEAD : DEVICE_ACTIVE);
+	if (row->dies) {
+		g_assert_cmpint(found->dead_at, ==, NOW + 20);
+		g_assert_cmpstr(found->last_outcome, ==, "410 Gone");
+		confirm(&bench, "dev-1", TOKEN, NOW + 30, STORE_ERROR_TOKEN);
+	}
+	tear_down(&bench);
+}
+
+/* The answer of the old address comes when the client has given a new one. */
+static void test_dead_after_change(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+	gboolean died = -1;
+	gint64 id;
+
+	set_up(&bench, 20);
+	id = add_active(&bench, "dev-1");
+	device.endpoint = (char *)"https://push.example/new";
+	subscribe(&bench, &device, NOW + 10, -1);
+	/* Sent before the change, or in the same second. */
+	for (gint64 at = NOW + 9; at <= NOW + 10; at++) {
+		bench.registry->backend->mark_dead(bench.registry, id, ENDPOINT, at, NOW + 11,
+						   "410", dead_told, &died);
+		settle_down(&bench);
+		g_assert_false(died);
+		g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "inactive");
+	}
+	/* An unconfirmed one may die, too. */
+	bench.registry->backend->mark_dead(bench.registry, id, device.endpoint, NOW + 12, NOW + 12,
+					   "410", NULL, NULL);
+	settle_down(&bench);
+	g_assert_cmpstr(state_of(&bench, "dev-1"), ==, "dead");
+	expect_stats(&bench, 0, 0, 1);
+	tear_down(&bench);
+}
+
+static void expect_outcome(struct bench *bench, gint64 id, gint64 last_ok, const char *outcome)
+{
+	g_autoptr(device_t) got = bench->registry->backend->get(bench->registry, id);
+	g_autoptr(device_t) found = find(bench, got->device);
+	g_autoptr(GPtrArray) all = bench->registry->backend->list(bench->registry, NULL, id - 1, 1);
+	const struct device *rows[] = {got, found, g_ptr_array_index(all, 0)};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_assert_cmpint(rows[i]->last_ok, ==, last_ok);
+		g_assert_cmpstr(rows[i]->last_outcome, ==, outcome);
+	}
+}
+
+static void test_marks(void)
+{
+	struct bench bench = {0};
+	const struct registry_backend *backend;
+	gint64 id, other;
+	guint64 bytes;
+
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	id = add_active(&bench, "dev-1");
+	other = add_active(&bench, "dev-2");
+	/* Seen at once, and no job for it. */
+	backend->maintain(bench.registry, NOW, 1000);
+	settle_down(&bench);
+	bytes = store_bytes(bench.fixture.store);
+	for (guint i = 0; i < 1000; i++)
+		backend->mark_ok(bench.registry, id, NOW + i, "accepted (201)");
+	backend->mark_failed(bench.registry, other, "timed out");
+	g_assert_cmpuint(store_pending(bench.fixture.store), ==, 0);
+	g_assert_cmpuint(store_bytes(bench.fixture.store), ==, bytes);
+	expect_outcome(&bench, id, NOW + 999, "accepted (201)");
+	expect_outcome(&bench, other, 0, "timed out");
+	/* A failure keeps the time of the last success. */
+	backend->mark_failed(bench.registry, id, "503");
+	expect_outcome(&bench, id, NOW + 999, "503");
+	/* Not every maintain() writes; this one does. */
+	backend->maintain(bench.registry, NOW + 300, 1000);
+	settle_down(&bench);
+	expect_outcome(&bench, id, NOW + 999, "503");
+	backend->mark_ok(bench.registry, other, NOW + 2000, "accepted (201)");
+	/* And closing. */
+	shut_down(&bench);
+	set_up(&bench, 20);
+	expect_outcome(&bench, id, NOW + 999, "503");
+	expect_outcome(&bench, other, NOW + 2000, "accepted (201)");
+	tear_down(&bench);
+}
+
+/* More of them than go into one job, written by maintain and on closing. */
+static void test_marks_of_many(gconstpointer data)
+{
+	gboolean close = GPOINTER_TO_INT(data);
+	struct bench bench = {0};
+	gint64 first = 0;
+
+	set_up(&bench, 1000);
+	for (guint i = 0; i < 600; i++) {
+		g_autofree char *name = g_strdup_printf("dev-%u", i);
+		struct device device = make("alice", name);
+
+		subscribe(&bench, &device, NOW, -1);
+		if (i == 0)
+			first = bench.result->id;
+		bench.registry->backend->mark_ok(bench.registry, bench.result->id, NOW + i, "ok");
+	}
+	if (!close) {
+		bench.registry->backend->maintain(bench.registry, NOW, 1000);
+		settle_down(&bench);
+	}
+	shut_down(&bench);
+	set_up(&bench, 1000);
+	for (guint i = 0; i < 600; i++)
+		expect_outcome(&bench, first + i, NOW + i, "ok");
+	tear_down(&bench);
+}
+
+static void test_maintain(void)
+{
+	struct bench bench = {0};
+	struct device late = make("alice", "late"), waits = make("alice", "waits");
+	const struct registry_backend *backend;
+	gint64 old, young;
+
+	late.confirm_by = NOW + 99;
+	waits.confirm_by = NOW + 100;
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	add_active(&bench, "active");
+	old = add_active(&bench, "old");
+	young = add_active(&bench, "young");
+	subscribe(&bench, &late, NOW, -1);
+	subscribe(&bench, &waits, NOW, -1);
+	backend->mark_dead(bench.registry, old, ENDPOINT, NOW + 1, NOW + 1, "gone", NULL, NULL);
+	backend->mark_dead(bench.registry, young, ENDPOINT, NOW + 2, NOW + 2, "gone", NULL, NULL);
+	settle_down(&bench);
+	expect_stats(&bench, 1, 2, 2);
+	backend->maintain(bench.registry, NOW + 100, 98);
+	settle_down(&bench);
+	g_assert_cmpstr(state_of(&bench, "active"), ==, "active");
+	g_assert_cmpstr(state_of(&bench, "late"), ==, "none");
+	g_assert_cmpstr(state_of(&bench, "waits"), ==, "inactive");
+	g_assert_cmpstr(state_of(&bench, "old"), ==, "none");
+	g_assert_cmpstr(state_of(&bench, "young"), ==, "dead");
+	expect_stats(&bench, 1, 1, 1);
+	tear_down(&bench);
+}
+
+/* --- device.h -------------------------------------------------------------------------------- */
+
+static void test_names(void)
+{
+	enum device_state state;
+	enum device_dialect dialect;
+	enum device_msgtype msgtype = MSGTYPE_CHAT;
+
+	for (state = DEVICE_INACTIVE; state <= DEVICE_DEAD; state++) {
+		enum device_state back;
+
+		g_assert_true(device_state_parse(device_state_name(state), &back));
+		g_assert_cmpint(back, ==, state);
+	}
+	for (dialect = DIALECT_GOUGEON; dialect <= DIALECT_COI; dialect++) {
+		enum device_dialect back;
+
+		g_assert_true(device_dialect_parse(device_dialect_name(dialect), &back));
+		g_assert_cmpint(back, ==, dialect);
+	}
+	g_assert_cmpstr(device_msgtype_name(MSGTYPE_ALL), ==, "all");
+	g_assert_true(device_msgtype_parse("mail", &msgtype));
+	g_assert_cmpint(msgtype, ==, MSGTYPE_MAIL);
+	/* With case (COI 3), and nothing is set by what is unknown. */
+	g_assert_false(device_msgtype_parse("Chat", &msgtype));
+	g_assert_false(device_msgtype_parse("", &msgtype));
+	g_assert_false(device_msgtype_parse(NULL, &msgtype));
+	g_assert_cmpint(msgtype, ==, MSGTYPE_MAIL);
+	g_assert_null(device_state_name(99));
+	device_free(NULL);
+}
+
+#define ADD_ROWS(prefix, rows, test)                                                              \
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {                                          \
+		g_autofree char *path = g_strdup_printf("/registry/" prefix "/%s", rows[i].name); \
+		g_test_add_data_func(path, &rows[i], test);                                       \
+	}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/registry/round-trip", test_round_trip);
+	ADD_ROWS("change", change_rows, test_change)
+	g_test_add_func("/registry/subscribe-again", test_subscribe_again);
+	g_test_add_func("/registry/limit", test_limit);
+	g_test_add_func("/registry/limit-of-the-rest", test_limit_of_the_rest);
+	g_test_add_func("/registry/busy", test_busy);
+	ADD_ROWS("confirm", confirm_rows, test_confirm)
+	g_test_add_func("/registry/confirm-without-token", test_confirm_without_token);
+	g_test_add_func("/registry/confirm-again", test_confirm_again);
+	g_test_add_func("/registry/confirm-tries", test_confirm_tries);
+	g_test_add_func("/registry/remove", test_remove);
+	ADD_ROWS("want", want_rows, test_want)
+	g_test_add_func("/registry/active-and-list", test_active_and_list);
+	g_test_add_func("/registry/webhooks", test_webhooks);
+	ADD_ROWS("dead", dead_rows, test_dead)
+	g_test_add_func("/registry/dead-after-change", test_dead_after_change);
+	g_test_add_func("/registry/marks", test_marks);
+	g_test_add_data_func("/registry/marks-of-many/maintain", GINT_TO_POINTER(FALSE),
+			     test_marks_of_many);
+	g_test_add_data_func("/registry/marks-of-many/close", GINT_TO_POINTER(TRUE),
+			     test_marks_of_many);
+	g_test_add_func("/registry/maintain", test_maintain);
+	g_test_add_func("/registry/names", test_names);
+	return g_test_run();
+}

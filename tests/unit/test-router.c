@@ -1,0 +1,420 @@
+#include "limits.h"
+#include "router.h"
+
+#include <string.h>
+
+#define KIND(kind) PUSH_EVENT_KIND_BIT(PUSH_EVENT_##kind)
+#define NOW G_GINT64_CONSTANT(1700000000000000)
+
+static const struct router_settings settings = {
+	.arrival_delay_us = 1000,
+	.state_delay_us = 30000000,
+	.arrival_ttl_us = 86400000000,
+	.state_ttl_us = 3600000000,
+};
+
+/* --- whose ------------------------------------------------------------------- */
+
+static const struct {
+	const char *user, *owner, *target;
+} target_rows[] = {
+	{"alice", NULL, "alice"},
+	{"alice", "alice", "alice"},
+	{"alice", "bob", "bob"},
+	{"alice", "", NULL},
+};
+
+static void test_target(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(target_rows); i++) {
+		struct push_event event = {.user = target_rows[i].user,
+					   .owner = target_rows[i].owner};
+
+		g_assert_cmpstr(router_target(&event), ==, target_rows[i].target);
+	}
+}
+
+/* --- filters ------------------------------------------------------------------ */
+
+static const struct filter_row {
+	const char *name;
+	/* device */
+	push_event_kinds events;
+	const char *mailboxes; /* blank between; NULL = all */
+	enum device_msgtype msgtype;
+	/* event */
+	enum push_event_kind kind;
+	const char *mailbox, *old_mailbox;
+	const char *from, *keywords;
+	gboolean wanted;
+} filter_rows[] = {
+#define NEW KIND(MESSAGE_NEW), NULL, MSGTYPE_ALL
+#define ALL PUSH_EVENT_KINDS_ALL
+	{"kind wanted", NEW, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, NULL, NULL, TRUE},
+	{"kind not wanted", NEW, PUSH_EVENT_MESSAGE_READ, "INBOX", NULL, NULL, NULL, FALSE},
+	{"no kinds", 0, NULL, MSGTYPE_ALL, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, NULL, NULL,
+	 FALSE},
+#define BOX(pattern, mailbox, wanted)                                                          \
+	{                                                                                      \
+		"'" pattern "' and " mailbox, ALL, pattern, MSGTYPE_ALL, PUSH_EVENT_FLAGS_SET, \
+			mailbox, NULL, NULL, NULL, wanted                                      \
+	}
+	BOX("Work", "Work", TRUE),
+	BOX("Work", "work", FALSE),
+	BOX("Work", "Work2", FALSE),
+	BOX("Work2", "Work", FALSE),
+	BOX("Work", "Work/x", FALSE),
+	BOX("Work*", "Work", TRUE),
+	BOX("Work*", "Workshop", TRUE),
+	BOX("Work/*", "Work/a/b", TRUE),
+	BOX("Work/*", "Work", FALSE),
+	BOX("Work/*", "Other/Work/", FALSE),
+	BOX("*", "anything", TRUE),
+	BOX("a*b", "axb", FALSE),
+	BOX("a*b", "a*b", TRUE),
+	BOX("INBOX", "INBOX", TRUE),
+	BOX("inbox", "INBOX", TRUE),
+	BOX("INBOX", "Inbox", TRUE),
+	BOX("INBOX", "INBOX2", FALSE),
+	BOX("INBOX", "INBOX/sub", FALSE),
+	BOX("inbox/*", "INBOX/sub", TRUE),
+	BOX("inbox*", "INBOX", TRUE),
+	BOX("inbox.sub", "INBOX.sub", TRUE),
+	BOX("inbox.sub", "INBOX.Sub", FALSE),
+	BOX("INBOX*", "INBOXES", TRUE),
+	BOX("INB", "INBOX", FALSE),
+	BOX("One Two Three", "Two", TRUE),
+	BOX("One Two Three", "Four", FALSE),
+	{"rename to a wanted name", ALL, "Work", MSGTYPE_ALL, PUSH_EVENT_MAILBOX_RENAME, "Work",
+	 "Old", NULL, NULL, TRUE},
+	{"rename from a wanted name", ALL, "Work", MSGTYPE_ALL, PUSH_EVENT_MAILBOX_RENAME, "Gone",
+	 "Work", NULL, NULL, TRUE},
+	{"rename of others", ALL, "Work", MSGTYPE_ALL, PUSH_EVENT_MAILBOX_RENAME, "A", "B", NULL,
+	 NULL, FALSE},
+	{"rename without a former name", ALL, "Work", MSGTYPE_ALL, PUSH_EVENT_MAILBOX_RENAME, "A",
+	 NULL, NULL, NULL, FALSE},
+	{"former name counts for a rename only", ALL, "Work", MSGTYPE_ALL,
+	 PUSH_EVENT_MAILBOX_CREATE, "A", "Work", NULL, NULL, FALSE},
+#define TYPE(name, type, keywords, wanted)                                                     \
+	{                                                                                      \
+		name, ALL, NULL, type, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, "a@b", keywords, \
+			wanted                                                                 \
+	}
+	TYPE("chat wants chat", MSGTYPE_CHAT, "$Chat", TRUE),
+	TYPE("chat in any case, among others", MSGTYPE_CHAT, "$Junk $CHAT x", TRUE),
+	TYPE("chat does not want mail", MSGTYPE_CHAT, NULL, FALSE),
+	TYPE("chat is no part of a word", MSGTYPE_CHAT, "$Chatty x$Chat", FALSE),
+	TYPE("mail wants mail", MSGTYPE_MAIL, "$Junk", TRUE),
+	TYPE("mail without keywords", MSGTYPE_MAIL, NULL, TRUE),
+	TYPE("mail does not want chat", MSGTYPE_MAIL, "$Chat", FALSE),
+	TYPE("all wants chat", MSGTYPE_ALL, "$Chat", TRUE),
+	TYPE("all wants mail", MSGTYPE_ALL, NULL, TRUE),
+	{"chat, a hint that cannot tell", ALL, NULL, MSGTYPE_CHAT, PUSH_EVENT_MESSAGE_NEW, "INBOX",
+	 NULL, NULL, NULL, TRUE},
+	{"mail, a hint that cannot tell", ALL, NULL, MSGTYPE_MAIL, PUSH_EVENT_MESSAGE_NEW, "INBOX",
+	 NULL, NULL, NULL, TRUE},
+	{"chat, a change of state", ALL, NULL, MSGTYPE_CHAT, PUSH_EVENT_MESSAGE_READ, "INBOX", NULL,
+	 NULL, NULL, TRUE},
+};
+
+static void test_filter(gconstpointer data)
+{
+	const struct filter_row *row = data;
+	g_auto(GStrv) mailboxes =
+		row->mailboxes != NULL ? g_strsplit(row->mailboxes, " ", -1) : NULL;
+	struct device device = {
+		.id = 1, .events = row->events, .mailboxes = mailboxes, .msgtype = row->msgtype};
+	struct push_event event = {.kind = row->kind,
+				   .time_us = NOW,
+				   .user = "alice",
+				   .mailbox = row->mailbox,
+				   .old_mailbox = row->old_mailbox,
+				   .from_address = row->from,
+				   .keywords = row->keywords};
+	g_autoptr(router_out_t) out = router_out_new();
+
+	g_assert_cmpint(router_wants(&device, &event), ==, row->wanted);
+	router_route(&settings, &device, "lane", "alice", &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, row->wanted);
+}
+
+/* --- a guest's name and the owner's --------------------------------------------- */
+
+static const struct {
+	const char *name;
+	const char *user, *owner;
+	const char *mailbox, *old_mailbox, *owner_mailbox, *old_owner_mailbox;
+	const char *filter;
+	gboolean wanted;
+	const char *told, *told_old; /* in the push */
+} owner_rows[] = {
+	{"owner's name", "ann", "bob", "shared/bob/Project", NULL, "Project", NULL, "Project", TRUE,
+	 "Project", NULL},
+	{"not the guest's", "ann", "bob", "shared/bob/Project", NULL, "Project", NULL, "shared/*",
+	 FALSE, NULL, NULL},
+	{"rename", "ann", "bob", "shared/bob/B", "shared/bob/A", "B", "A", "A", TRUE, "B", "A"},
+	{"rename from where the owner has no name", "ann", "bob", "shared/bob/B", "A", "B", NULL,
+	 "A", FALSE, NULL, NULL},
+	{"the same, another filter", "ann", "bob", "shared/bob/B", "A", "B", NULL, "B", TRUE, "B",
+	 NULL},
+	{"from a plugin that does not tell", "ann", "bob", "shared/bob/B", "shared/bob/A", NULL,
+	 NULL, "shared/*", TRUE, "shared/bob/B", "shared/bob/A"},
+	{"one's own", "bob", NULL, "B", "A", "X", "Y", "B", TRUE, "B", "A"},
+	{"one's own, said so", "bob", "bob", "B", "A", "X", "Y", "A", TRUE, "B", "A"},
+	{"public", "bob", "", "Public/B", "Public/A", "X", "Y", "Public/B", TRUE, "Public/B",
+	 "Public/A"},
+};
+
+static void test_owner_name(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(owner_rows); i++) {
+		g_auto(GStrv) mailboxes = g_strsplit(owner_rows[i].filter, " ", -1);
+		struct device device = {.id = 1, .events = ALL, .mailboxes = mailboxes};
+		struct push_event back,
+			event = {
+				.kind = PUSH_EVENT_MAILBOX_RENAME,
+				.time_us = NOW,
+				.user = owner_rows[i].user,
+				.owner = owner_rows[i].owner,
+				.mailbox = owner_rows[i].mailbox,
+				.old_mailbox = owner_rows[i].old_mailbox,
+				.owner_mailbox = owner_rows[i].owner_mailbox,
+				.old_owner_mailbox = owner_rows[i].old_owner_mailbox,
+			};
+		g_autoptr(router_out_t) out = router_out_new();
+		const struct notification *notification;
+		g_autofree char *line = NULL, *key = NULL;
+
+		g_test_message("%s", owner_rows[i].name);
+		g_assert_cmpint(router_wants(&device, &event), ==, owner_rows[i].wanted);
+		router_route(&settings, &device, "lane", "bob", &event, NOW, out);
+		g_assert_cmpuint(out->list->len, ==, owner_rows[i].wanted);
+		if (!owner_rows[i].wanted)
+			continue;
+		notification = g_ptr_array_index(out->list, 0);
+		key = g_strconcat("state:", owner_rows[i].told, NULL);
+		g_assert_cmpstr(notification->key, ==, key);
+		line = g_strdup(notification->event);
+		g_assert_cmpint(push_event_decode(line, strlen(line), &back), ==, PUSH_EVENT_OK);
+		g_assert_cmpstr(back.mailbox, ==, owner_rows[i].told);
+		g_assert_cmpstr(back.old_mailbox, ==, owner_rows[i].told_old);
+		g_assert_null(back.owner_mailbox);
+		g_assert_null(back.old_owner_mailbox);
+	}
+}
+
+/* --- notifications --------------------------------------------------------------- */
+
+static void test_fields(void)
+{
+	struct device device = {.id = 9, .events = ALL};
+	struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+				   .time_us = NOW - 5000,
+				   .user = "alice",
+				   .mailbox = "INBOX",
+				   .messages = 3};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+
+	router_route(&settings, &device, "webpush https://a:443", "bob", &event, NOW, out);
+	notification = g_ptr_array_index(out->list, 0);
+	g_assert_cmpint(notification->id, ==, 0);
+	g_assert_cmpint(notification->device, ==, 9);
+	g_assert_cmpstr(notification->user, ==, "bob");
+	g_assert_cmpstr(notification->key, ==, "mail:INBOX");
+	g_assert_cmpstr(notification->lane, ==, "webpush https://a:443");
+	g_assert_cmpuint(notification->kinds, ==, KIND(MESSAGE_NEW));
+	g_assert_cmpuint(notification->messages, ==, 3);
+	g_assert_cmpint(notification->first_us, ==, NOW - 5000);
+	g_assert_cmpint(notification->due_us, ==, NOW + settings.arrival_delay_us);
+	g_assert_cmpint(notification->expires_us, ==, NOW - 5000 + settings.arrival_ttl_us);
+	g_assert_cmpuint(notification->attempts, ==, 0);
+
+	/* A state is another notification, later and for a shorter time. */
+	event.kind = PUSH_EVENT_MESSAGE_READ;
+	router_route(&settings, &device, "l", "bob", &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, 2);
+	notification = g_ptr_array_index(out->list, 1);
+	g_assert_cmpstr(notification->key, ==, "state:INBOX");
+	g_assert_cmpint(notification->due_us, ==, NOW + settings.state_delay_us);
+	g_assert_cmpint(notification->expires_us, ==, NOW - 5000 + settings.state_ttl_us);
+
+	/* A rename is a state of the new name. */
+	event.kind = PUSH_EVENT_MAILBOX_RENAME;
+	event.mailbox = "New";
+	event.old_mailbox = "Old";
+	router_route(&settings, &device, "l", "bob", &event, NOW, out);
+	notification = g_ptr_array_index(out->list, 2);
+	g_assert_cmpstr(notification->key, ==, "state:New");
+}
+
+static void test_fold(void)
+{
+	struct device device = {.id = 9, .events = ALL}, other = {.id = 10, .events = ALL};
+	struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+				   .time_us = NOW - 9,
+				   .user = "alice",
+				   .mailbox = "INBOX",
+				   .uidvalidity = 1,
+				   .uids = "1",
+				   .messages = 1};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	event.uids = "2";
+	event.time_us = NOW - 5;
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, 1);
+	notification = g_ptr_array_index(out->list, 0);
+	g_assert_cmpuint(notification->messages, ==, 2);
+	g_assert_cmpint(notification->first_us, ==, NOW - 9);
+	g_assert_nonnull(strstr(notification->event, "\tuids=1:2"));
+
+	/* Another device, mailbox, or user (webhooks) is another notification. */
+	router_route(&settings, &other, "l", "alice", &event, NOW, out);
+	router_route(&settings, &device, "l", "bob", &event, NOW, out);
+	event.mailbox = "Other";
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, 4);
+}
+
+/* As many as there can be, and each finds its own. */
+static void test_fold_many(void)
+{
+	struct device devices[3] = {{.id = 1, .events = ALL},
+				    {.id = 2, .events = ALL},
+				    {.id = G_GINT64_CONSTANT(1) << 32, .events = ALL}};
+	g_autoptr(router_out_t) out = router_out_new();
+
+	for (guint i = 0; i < 2 * LIMIT_BATCH_EVENTS; i++) {
+		g_autofree char *mailbox = g_strdup_printf("M%u", i % LIMIT_BATCH_EVENTS);
+		struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+					   .time_us = NOW,
+					   .user = "alice",
+					   .mailbox = mailbox,
+					   .messages = 1};
+
+		for (gsize j = 0; j < G_N_ELEMENTS(devices); j++)
+			router_route(&settings, &devices[j], "l", "alice", &event, NOW, out);
+	}
+	g_assert_cmpuint(out->list->len, ==, LIMIT_BATCH_EVENTS * G_N_ELEMENTS(devices));
+	for (guint i = 0; i < out->list->len; i++) {
+		const struct notification *notification = g_ptr_array_index(out->list, i);
+		g_autofree char *key =
+			g_strdup_printf("mail:M%u", i / (guint)G_N_ELEMENTS(devices));
+
+		g_assert_cmpstr(notification->key, ==, key);
+		g_assert_cmpint(notification->device, ==, devices[i % 3].id);
+		g_assert_cmpuint(notification->messages, ==, 2);
+	}
+}
+
+static void test_content(void)
+{
+	static const char *const words[] = {"from-name",  "from-address", "subject", "date",
+					    "message-id", "keywords",     "preview"};
+	struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+				   .time_us = NOW,
+				   .user = "alice",
+				   .mailbox = "INBOX",
+				   .uids = "1",
+				   .session = "s",
+				   .from_name = "A",
+				   .from_address = "a@b",
+				   .subject = "x",
+				   .date = "d",
+				   .message_id = "m",
+				   .keywords = "k",
+				   .preview = "p"};
+
+	for (gboolean content = FALSE; content <= TRUE; content++) {
+		struct device device = {.id = 9, .events = ALL, .content = content};
+		g_autoptr(router_out_t) out = router_out_new();
+		const struct notification *notification;
+
+		router_route(&settings, &device, "l", "alice", &event, NOW, out);
+		notification = g_ptr_array_index(out->list, 0);
+		for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+			g_autofree char *field = g_strdup_printf("\t%s=", words[i]);
+
+			g_test_message("%s, content %d", words[i], content);
+			g_assert_cmpint(strstr(notification->event, field) != NULL, ==, content);
+		}
+		g_assert_nonnull(strstr(notification->event, "\tuids=1"));
+		g_assert_true(g_str_has_prefix(notification->event, "EVENT\tname=MessageNew\t"));
+		g_assert_null(strchr(notification->event, '\n'));
+	}
+	/* The event itself is as it was. */
+	g_assert_cmpstr(event.subject, ==, "x");
+}
+
+/* A peer's clock in the future, and one that overflows. */
+static void test_clock(void)
+{
+	static const guint64 times[] = {NOW + 1, NOW + 86400000000, G_MAXINT64, G_MAXUINT64};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(times); i++) {
+		struct device device = {.id = 9, .events = ALL};
+		struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+					   .time_us = times[i],
+					   .user = "alice",
+					   .mailbox = "INBOX"};
+		g_autoptr(router_out_t) out = router_out_new();
+		const struct notification *notification;
+
+		router_route(&settings, &device, "l", "alice", &event, NOW, out);
+		notification = g_ptr_array_index(out->list, 0);
+		g_assert_cmpint(notification->first_us, ==, NOW);
+		g_assert_cmpint(notification->expires_us, ==, NOW + settings.arrival_ttl_us);
+	}
+}
+
+/* An event that fits into a line only without its lists is told all the same. */
+static void test_too_long(void)
+{
+	g_autofree char *flags = g_strnfill(LIMIT_LINE - 100, 'f');
+	g_autofree char *mailbox = g_strnfill(LIMIT_MAILBOX, '\t');
+	g_autofree char *user = g_strnfill(LIMIT_USER, '\t');
+	struct device device = {.id = 9, .events = ALL, .content = TRUE};
+	struct push_event event = {.kind = PUSH_EVENT_MAILBOX_RENAME,
+				   .time_us = NOW,
+				   .user = user,
+				   .owner = user,
+				   .mailbox = mailbox,
+				   .old_mailbox = mailbox,
+				   .flags = flags};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+	g_autofree char *line = NULL;
+	struct push_event back;
+
+	router_route(&settings, &device, "l", user, &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, 1);
+	notification = g_ptr_array_index(out->list, 0);
+	line = g_strdup(notification->event);
+	g_assert_cmpint(push_event_decode(line, strlen(line), &back), ==, PUSH_EVENT_OK);
+	g_assert_cmpstr(back.mailbox, ==, mailbox);
+	g_assert_null(back.flags);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/router/target", test_target);
+	for (gsize i = 0; i < G_N_ELEMENTS(filter_rows); i++) {
+		/* A path's slashes make suites; the names have some. */
+		g_autofree char *name = g_strdelimit(g_strdup(filter_rows[i].name), "/", '|');
+		g_autofree char *path = g_strdup_printf("/router/filter/%s", name);
+
+		g_test_add_data_func(path, &filter_rows[i], test_filter);
+	}
+	g_test_add_func("/router/owner-name", test_owner_name);
+	g_test_add_func("/router/fields", test_fields);
+	g_test_add_func("/router/fold", test_fold);
+	g_test_add_func("/router/fold-many", test_fold_many);
+	g_test_add_func("/router/content", test_content);
+	g_test_add_func("/router/clock", test_clock);
+	g_test_add_func("/router/too-long", test_too_long);
+	return g_test_run();
+}
