@@ -1,0 +1,535 @@
+#include "control.h"
+#include "control-json.h"
+#include "control-status.h"
+#include "control-test.h"
+#include "gateway-context.h"
+#include "limits.h"
+#include "line-server.h"
+#include "queue.h"
+#include "registry.h"
+#include "store.h"
+#include "webhook-device.h"
+
+#include <string.h>
+
+/* Beyond the gateway's own time-out, for what happens around the request. */
+#define TEST_GRACE_SECS 5
+
+struct control {
+	struct control_parts parts; /* its context is ours: a reference */
+	struct line_server *server;
+	gint64 started;  /* unix seconds */
+	GList *requests; /* struct request *: those that wait for an answer */
+};
+
+/* A request whose answer comes later. */
+struct request {
+	struct control *control; /* NULL once that is gone */
+	struct line_peer *peer;
+	char *id;
+	char *user;
+	struct control_test *test;
+};
+
+/* One request as it came. */
+struct call {
+	struct line_peer *peer;
+	const char *id;
+	const struct tabline_field *fields;
+	gsize count;
+};
+
+/* --- answers ---------------------------------------------------------------- */
+
+/* `OK` or `ITEM` with a JSON value, which is freed; what does not fit in a line is
+ * said to be so. Returns the bytes written. */
+static gsize answer(struct line_peer *peer, const char *word, const char *id, char *json)
+{
+	g_autofree char *text = json;
+	struct tabline_buf buf;
+	gsize len = 0;
+
+	tabline_buf_init(&buf, LIMIT_LINE);
+	tabline_word(&buf, word);
+	tabline_word(&buf, id);
+	tabline_field(&buf, "json", text);
+	if (tabline_end(&buf)) {
+		line_peer_write(peer, &buf);
+		len = buf.len;
+	} else if (strcmp(word, "OK") == 0) {
+		line_peer_no(peer, id, "limit", "the answer is too long for one line");
+	}
+	tabline_buf_free(&buf);
+	return len;
+}
+
+static void answer_empty(struct line_peer *peer, const char *id)
+{
+	answer(peer, "OK", id, g_strdup("{}"));
+}
+
+static JsonBuilder *begin_object(void)
+{
+	JsonBuilder *builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	return builder;
+}
+
+static char *end_object(JsonBuilder *builder)
+{
+	json_builder_end_object(builder);
+	return control_json_finish(builder);
+}
+
+static void answer_error(struct line_peer *peer, const char *id, const GError *error)
+{
+	const char *code = "unavailable";
+
+	if (g_error_matches(error, STORE_ERROR, STORE_ERROR_NOT_FOUND))
+		code = "notfound";
+	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_BUSY))
+		code = "busy";
+	else if (error->domain == STORE_ERROR)
+		code = "full";
+	line_peer_no(peer, id, code, error->message);
+}
+
+static gboolean bad(const struct call *call, const char *text)
+{
+	line_peer_no(call->peer, call->id, "bad", text);
+	return FALSE;
+}
+
+static const char *get(const struct call *call, const char *key)
+{
+	return tabline_get(call->fields, call->count, key);
+}
+
+/* `limit` of a request, LIMIT_CONTROL_ROWS at most; FALSE if it is no number. */
+static gboolean get_limit(const struct call *call, guint *limit_r)
+{
+	const char *text = get(call, "limit");
+	guint32 limit = LIMIT_CONTROL_ROWS;
+
+	if (text != NULL && (!tabline_parse_u32(text, &limit) || limit == 0))
+		return FALSE;
+	*limit_r = MIN(limit, LIMIT_CONTROL_ROWS);
+	return TRUE;
+}
+
+/* --- requests that wait ----------------------------------------------------- */
+
+static struct request *request_new(struct control *control, const struct call *call)
+{
+	struct request *request = g_new0(struct request, 1);
+
+	request->control = control;
+	request->peer = line_peer_ref(call->peer);
+	request->id = g_strdup(call->id);
+	request->user = g_strdup(get(call, "user"));
+	control->requests = g_list_prepend(control->requests, request);
+	return request;
+}
+
+static void request_free(struct request *request)
+{
+	if (request->control != NULL)
+		request->control->requests = g_list_remove(request->control->requests, request);
+	control_test_cancel(&request->test);
+	line_peer_unref(request->peer);
+	g_free(request->id);
+	g_free(request->user);
+	g_free(request);
+}
+
+/* --- STATUS ------------------------------------------------------------------ */
+
+static gboolean do_status(struct control *control, const struct call *call)
+{
+	answer(call->peer, "OK", call->id,
+	       control_status(&control->parts, control->started,
+			      g_get_real_time() / G_USEC_PER_SEC));
+	return TRUE;
+}
+
+/* --- QUEUE, DEVICES, DEVICE -------------------------------------------------- */
+
+static gboolean do_queue(struct control *control, const struct call *call)
+{
+	struct registry *registry = control->parts.registry;
+	struct queue *queue = control->parts.queue;
+	JsonBuilder *builder;
+	gsize written = 0;
+	guint limit, i;
+
+	if (!get_limit(call, &limit))
+		return bad(call, "limit is no number");
+	g_autoptr(GPtrArray) rows = queue->backend->list(queue, get(call, "user"), limit);
+	for (i = 0; rows != NULL && i < rows->len && written < LIMIT_CONTROL_PAGE; i++) {
+		const struct notification *row = g_ptr_array_index(rows, i);
+		g_autoptr(device_t) device = registry->backend->get(registry, row->device);
+
+		builder = json_builder_new();
+		control_json_notification(builder, row, device);
+		written += answer(call->peer, "ITEM", call->id, control_json_finish(builder));
+	}
+	builder = begin_object();
+	control_json_int(builder, "shown", i);
+	answer(call->peer, "OK", call->id, end_object(builder));
+	return TRUE;
+}
+
+/* A webhook's row has an id and what became of pushes; the rest is in the config. FALSE
+ * if the config has it no more. */
+static gboolean complete_webhook(const GPtrArray *hooks, struct device *device)
+{
+	const struct device *hook;
+
+	if (!device_is_webhook(device))
+		return TRUE;
+	hook = webhook_devices_find(hooks, device->id);
+	if (hook == NULL)
+		return FALSE;
+	device->events = hook->events;
+	device->content = hook->content;
+	g_strfreev(device->mailboxes);
+	device->mailboxes = g_strdupv(hook->mailboxes);
+	return TRUE;
+}
+
+static gboolean do_devices(struct control *control, const struct call *call)
+{
+	struct registry *registry = control->parts.registry;
+	const char *after_text = get(call, "after");
+	JsonBuilder *builder;
+	guint64 after = 0;
+	gsize written = 0;
+	guint limit, i;
+
+	if (!get_limit(call, &limit))
+		return bad(call, "limit is no number");
+	if (after_text != NULL && (!tabline_parse_u64(after_text, &after) || after > G_MAXINT64))
+		return bad(call, "after is no number");
+	g_autoptr(GPtrArray) rows =
+		registry->backend->list(registry, get(call, "user"), (gint64)after, limit);
+	g_autoptr(GPtrArray) hooks = webhook_devices_new(control->parts.context, registry);
+	for (i = 0; i < rows->len && written < LIMIT_CONTROL_PAGE; i++) {
+		struct device *row = g_ptr_array_index(rows, i);
+
+		after = (guint64)row->id;
+		if (!complete_webhook(hooks, row))
+			continue;
+		builder = json_builder_new();
+		control_json_device(builder, row, control->parts.context->vapid, FALSE);
+		written += answer(call->peer, "ITEM", call->id, end_object(builder));
+	}
+	builder = begin_object();
+	/* Where the next page begins; none if this one was not full. */
+	if (i > 0 && (i < rows->len || rows->len == limit))
+		control_json_int(builder, "after", (gint64)after);
+	answer(call->peer, "OK", call->id, end_object(builder));
+	return TRUE;
+}
+
+/* The device that a request names, or NULL with the answer given. */
+static struct device *find_device(struct control *control, const struct call *call)
+{
+	struct registry *registry = control->parts.registry;
+	struct device *device =
+		registry->backend->find(registry, get(call, "user"), get(call, "device"));
+
+	if (device == NULL)
+		line_peer_no(call->peer, call->id, "notfound",
+			     "no such device; fantailctl devices USER lists them");
+	return device;
+}
+
+static gboolean do_device(struct control *control, const struct call *call)
+{
+	const struct control_parts *parts = &control->parts;
+	g_autofree char *lane = NULL;
+	JsonBuilder *builder;
+
+	g_autoptr(device_t) device = find_device(control, call);
+	if (device == NULL)
+		return TRUE;
+	g_autoptr(GPtrArray) hooks = webhook_devices_new(parts->context, parts->registry);
+	if (!complete_webhook(hooks, device)) {
+		line_peer_no(call->peer, call->id, "notfound",
+			     "the configuration has this webhook no more");
+		return TRUE;
+	}
+	builder = json_builder_new();
+	control_json_device(builder, device, parts->context->vapid,
+			    g_strcmp0(get(call, "full"), "yes") == 0);
+	const struct gateway *gateway = gateway_find(device->gateway);
+	if (gateway != NULL)
+		lane = gateway->lane(parts->context, device);
+	control_json_text(builder, "lane", lane);
+	answer(call->peer, "OK", call->id, end_object(builder));
+	return TRUE;
+}
+
+/* --- REVOKE, FLUSH ----------------------------------------------------------- */
+
+static void rows_dropped(const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	/* The device is gone all the same; its rows are dropped when they fall due. */
+	if (error != NULL)
+		g_warning("cannot drop what waits for a device of %s: %s, it goes when it is due",
+			  request->user, error->message);
+	answer_empty(request->peer, request->id);
+	request_free(request);
+}
+
+static void revoked(const struct device *device, const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	if (error != NULL) {
+		answer_error(request->peer, request->id, error);
+		request_free(request);
+		return;
+	}
+	g_message("operator (uid %u) revoked device %s of %s", (guint)line_peer_uid(request->peer),
+		  device->device, device->user);
+	if (request->control == NULL) {
+		request_free(request);
+		return;
+	}
+	struct queue *queue = request->control->parts.queue;
+	queue->backend->drop_device(queue, device->id, rows_dropped, request);
+}
+
+static gboolean do_revoke(struct control *control, const struct call *call)
+{
+	struct registry *registry = control->parts.registry;
+
+	g_autoptr(device_t) device = find_device(control, call);
+	if (device == NULL)
+		return TRUE;
+	if (device_is_webhook(device)) {
+		line_peer_no(call->peer, call->id, "refused",
+			     "a webhook is removed from the configuration, then reload");
+		return TRUE;
+	}
+	registry->backend->remove(registry, device->user, device->device, revoked,
+				  request_new(control, call));
+	return TRUE;
+}
+
+static void flushed(const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	if (error != NULL) {
+		answer_error(request->peer, request->id, error);
+	} else {
+		if (request->control != NULL)
+			dispatcher_wake_all(request->control->parts.dispatcher);
+		answer_empty(request->peer, request->id);
+	}
+	request_free(request);
+}
+
+static gboolean do_flush(struct control *control, const struct call *call)
+{
+	struct queue *queue = control->parts.queue;
+
+	queue->backend->flush(queue, get(call, "user"), flushed, request_new(control, call));
+	return TRUE;
+}
+
+/* --- TEST -------------------------------------------------------------------- */
+
+static void tested_one(const struct device *device, const struct outcome *outcome, gint64 took_us,
+		       gpointer data)
+{
+	struct request *request = data;
+	JsonBuilder *builder = json_builder_new();
+
+	control_json_outcome(builder, request->user, device, outcome, took_us);
+	answer(request->peer, "ITEM", request->id, control_json_finish(builder));
+}
+
+static void tested_all(gpointer data)
+{
+	struct request *request = data;
+
+	request->test = NULL;
+	answer_empty(request->peer, request->id);
+	request_free(request);
+}
+
+static const struct control_test_handler test_handler = {
+	.one = tested_one,
+	.all = tested_all,
+};
+
+/* Devices to test: the named one in whatever state, else the user's active ones;
+ * and the webhooks that concern the user, likewise. Owned. */
+static GPtrArray *devices_to_test(struct control *control, const char *user, const char *name)
+{
+	struct registry *registry = control->parts.registry;
+	GPtrArray *chosen = g_ptr_array_new_with_free_func((GDestroyNotify)device_free);
+	g_autoptr(GPtrArray) hooks = webhook_devices_new(control->parts.context, registry);
+
+	if (name != NULL) {
+		struct device *device = registry->backend->find(registry, user, name);
+		if (device != NULL)
+			g_ptr_array_add(chosen, device);
+	} else {
+		g_autoptr(GPtrArray) active = registry->backend->active(registry, user);
+
+		for (guint i = 0; active != NULL && i < active->len; i++)
+			g_ptr_array_add(chosen, device_copy(g_ptr_array_index(active, i)));
+	}
+	for (guint i = 0; i < hooks->len; i++) {
+		const struct webhook_device *hook = g_ptr_array_index(hooks, i);
+
+		if ((name == NULL || strcmp(name, hook->device->device) == 0) &&
+		    webhook_device_concerns(hook, user))
+			g_ptr_array_add(chosen, device_copy(hook->device));
+	}
+	if (chosen->len > LIMIT_CONTROL_TEST)
+		g_ptr_array_set_size(chosen, LIMIT_CONTROL_TEST);
+	return chosen;
+}
+
+static gboolean do_test(struct control *control, const struct call *call)
+{
+	const char *user = get(call, "user"), *name = get(call, "device");
+	g_autoptr(GPtrArray) devices = devices_to_test(control, user, name);
+
+	if (devices->len == 0) {
+		line_peer_no(call->peer, call->id, "notfound",
+			     name != NULL ? "no such device; fantailctl devices USER lists them"
+					  : "no active device and no webhook for this user");
+		return TRUE;
+	}
+	struct request *request = request_new(control, call);
+	request->test =
+		control_test_new(control->parts.dispatcher, user, devices,
+				 control->parts.context->config->timeout_secs + TEST_GRACE_SECS,
+				 &test_handler, request);
+	return TRUE;
+}
+
+/* --- RELOAD ------------------------------------------------------------------ */
+
+static gboolean do_reload(struct control *control, const struct call *call)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (control->parts.reload(control->parts.reload_data, &error))
+		answer_empty(call->peer, call->id);
+	else
+		line_peer_no(call->peer, call->id, "config", error->message);
+	return TRUE;
+}
+
+/* ------------------------------------------------------------------------------ */
+
+static const struct verb {
+	const char *name;
+	gboolean needs_user, needs_device;
+	/* FALSE closes the connection. */
+	gboolean (*run)(struct control *control, const struct call *call);
+} verbs[] = {
+	{"DEVICE", TRUE, TRUE, do_device},   {"DEVICES", FALSE, FALSE, do_devices},
+	{"FLUSH", FALSE, FALSE, do_flush},   {"QUEUE", FALSE, FALSE, do_queue},
+	{"RELOAD", FALSE, FALSE, do_reload}, {"REVOKE", TRUE, TRUE, do_revoke},
+	{"STATUS", FALSE, FALSE, do_status}, {"TEST", TRUE, FALSE, do_test},
+};
+
+static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,
+			  gpointer data)
+{
+	struct call call = {peer, "0", fields, count};
+	guint64 id;
+
+	if (count < 2 || fields[0].key != NULL || fields[1].key != NULL ||
+	    !tabline_parse_u64(fields[1].value, &id))
+		return bad(&call, "a request is VERB, id, key=value...");
+	call.id = fields[1].value;
+	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
+		const struct verb *verb = &verbs[i];
+
+		if (strcmp(fields[0].value, verb->name) != 0)
+			continue;
+		if (verb->needs_user && get(&call, "user") == NULL)
+			return bad(&call, "user= is missing");
+		if (verb->needs_device && get(&call, "device") == NULL)
+			return bad(&call, "device= is missing");
+		return verb->run(data, &call);
+	}
+	return bad(&call, "no such verb");
+}
+
+static void peer_closed(struct line_peer *peer, gpointer data)
+{
+	/* Whatever it asked for is done all the same; only its answer goes nowhere. */
+}
+
+static const struct line_server_handler line_handler = {
+	.line = take_line,
+	.closed = peer_closed,
+};
+
+struct control *control_new(const struct control_parts *parts)
+{
+	struct control *control = g_new0(struct control, 1);
+
+	control->parts = *parts;
+	gateway_context_ref(control->parts.context);
+	control->started = g_get_real_time() / G_USEC_PER_SEC;
+	return control;
+}
+
+gboolean control_listen(struct control *control, int fd, GError **error)
+{
+	const struct config *config = control->parts.context->config;
+	const struct line_server_settings settings = {
+		.path = config->control_socket,
+		.mode = config->control_mode,
+		.fd = fd,
+		.max_connections = LIMIT_CONTROL_CONNECTIONS,
+		.idle_secs = LIMIT_INTAKE_IDLE_SECS,
+	};
+
+	control->server = line_server_new(&settings, &line_handler, control, error);
+	return control->server != NULL;
+}
+
+void control_set_context(struct control *control, struct gateway_context *context)
+{
+	gateway_context_ref(context);
+	gateway_context_unref(control->parts.context);
+	control->parts.context = context;
+}
+
+void control_free(struct control **control)
+{
+	struct control *self = *control;
+
+	if (self == NULL)
+		return;
+	*control = NULL;
+	for (GList *link = self->requests; link != NULL;) {
+		struct request *request = link->data;
+
+		link = link->next;
+		/* A test ends here; what waits for the disk frees itself when it is done. */
+		if (request->test != NULL)
+			request_free(request);
+		else
+			request->control = NULL;
+	}
+	g_list_free(self->requests);
+	line_server_free(&self->server);
+	gateway_context_unref(self->parts.context);
+	g_free(self);
+}
