@@ -1,0 +1,241 @@
+"""A private fantail-bridge on sockets in a scratch folder, and its peers.
+
+    bridge = Bridge(folder, webpush={"contact": "mailto:ops@example.org"})
+    bridge.start()
+    bridge.ctl("status", "--json")
+"""
+
+import atexit
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import urllib.parse
+
+from scratch import BUILD, wait_for
+
+
+class Bridge:
+    def __init__(self, folder, mail_uids=(), **sections):
+        """sections: name of a config section -> dict of its keys; underscores in
+        keys become dashes. A webhook is sections["webhook NAME"]."""
+        self.folder = pathlib.Path(folder)
+        self.state = self.folder / "state"
+        self.spool = self.folder / "spool"
+        self.socket = self.folder / "bridge.sock"
+        self.control = self.folder / "control.sock"
+        self.metrics = self.folder / "metrics.sock"
+        self.config = self.folder / "bridge.conf"
+        self.log = self.folder / "bridge.log"
+        self.process = None
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.spool.mkdir(exist_ok=True)
+        # As data/tmpfiles.d makes it: anybody may leave a file, nobody else may take it.
+        self.spool.chmod(0o3733)
+        self.sections = {
+            "bridge": {
+                "state-dir": self.state,
+                "socket": self.socket,
+                "control-socket": self.control,
+                "spool-dir": self.spool,
+                "metrics": f"unix:{self.metrics}",
+                "mail-uids": ";".join(map(str, mail_uids)),
+                "log-level": "info",
+            }
+        }
+        if not mail_uids:
+            del self.sections["bridge"]["mail-uids"]
+        for name, keys in sections.items():
+            section = self.sections.setdefault(name, {})
+            section.update({key.replace("_", "-"): value for key, value in keys.items()})
+        self.write_config()
+
+    def write_config(self):
+        lines = []
+        for name, keys in self.sections.items():
+            lines.append(f"[{name}]")
+            lines += [f"{key}={value}" for key, value in keys.items()]
+            lines.append("")
+        self.config.write_text("\n".join(lines))
+
+    def start(self):
+        """Returns when it listens."""
+        environment = dict(os.environ)
+        # Readiness is what systemd would be told.
+        notify = self.folder / "notify.sock"
+        notify.unlink(missing_ok=True)
+        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ready.bind(str(notify))
+        ready.settimeout(0.05)
+        environment["NOTIFY_SOCKET"] = str(notify)
+        self.process = subprocess.Popen(
+            [BUILD / "notify-bridge" / "fantail-bridge", "--config", self.config],
+            stdout=subprocess.DEVNULL,
+            stderr=open(self.log, "ab"),
+            env=environment,
+        )
+        atexit.register(self.process.kill)  # whatever ends the test
+
+        def is_ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"fantail-bridge exited: {self.log_text()}")
+            try:
+                return b"READY=1" in ready.recv(4096)
+            except TimeoutError:
+                return False
+
+        try:
+            wait_for("fantail-bridge to be ready", is_ready, 20)
+        finally:
+            ready.close()
+            notify.unlink(missing_ok=True)
+        return self
+
+    def log_text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def spooled(self):
+        """Names of the batches that wait in the spool."""
+        return [name.name for name in self.spool.iterdir() if len(name.name) == 32]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        """As a crash does it; returns when it is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; asserts that it ended by itself and cleanly."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        status = self.process.wait(20)
+        assert status == 0, f"fantail-bridge ended with {status}: {self.log_text()[-2000:]}"
+
+    def rss_kib(self):
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        raise RuntimeError("no VmRSS")
+
+    def ctl(self, *args, check=True):
+        """Runs fantailctl; returns its CompletedProcess."""
+        return subprocess.run(
+            [BUILD / "notify-bridge" / "fantailctl", "--socket", self.control, *args],
+            capture_output=True, text=True, check=check, timeout=60,
+        )
+
+    def ctl_json(self, *args):
+        return json.loads(self.ctl(*args, "--json").stdout)
+
+    def scrape(self):
+        """The metrics as {name{labels}: value}."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(str(self.metrics))
+            sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            data = b""
+            while chunk := sock.recv(65536):
+                data += chunk
+        text = data.split(b"\r\n\r\n", 1)[1].decode()
+        samples = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+        elif self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+# --- the line protocol, spoken by tests directly ------------------------------
+
+ESCAPES = {"\0": "\0010", "\001": "\0011", "\t": "\001t", "\r": "\001r", "\n": "\001n"}
+
+
+def escape(text):
+    return "".join(ESCAPES.get(char, char) for char in str(text))
+
+
+def unescape(text):
+    out, chars = [], iter(text)
+    back = {value[1]: key for key, value in ESCAPES.items()}
+    for char in chars:
+        out.append(back[next(chars)] if char == "\001" else char)
+    return "".join(out)
+
+
+def line(*words, **fields):
+    """One line; a list value repeats its key, underscores in keys become dashes."""
+    parts = [escape(word) for word in words]
+    for key, value in fields.items():
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            parts.append(f"{key.replace('_', '-')}={escape(item)}")
+    return "\t".join(parts) + "\n"
+
+
+class LineClient:
+    """A peer of the mail socket or the control socket."""
+
+    def __init__(self, path, handshake=True, timeout=10):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(timeout)
+        self.sock.connect(str(path))
+        self.file = self.sock.makefile("rb")
+        self.id = 0
+        if handshake:
+            self.send("VERSION\tfantail\t1\t0\n")
+            greeting = self.recv()
+            assert greeting[:2] == ["VERSION", "fantail"], greeting
+
+    def send(self, text):
+        self.sock.sendall(text if isinstance(text, bytes) else text.encode())
+
+    def recv(self):
+        """One line as list of words, key=value words left as they are; None at the end."""
+        raw = self.file.readline()
+        if not raw:
+            return None
+        return raw.rstrip(b"\n").decode(errors="surrogateescape").split("\t")
+
+    @staticmethod
+    def fields(words):
+        pairs = (word.partition("=") for word in words if "=" in word)
+        return {key: unescape(value) for key, _, value in pairs}
+
+    def request(self, verb, *after, **fields):
+        """Sends a request and the lines `after`; returns (verdict, fields, items)."""
+        self.id += 1
+        self.send(line(verb, self.id, **fields) + "".join(after))
+        items = []
+        while True:
+            words = self.recv()
+            if words is None:
+                return "EOF", {}, items
+            assert words[1] == str(self.id), words
+            if words[0] == "ITEM":
+                items.append(self.fields(words[2:]))
+            else:
+                return words[0], self.fields(words[2:]), items
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+def origin(url):
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

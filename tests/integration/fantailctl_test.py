@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""fantailctl as an operator types it: what it shows, and its exit status."""
+
+import json
+import os
+import subprocess
+
+from phone import Phone
+from scratch import BUILD, scratch_dir
+from stack import MAIL_UID, Stack
+from tap import Skip, Suite, check, equal, eventually
+
+suite = Suite("fantailctl")
+MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\nAt noon.\r\n"
+# sysexits.h
+OK, USAGE, NOUSER, UNAVAILABLE, TEMPFAIL, NOPERM = 0, 64, 67, 69, 75, 77
+
+
+@suite.test
+def shows_and_revokes_devices():
+    phone = Phone()
+    with Stack("ctl", [phone]) as stack:
+        phone.register(stack.dovecot.imap("alice"), stack.service)
+        ctl, rows = stack.bridge.ctl, stack.bridge.ctl_json("devices", "list", "alice")
+        equal([row["device"] for row in rows], [phone.id], "devices")
+        equal(rows[0]["state"], "active", "state")
+        check(phone.path() not in json.dumps(rows), "endpoints are shortened")
+        shown = stack.bridge.ctl_json("devices", "show", "alice", phone.id)
+        check("token" not in json.dumps(shown), "tokens are never shown")
+        check(phone.keys()[1] not in json.dumps(shown), "nor is the auth secret")
+        check(phone.id in ctl("devices", "show", "alice", phone.id).stdout, "for people, too")
+        equal(ctl("devices", "show", "alice", "no-such-device", check=False).returncode, NOUSER,
+              "status for an unknown device")
+        equal(ctl("devices", "revoke", "alice", phone.id).returncode, OK, "revoke")
+        equal(stack.bridge.ctl_json("devices", "list", "alice"), [], "devices")
+        equal(ctl("devices", "revoke", "alice", phone.id, check=False).returncode, NOUSER,
+              "revoking it again")
+
+
+@suite.test
+def sends_a_test_push_and_tells_the_answer():
+    good, gone = Phone("good"), Phone("gone")
+    with Stack("ctl-test", [good, gone]) as stack:
+        good.register(stack.dovecot.imap("alice"), stack.service)
+        equal(stack.bridge.ctl("test", "alice").returncode, OK, "a good endpoint")
+        eventually(lambda: len(stack.service.requests(good.path())) >= 2, "the push")
+        gone.subscribe(stack.dovecot.imap("bob"), stack.service.url + gone.path("status/410"))
+        eventually(lambda: stack.service.requests(gone.path("status/410")), "the confirmation")
+        result = stack.bridge.ctl("test", "bob", gone.id, check=False)
+        check(result.returncode != OK, "a dead endpoint")
+        check("410" in result.stdout + result.stderr, f"the answer: {result}")
+        equal(stack.bridge.ctl("test", "nobody-here", check=False).returncode, NOUSER,
+              "an unknown user")
+
+
+@suite.test
+def shows_status_and_queue():
+    phone = Phone()
+    with Stack("ctl-queue", [phone], queue={"state_delay": "30min"}) as stack:
+        imap = stack.dovecot.imap("alice")
+        phone.register(imap, stack.service, "(EVENTS (MessageRead))")
+        stack.dovecot.deliver("alice", MESSAGE)
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", "\\Seen")
+        rows = eventually(lambda: stack.bridge.ctl_json("queue"), "a waiting notification")
+        equal([row["user"] for row in rows], ["alice"], "users")
+        check("alice" in stack.bridge.ctl("queue").stdout, "for people, too")
+        before = len(stack.service.requests(phone.path()))
+        equal(stack.bridge.ctl("flush", "alice").returncode, OK, "flush")
+        eventually(lambda: len(stack.service.requests(phone.path())) > before, "the push")
+        eventually(lambda: stack.bridge.ctl_json("queue") == [], "the queue to empty")
+        status = stack.bridge.ctl_json("status")
+        check(status["version"], f"version in {status}")
+        check("alice" not in stack.bridge.ctl("status").stdout, "status names nobody")
+
+
+@suite.test
+def reload_tells_what_is_wrong():
+    with Stack("ctl-reload") as stack:
+        equal(stack.bridge.ctl("reload").returncode, OK, "a good config")
+        good = stack.bridge.config.read_text()
+        stack.bridge.config.write_text(good + "\n[queue]\nmax-pendign=1\n")
+        result = stack.bridge.ctl("reload", check=False)
+        check(result.returncode != OK, "a bad config")
+        line = good.count("\n") + 3
+        for part in (f"{stack.bridge.config}:{line}:", "max-pendign", "max-pending"):
+            check(part in result.stderr, f"{part} in {result.stderr!r}")
+
+
+@suite.test
+def reload_makes_no_key_for_a_lost_one():
+    with Stack("ctl-lost-key") as stack:
+        key = stack.bridge.state / "vapid.pem"
+        check(f"made a new VAPID key, '{key}'" in stack.bridge.log_text(), "said at the start")
+        key.rename(key.with_suffix(".away"))
+        result = stack.bridge.ctl("reload", check=False)
+        check(result.returncode != OK, "the key is gone")
+        check(str(key) in result.stderr, result.stderr)
+        check(not key.exists(), "no other key")
+        key.with_suffix(".away").rename(key)
+        equal(stack.bridge.ctl("reload").returncode, OK, "the key is back")
+        equal(stack.bridge.log_text().count("made a new VAPID key"), 1, "keys made")
+
+
+@suite.test
+def exit_status_says_what_is_wrong():
+    folder = scratch_dir("ctl-exit")
+    program = BUILD / "notify-bridge" / "fantailctl"
+
+    def run(*words, **keywords):
+        return subprocess.run([program, *words], capture_output=True, text=True, **keywords)
+
+    for words in (["frobnicate"], [], ["devices", "revoke", "alice"], ["test"],
+                  ["status", "--no-such-option"]):
+        result = run("--socket", folder / "none", *words)
+        equal(result.returncode, USAGE, f"{words}: {result.stderr}")
+        check(result.stderr.strip(), f"{words}: says why")
+    result = run("--socket", folder / "none", "status")
+    equal(result.returncode, UNAVAILABLE, "no bridge")
+    equal(len(result.stderr.strip().splitlines()), 1, "lines that say so")
+    equal(run("--help").returncode, OK, "--help")
+    equal(run("--version").returncode, OK, "--version")
+    for command in ("status", "queue", "devices", "test", "flush", "reload"):
+        result = run(command, "--help")
+        equal(result.returncode, OK, f"{command} --help")
+        check(command in result.stdout, f"{command} in its help")
+
+
+@suite.test
+def who_may_not_open_the_socket_is_told_so():
+    if os.geteuid() != 0:
+        raise Skip("needs root to become somebody else")
+    with Stack("ctl-perm") as stack:
+        program = scratch_dir("ctl-perm-bin") / "fantailctl"
+        program.write_bytes((BUILD / "notify-bridge" / "fantailctl").read_bytes())
+        program.chmod(0o755)
+        result = subprocess.run([program, "--socket", stack.bridge.control, "status"],
+                                capture_output=True, text=True, user=MAIL_UID,
+                                group=MAIL_UID, extra_groups=[])
+        equal(result.returncode, NOPERM, result.stderr)
+
+
+if __name__ == "__main__":
+    suite.run()
