@@ -15,8 +15,7 @@ G_DEFINE_QUARK(fantail_config_value_error, config_value_error)
 #define SECRET_MIN 24
 #define SECRET_MAX 64
 
-G_GNUC_PRINTF(2, 3)
-static gboolean fail(GError **error, const char *format, ...)
+gboolean config_value_fail(GError **error, const char *format, ...)
 {
 	va_list args;
 
@@ -34,7 +33,8 @@ gboolean config_value_bool(const char *text, gboolean *value_r, GError **error)
 	else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0)
 		*value_r = FALSE;
 	else
-		return fail(error, "'%s' is neither yes nor no; write one of these", text);
+		return config_value_fail(error, "'%s' is neither yes nor no; write one of these",
+					 text);
 	return TRUE;
 }
 
@@ -58,12 +58,13 @@ gboolean config_value_uint(const char *text, guint64 min, guint64 max, guint64 *
 	guint64 value;
 
 	if (!parse_digits(text, &value, &rest) || *rest != '\0')
-		return fail(error, "'%s' is not a number; write digits only", text);
+		return config_value_fail(error, "'%s' is not a number; write digits only", text);
 	if (value < min || value > max) {
-		return fail(error,
-			    "%" G_GUINT64_FORMAT " is out of range; write %" G_GUINT64_FORMAT
-			    " to %" G_GUINT64_FORMAT,
-			    value, min, max);
+		return config_value_fail(error,
+					 "%" G_GUINT64_FORMAT
+					 " is out of range; write %" G_GUINT64_FORMAT
+					 " to %" G_GUINT64_FORMAT,
+					 value, min, max);
 	}
 	*value_r = value;
 	return TRUE;
@@ -97,8 +98,8 @@ gboolean config_value_duration(const char *text, gint64 min_us, gint64 max_us, g
 	guint64 value;
 
 	if (!parse_digits(text, &value, &rest))
-		return fail(error, "'%s' is not a duration; write as 500ms, 30s, 5min, 1h or 1d",
-			    text);
+		return config_value_fail(
+			error, "'%s' is not a duration; write as 500ms, 30s, 5min, 1h or 1d", text);
 	while (*rest == ' ')
 		rest++;
 	for (gsize i = 0; i < G_N_ELEMENTS(duration_units); i++) {
@@ -106,8 +107,9 @@ gboolean config_value_duration(const char *text, gint64 min_us, gint64 max_us, g
 			unit = &duration_units[i];
 	}
 	if (unit == NULL && (*rest != '\0' || value != 0)) {
-		return fail(error, "'%s' has %s unit; write as 500ms, 30s, 5min, 1h or 1d", text,
-			    *rest == '\0' ? "no" : "an unknown");
+		return config_value_fail(error,
+					 "'%s' has %s unit; write as 500ms, 30s, 5min, 1h or 1d",
+					 text, *rest == '\0' ? "no" : "an unknown");
 	}
 
 	gint64 factor = unit != NULL ? unit->us : 1;
@@ -116,7 +118,8 @@ gboolean config_value_duration(const char *text, gint64 min_us, gint64 max_us, g
 		g_autofree char *min_text = config_value_duration_text(min_us);
 		g_autofree char *max_text = config_value_duration_text(max_us);
 
-		return fail(error, "%s is out of range; write %s to %s", text, min_text, max_text);
+		return config_value_fail(error, "%s is out of range; write %s to %s", text,
+					 min_text, max_text);
 	}
 	*us_r = (gint64)value * factor;
 	return TRUE;
@@ -131,18 +134,19 @@ gboolean config_value_size(const char *text, guint64 min, guint64 max, guint64 *
 	guint shift = 0;
 
 	if (!parse_digits(text, &value, &rest))
-		return fail(error, "'%s' is not a size; write as 64M or 2G", text);
+		return config_value_fail(error, "'%s' is not a size; write as 64M or 2G", text);
 	if (*rest != '\0') {
 		letter = strchr(letters, g_ascii_toupper(*rest));
 		if (letter == NULL || rest[1] != '\0')
-			return fail(error, "'%s' has an unknown unit; use K, M, G or T", text);
+			return config_value_fail(
+				error, "'%s' has an unknown unit; use K, M, G or T", text);
 		shift = 10 * (guint)(letter - letters + 1);
 	}
 	if (value > (G_MAXUINT64 >> shift) || value << shift < min || value << shift > max) {
-		return fail(error,
-			    "%s is out of range; write %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
-			    " bytes",
-			    text, min, max);
+		return config_value_fail(error,
+					 "%s is out of range; write %" G_GUINT64_FORMAT
+					 " to %" G_GUINT64_FORMAT " bytes",
+					 text, min, max);
 	}
 	*bytes_r = value << shift;
 	return TRUE;
@@ -154,11 +158,13 @@ gboolean config_value_mode(const char *text, mode_t *mode_r, GError **error)
 
 	for (const char *p = text; *p != '\0'; p++) {
 		if (*p < '0' || *p > '7' || p - text >= 4)
-			return fail(error, "'%s' is not a file mode; write octal as 0660", text);
+			return config_value_fail(
+				error, "'%s' is not a file mode; write octal as 0660", text);
 		mode = mode * 8 + (mode_t)(*p - '0');
 	}
 	if (*text == '\0' || mode > 0777)
-		return fail(error, "'%s' is not a file mode; write 0000 to 0777", text);
+		return config_value_fail(error, "'%s' is not a file mode; write 0000 to 0777",
+					 text);
 	*mode_r = mode;
 	return TRUE;
 }
@@ -166,14 +172,16 @@ gboolean config_value_mode(const char *text, mode_t *mode_r, GError **error)
 gboolean config_value_path(const char *text, char **path_r, GError **error)
 {
 	if (*text == '\0')
-		return fail(error, "empty; write a path or remove the line");
+		return config_value_fail(error, "empty; write a path or remove the line");
 	if (*text != '/')
-		return fail(error, "'%s' is not absolute; write the whole path from '/'", text);
+		return config_value_fail(
+			error, "'%s' is not absolute; write the whole path from '/'", text);
 	g_auto(GStrv) parts = g_strsplit(text, "/", -1);
 	for (char **part = parts; *part != NULL; part++) {
 		if (strcmp(*part, ".") == 0 || strcmp(*part, "..") == 0)
-			return fail(error, "'%s' has a '%s' in it; write the path without", text,
-				    *part);
+			return config_value_fail(error,
+						 "'%s' has a '%s' in it; write the path without",
+						 text, *part);
 	}
 	*path_r = g_strdup(text);
 	return TRUE;
@@ -184,9 +192,9 @@ gboolean config_value_socket_path(const char *text, char **path_r, GError **erro
 	gsize max = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
 
 	if (strlen(text) > max) {
-		return fail(error,
-			    "%zu bytes are too long for a socket; choose a path of at most %zu",
-			    strlen(text), max);
+		return config_value_fail(
+			error, "%zu bytes are too long for a socket; choose a path of at most %zu",
+			strlen(text), max);
 	}
 	return config_value_path(text, path_r, error);
 }
@@ -237,18 +245,19 @@ gboolean config_value_uids(const char *text, GArray *uids, GError **error)
 		if (parse_digits(*item, &number, &rest) && *rest == '\0') {
 			/* (uid_t)-1 is what chown() and others read as "no user". */
 			if (number >= G_MAXUINT32)
-				return fail(error, "%s is no uid; write a smaller number", *item);
+				return config_value_fail(
+					error, "%s is no uid; write a smaller number", *item);
 			uid = (uid_t)number;
 		} else {
 			errno = 0;
 			const struct passwd *account = getpwnam(*item);
 			if (account == NULL) {
-				return fail(error,
-					    "no such user '%s' here%s%s; create it, or correct the "
-					    "name",
-					    *item, list_hint(*item),
-					    errno != 0 && errno != ENOENT ? " (look-up failed)"
-									  : "");
+				return config_value_fail(
+					error,
+					"no such user '%s' here%s%s; create it, or correct the "
+					"name",
+					*item, list_hint(*item),
+					errno != 0 && errno != ENOENT ? " (look-up failed)" : "");
 			}
 			uid = account->pw_uid;
 		}
@@ -267,7 +276,7 @@ gboolean config_value_events(const char *text, push_event_kinds *events_r, GErro
 		names[kind] = push_event_kind_name((enum push_event_kind)kind);
 	names[PUSH_EVENT_KIND_COUNT] = "all";
 	if (items == NULL)
-		return fail(error, "empty; name events, or remove the line");
+		return config_value_fail(error, "empty; name events, or remove the line");
 	for (char **item = items; *item != NULL; item++) {
 		enum push_event_kind kind;
 
@@ -279,10 +288,11 @@ gboolean config_value_events(const char *text, push_event_kinds *events_r, GErro
 			const char *near = keyfile_suggest(*item, names);
 
 			if (near != NULL)
-				return fail(error, "no event '%s'; did you mean %s?", *item, near);
-			return fail(error,
-				    "no event '%s'%s; the names are in fantail-bridge.conf(5)",
-				    *item, list_hint(*item));
+				return config_value_fail(error, "no event '%s'; did you mean %s?",
+							 *item, near);
+			return config_value_fail(
+				error, "no event '%s'%s; the names are in fantail-bridge.conf(5)",
+				*item, list_hint(*item));
 		}
 	}
 	*events_r = events;
@@ -305,10 +315,11 @@ gboolean config_value_local_address(const char *text, char **address_r, GError *
 	}
 	colon = strrchr(text, ':');
 	if (colon == NULL)
-		return fail(error, "'%s' is not an address with a port; %s", text, remedy);
+		return config_value_fail(error, "'%s' is not an address with a port; %s", text,
+					 remedy);
 	if (!parse_digits(colon + 1, &port, &rest) || *rest != '\0' || port < 1 ||
 	    port > G_MAXUINT16)
-		return fail(error, "'%s' is no port; write 1 to 65535", colon + 1);
+		return config_value_fail(error, "'%s' is no port; write 1 to 65535", colon + 1);
 
 	g_autofree char *host = g_strndup(text, (gsize)(colon - text));
 	gsize len = strlen(host);
@@ -320,9 +331,9 @@ gboolean config_value_local_address(const char *text, char **address_r, GError *
 	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
 	if (address == NULL ||
 	    bracketed != (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6))
-		return fail(error, "'%s' is not an IP address; %s", text, remedy);
+		return config_value_fail(error, "'%s' is not an IP address; %s", text, remedy);
 	if (!g_inet_address_get_is_loopback(address)) {
-		return fail(
+		return config_value_fail(
 			error,
 			"'%s' is not a loopback address, and this page has no password; %s, and "
 			"a proxy in front for others",
@@ -339,18 +350,20 @@ gboolean config_value_secret(const char *text, GBytes **secret_r, GError **error
 	gsize len, coded_len;
 
 	if (!g_str_has_prefix(text, SECRET_PREFIX))
-		return fail(error, "does not begin with " SECRET_PREFIX "; %s", remedy);
+		return config_value_fail(error, "does not begin with " SECRET_PREFIX "; %s",
+					 remedy);
 	/* g_base64_decode() skips what it does not know, so look first. */
 	coded_len = strlen(coded);
 	gsize digits =
 		strspn(coded, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 	if (coded_len % 4 != 0 || digits + strspn(coded + digits, "=") != coded_len ||
 	    coded_len - digits > 2)
-		return fail(error, "is not base64 after " SECRET_PREFIX "; %s", remedy);
+		return config_value_fail(error, "is not base64 after " SECRET_PREFIX "; %s",
+					 remedy);
 	g_autofree guchar *key = g_base64_decode(coded, &len);
 	if (len < SECRET_MIN || len > SECRET_MAX) {
-		return fail(error, "holds %zu octets, not %d to %d; %s", len, SECRET_MIN,
-			    SECRET_MAX, remedy);
+		return config_value_fail(error, "holds %zu octets, not %d to %d; %s", len,
+					 SECRET_MIN, SECRET_MAX, remedy);
 	}
 	*secret_r = g_bytes_new_take(g_steal_pointer(&key), len);
 	return TRUE;

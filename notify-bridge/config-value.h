@@ -52,4 +52,7 @@ gboolean config_value_local_address(const char *text, char **address_r, GError *
  * does not repeat the text. */
 gboolean config_value_secret(const char *text, GBytes **secret_r, GError **error);
 
+/* Sets CONFIG_VALUE_ERROR_BAD with that text; always FALSE, for `return`. */
+gboolean config_value_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 #endif

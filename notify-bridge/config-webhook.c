@@ -55,18 +55,6 @@ void config_webhook_free(struct config_webhook *webhook)
 	g_free(webhook);
 }
 
-G_GNUC_PRINTF(2, 3)
-static gboolean fail(GError **error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error_literal(error, CONFIG_VALUE_ERROR, CONFIG_VALUE_ERROR_BAD, text);
-	return FALSE;
-}
-
 /* A whole file of at most `max` octets, NUL-terminated. `secret`: refuses one that
  * everybody can read. */
 static char *read_file(const char *value, gsize max, gboolean secret, GError **error)
@@ -80,15 +68,17 @@ static char *read_file(const char *value, gsize max, gboolean secret, GError **e
 		return NULL;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		fail(error, "cannot read '%s' (%s); correct the path or its permissions", path,
-		     fd < 0 ? g_strerror(errno) : "not a regular file");
+		config_value_fail(error,
+				  "cannot read '%s' (%s); correct the path or its permissions",
+				  path, fd < 0 ? g_strerror(errno) : "not a regular file");
 		if (fd >= 0)
 			close(fd);
 		return NULL;
 	}
 	if (secret && (st.st_mode & S_IROTH) != 0) {
 		close(fd);
-		fail(error, "'%s' is secret, and everybody can read it; chmod o-r it", path);
+		config_value_fail(error, "'%s' is secret, and everybody can read it; chmod o-r it",
+				  path);
 		return NULL;
 	}
 	text = g_malloc(max + 2);
@@ -104,11 +94,12 @@ static char *read_file(const char *value, gsize max, gboolean secret, GError **e
 	close(fd);
 	text[len] = '\0';
 	if (len > max) {
-		fail(error, "'%s' is larger than %zu bytes; shorten it", path, max);
+		config_value_fail(error, "'%s' is larger than %zu bytes; shorten it", path, max);
 		return NULL;
 	}
 	if (strlen(text) != len || !g_utf8_validate(text, -1, NULL)) {
-		fail(error, "'%s' is not UTF-8 text; correct the path or the file", path);
+		config_value_fail(error, "'%s' is not UTF-8 text; correct the path or the file",
+				  path);
 		return NULL;
 	}
 	return g_steal_pointer(&text);
@@ -121,7 +112,7 @@ static gboolean set_secret(GBytes **place, const char *key, const char *value, G
 
 	/* Whichever line came second would win; neither is what was meant. */
 	if (*place != NULL)
-		return fail(error, "is given twice, in a file and here; remove one");
+		return config_value_fail(error, "is given twice, in a file and here; remove one");
 	if (g_str_has_suffix(key, "-file")) {
 		text = read_file(value, SECRET_FILE_MAX, TRUE, error);
 		if (text == NULL)
@@ -142,13 +133,14 @@ static gboolean set_template(struct config_webhook *webhook, const char *key, co
 			     GError **error)
 {
 	if (webhook->template != NULL)
-		return fail(error, "is given twice, in a file and here; remove one");
+		return config_value_fail(error, "is given twice, in a file and here; remove one");
 	if (strcmp(key, "template-file") == 0) {
 		webhook->template = read_file(value, LIMIT_TEMPLATE, FALSE, error);
 		return webhook->template != NULL;
 	}
 	if (strlen(value) > LIMIT_TEMPLATE)
-		return fail(error, "is longer than %d bytes; shorten it", LIMIT_TEMPLATE);
+		return config_value_fail(error, "is longer than %d bytes; shorten it",
+					 LIMIT_TEMPLATE);
 	webhook->template = g_strdup(value);
 	return TRUE;
 }
@@ -158,17 +150,19 @@ static gboolean set_url(struct config_webhook *webhook, const char *value, GErro
 	g_autoptr(GUri) uri = NULL;
 
 	if (strlen(value) > LIMIT_ENDPOINT)
-		return fail(error, "is longer than %d bytes; shorten it", LIMIT_ENDPOINT);
+		return config_value_fail(error, "is longer than %d bytes; shorten it",
+					 LIMIT_ENDPOINT);
 	uri = g_uri_parse(value, G_URI_FLAGS_ENCODED, NULL);
 	if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0' ||
 	    (g_strcmp0(g_uri_get_scheme(uri), "https") != 0 &&
 	     g_strcmp0(g_uri_get_scheme(uri), "http") != 0))
-		return fail(error, "is not an http or https URL; write as https://host/path");
+		return config_value_fail(error,
+					 "is not an http or https URL; write as https://host/path");
 	if (g_uri_get_userinfo(uri) != NULL)
-		return fail(error,
-			    "holds a user name; write header.Authorization = Basic ... instead");
+		return config_value_fail(
+			error, "holds a user name; write header.Authorization = Basic ... instead");
 	if (g_uri_get_fragment(uri) != NULL)
-		return fail(error, "has a '#', which is never sent; remove that part");
+		return config_value_fail(error, "has a '#', which is never sent; remove that part");
 	g_free(webhook->url);
 	webhook->url = g_strdup(value);
 	return TRUE;
@@ -179,15 +173,17 @@ static gboolean set_mailboxes(struct config_webhook *webhook, const char *value,
 	g_auto(GStrv) names = config_value_list(value);
 
 	if (names == NULL)
-		return fail(error, "empty; name mailboxes, or remove the line for all");
+		return config_value_fail(error,
+					 "empty; name mailboxes, or remove the line for all");
 	if (g_strv_length(names) > LIMIT_FILTER_MAILBOXES)
-		return fail(error, "more than %d names; use a prefix and '*'",
-			    LIMIT_FILTER_MAILBOXES);
+		return config_value_fail(error, "more than %d names; use a prefix and '*'",
+					 LIMIT_FILTER_MAILBOXES);
 	for (char **name = names; *name != NULL; name++) {
 		const char *star = strchr(*name, '*');
 
 		if (star != NULL && star[1] != '\0')
-			return fail(error, "'%s' has a '*' within; it can only end a name", *name);
+			return config_value_fail(
+				error, "'%s' has a '*' within; it can only end a name", *name);
 	}
 	g_strfreev(webhook->mailboxes);
 	webhook->mailboxes = g_steal_pointer(&names);
@@ -199,7 +195,7 @@ static gboolean set_users(struct config_webhook *webhook, const char *value, GEr
 	char **users = config_value_list(value);
 
 	if (users == NULL)
-		return fail(error, "empty; name users, or remove the line for all");
+		return config_value_fail(error, "empty; name users, or remove the line for all");
 	g_strfreev(webhook->users);
 	webhook->users = users;
 	return TRUE;
@@ -219,7 +215,8 @@ static gboolean set_content_type(struct config_webhook *webhook, const char *val
 	const char *slash = strchr(value, '/');
 
 	if (slash == NULL || slash == value || slash[1] == '\0' || !is_printable(value))
-		return fail(error, "'%s' is not a media type; write as text/plain", value);
+		return config_value_fail(error, "'%s' is not a media type; write as text/plain",
+					 value);
 	g_free(webhook->content_type);
 	webhook->content_type = g_strdup(value);
 	return TRUE;
@@ -251,16 +248,18 @@ static gboolean set_header(struct config_webhook *webhook, const char *name, con
 	struct http_header *header;
 
 	if (*name == '\0')
-		return fail(error, "has no name; write header.NAME = value");
+		return config_value_fail(error, "has no name; write header.NAME = value");
 	if (g_strv_contains(own, lower))
-		return fail(error, "is written by the bridge%s; remove the line",
-			    strcmp(lower, "content-type") == 0 ? ", see the key content-type" : "");
+		return config_value_fail(
+			error, "is written by the bridge%s; remove the line",
+			strcmp(lower, "content-type") == 0 ? ", see the key content-type" : "");
 	if (*value == '\0' || !is_printable(value))
-		return fail(error, "is empty or not ASCII; write printable ASCII");
+		return config_value_fail(error, "is empty or not ASCII; write printable ASCII");
 	for (guint i = 0; i < webhook->headers->len; i++) {
 		header = g_ptr_array_index(webhook->headers, i);
 		if (strcmp(header->name, lower) == 0)
-			return fail(error, "is here twice; case does not count, remove one");
+			return config_value_fail(error,
+						 "is here twice; case does not count, remove one");
 	}
 	header = g_new0(struct http_header, 1);
 	header->name = g_steal_pointer(&lower);
@@ -296,7 +295,8 @@ gboolean config_webhook_set(struct config_webhook *webhook, const char *key, con
 	if (g_str_has_prefix(key, HEADER_PREFIX))
 		return set_header(webhook, key + strlen(HEADER_PREFIX), value, error);
 	if (*value == '\0')
-		return fail(error, "has no value; write one, or remove the line for the default");
+		return config_value_fail(
+			error, "has no value; write one, or remove the line for the default");
 	if (strcmp(key, "url") == 0)
 		return set_url(webhook, value, error);
 	if (g_str_has_prefix(key, "secret"))
