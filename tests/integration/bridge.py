@@ -14,6 +14,7 @@ import socket
 import subprocess
 import urllib.parse
 
+from fake_bridge import escape, unescape
 from scratch import BUILD, wait_for
 
 
@@ -163,27 +164,12 @@ class Bridge:
 
 # --- the line protocol, spoken by tests directly ------------------------------
 
-ESCAPES = {"\0": "\0010", "\001": "\0011", "\t": "\001t", "\r": "\001r", "\n": "\001n"}
-
-
-def escape(text):
-    return "".join(ESCAPES.get(char, char) for char in str(text))
-
-
-def unescape(text):
-    out, chars = [], iter(text)
-    back = {value[1]: key for key, value in ESCAPES.items()}
-    for char in chars:
-        out.append(back[next(chars)] if char == "\001" else char)
-    return "".join(out)
-
-
 def line(*words, **fields):
     """One line; a list value repeats its key, underscores in keys become dashes."""
-    parts = [escape(word) for word in words]
+    parts = [escape(str(word)) for word in words]
     for key, value in fields.items():
         for item in value if isinstance(value, (list, tuple)) else [value]:
-            parts.append(f"{key.replace('_', '-')}={escape(item)}")
+            parts.append(f"{key.replace('_', '-')}={escape(str(item))}")
     return "\t".join(parts) + "\n"
 
 
