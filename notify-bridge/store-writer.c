@@ -18,6 +18,10 @@
 /* Pages below max_bytes that only store_settle may take. Deletes need next to
  * none: a tree that shrinks may split one page on each level on its way. */
 #define SETTLE_PAGES 64
+/* How long jobs of store_settle wait for more of their kind, unless one of
+ * store_write comes, which takes them along: nobody waits for them, and a commit
+ * costs as much as some dozens of them. */
+#define SETTLE_WAIT_USECS (5 * G_USEC_PER_SEC / 1000)
 /* How often it is tried to set the reserve aside again. */
 #define RESERVE_RETRY_USECS (G_USEC_PER_SEC / 2)
 /* Steps of VACUUM_STEP pages that may take: 16 MiB, some hundred milliseconds. */
@@ -298,6 +302,17 @@ static gboolean keep_house(struct store *store)
 
 /* --- the writer thread ------------------------------------------------------ */
 
+/* With the mutex held. The first settling job has come: others may follow. */
+static void wait_for_more(struct store *store)
+{
+	gint64 until_us = g_get_monotonic_time() + SETTLE_WAIT_USECS;
+
+	while (store->urgent == 0 && store->jobs.length < LIMIT_GROUP_COMMIT && !store->closing) {
+		if (!g_cond_wait_until(&store->wakeup, &store->mutex, until_us))
+			return;
+	}
+}
+
 /* Waits for jobs and moves them to `jobs`: none if it was quiet for `wait_us`
  * (-1 = waits for ever). FALSE when closing and all is done. */
 static gboolean take_jobs(struct store *store, GPtrArray *jobs, gint64 wait_us)
@@ -312,8 +327,15 @@ static gboolean take_jobs(struct store *store, GPtrArray *jobs, gint64 wait_us)
 		else if (!g_cond_wait_until(&store->wakeup, &store->mutex, until_us))
 			break;
 	}
-	while (jobs->len < LIMIT_GROUP_COMMIT && !g_queue_is_empty(&store->jobs))
-		g_ptr_array_add(jobs, g_queue_pop_head(&store->jobs));
+	if (!g_queue_is_empty(&store->jobs))
+		wait_for_more(store);
+	while (jobs->len < LIMIT_GROUP_COMMIT && !g_queue_is_empty(&store->jobs)) {
+		struct store_job *job = g_queue_pop_head(&store->jobs);
+
+		if (!job->settle)
+			store->urgent--;
+		g_ptr_array_add(jobs, job);
+	}
 	open = !store->closing || jobs->len > 0;
 	g_mutex_unlock(&store->mutex);
 	return open;

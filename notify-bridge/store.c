@@ -150,7 +150,11 @@ static gboolean submit(struct store *store, store_work work, store_done done, gp
 		g_ptr_array_add(store->finished, job);
 	} else {
 		g_queue_push_tail(&store->jobs, job);
-		g_cond_signal(&store->wakeup);
+		if (!settle)
+			store->urgent++;
+		/* Between its first job and a full group the writer waits by the clock. */
+		if (!settle || store->jobs.length == 1 || store->jobs.length == LIMIT_GROUP_COMMIT)
+			g_cond_signal(&store->wakeup);
 	}
 	g_mutex_unlock(&store->mutex);
 	return TRUE;

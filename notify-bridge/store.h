@@ -14,6 +14,9 @@
  * fails with STORE_ERROR_FULL until it could be set aside again. The lock on
  * that file also keeps a second process out.
  *
+ * Jobs of store_settle that have no job of store_write with them wait some
+ * milliseconds for more: their commits come in larger groups.
+ *
  * The sqlite backends of queue.h and registry.h share one store.
  */
 #ifndef FANTAIL_STORE_H

@@ -119,6 +119,60 @@ static guint64 file_size(const struct fixture *fixture, const char *suffix)
 
 /* --- groups ------------------------------------------------------------------ */
 
+static gint commits;
+
+static int count_commit(void *data)
+{
+	g_atomic_int_inc(&commits);
+	return 0;
+}
+
+static gboolean count_commits(struct store *store, gpointer data, GError **error)
+{
+	sqlite3 *db = sqlite3_db_handle(store_prepare(store, "SELECT 1"));
+
+	sqlite3_commit_hook(db, count_commit, NULL);
+	return TRUE;
+}
+
+/* Work that nobody waits for shares commits even if it comes bit by bit; a write
+ * takes what there is along at once. */
+static void test_settle_together(void)
+{
+	struct fixture fixture = {0};
+	struct answer answer = {0};
+	struct row rows[200] = {0}, urgent = {.id = 1000};
+	gint64 started_us;
+
+	fixture_open(&fixture, 0);
+	make(&fixture);
+	g_assert_true(store_write(fixture.store, count_commits, answer_done, &answer, NULL));
+	answer_expect_ok(&answer);
+
+	g_atomic_int_set(&commits, 0);
+	started_us = g_get_monotonic_time();
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		rows[i].id = i + 1;
+		store_settle(fixture.store, insert_row, row_done, &rows[i]);
+		g_usleep(300);
+	}
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+		answer_expect_ok(&rows[i].answer);
+	/* A commit every 5 ms, however slow the machine. */
+	g_assert_cmpint(g_atomic_int_get(&commits), <=,
+			(g_get_monotonic_time() - started_us) / 5000 + 2);
+
+	g_atomic_int_set(&commits, 0);
+	memset(&rows[0].answer, 0, sizeof(rows[0].answer));
+	rows[0].id = 999;
+	store_settle(fixture.store, insert_row, row_done, &rows[0]);
+	write_row(fixture.store, &urgent);
+	answer_expect_ok(&urgent.answer);
+	g_assert_true(rows[0].answer.done);
+	g_assert_true(has_row(fixture.store, 999));
+	fixture_clear(&fixture);
+}
+
 static void test_order(void)
 {
 	struct fixture fixture = {0};
@@ -769,6 +823,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	fault_vfs_install();
 	g_test_add_func("/store/order", test_order);
+	g_test_add_func("/store/settle-together", test_settle_together);
 	g_test_add_data_func("/store/one-fails/alone", GINT_TO_POINTER(FALSE), test_one_fails);
 	g_test_add_data_func("/store/one-fails/with-the-transaction", GINT_TO_POINTER(TRUE),
 			     test_one_fails);
