@@ -11,25 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <glib.h>
+#include "spin.h"
 
 #define HELLO "VERSION\tfantail\t1\t0\n"
-
-G_GNUC_UNUSED static gboolean on_timeout(gpointer data)
-{
-	*(gboolean *)data = TRUE;
-	return G_SOURCE_REMOVE;
-}
-
-/* Runs the server until it has nothing more to do for `msecs`. */
-G_GNUC_UNUSED static void spin(guint msecs)
-{
-	gboolean over = FALSE;
-
-	g_timeout_add(msecs, on_timeout, &over);
-	while (!over)
-		g_main_context_iteration(NULL, TRUE);
-}
 
 G_GNUC_UNUSED static int dial(const char *path)
 {
@@ -68,7 +52,7 @@ G_GNUC_UNUSED static void say(int fd, const char *text)
 G_GNUC_UNUSED static char *hear(int fd, const char *until, gboolean *closed_r)
 {
 	GString *text = g_string_new(NULL);
-	gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+	gint64 deadline = g_get_monotonic_time() + PATIENCE_US;
 	char buffer[65536];
 
 	*closed_r = FALSE;

@@ -372,13 +372,19 @@ static void test_idle(void)
 {
 	struct fixture fixture;
 
-	set_up(&fixture, 10, 1);
+	set_up(&fixture, 10, 2);
 	int silent = dial(fixture.path), waiting = dial(fixture.path), busy = dial(fixture.path);
 	say(silent, HELLO);
 	say(waiting, HELLO "LATER\t1\n");
 	say(busy, HELLO);
-	for (guint i = 0; i < 8; i++) {
-		spin(250);
+	gint64 end_us = g_get_monotonic_time() + PATIENCE_US;
+	do {
+		spin(50);
+		say(busy, "ECHO\t1\n");
+	} while (fixture.closed == 0 && g_get_monotonic_time() < end_us);
+	/* For as long as the server takes to look at the others, too. */
+	for (guint i = 0; i < 12; i++) {
+		spin(50);
 		say(busy, "ECHO\t1\n");
 	}
 	expect_closed(silent, HELLO);

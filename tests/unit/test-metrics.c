@@ -1,5 +1,6 @@
 #include "limits.h"
 #include "metrics.h"
+#include "spin.h"
 
 #include <math.h>
 #include <string.h>
@@ -420,17 +421,6 @@ static void test_tcp(void)
 	metrics_free(&metrics);
 }
 
-/* Lets the server see what the test did to its sockets. */
-static void turn(void)
-{
-	gint64 until = g_get_monotonic_time() + 50 * 1000;
-
-	while (g_get_monotonic_time() < until) {
-		if (!g_main_context_iteration(NULL, FALSE))
-			g_usleep(1000);
-	}
-}
-
 /* Those over the ceiling are turned away; when one goes another has room. */
 static void test_connections(void)
 {
@@ -447,13 +437,13 @@ static void test_connections(void)
 
 		g_assert_nonnull(connection);
 		g_ptr_array_add(held, connection);
-		turn();
+		spin(50); /* the server sees it */
 	}
 	g_autofree char *refused = ask(where, "GET /metrics HTTP/1.0\r\n\r\n");
 	g_assert_cmpstr(refused, ==, "");
 
 	g_ptr_array_remove_index(held, 0);
-	turn();
+	spin(50);
 	g_autofree char *served = ask(where, "GET /metrics HTTP/1.0\r\n\r\n");
 	g_assert_nonnull(strstr(served, "# EOF\n"));
 	g_ptr_array_set_size(held, 0);

@@ -1,5 +1,6 @@
 /* What the spool takes, what it puts aside, and that it loses nothing. */
 #include "limits.h"
+#include "spin.h"
 #include "spool.h"
 
 #include <fcntl.h>
@@ -73,22 +74,10 @@ struct fixture {
 	struct spool *spool;
 };
 
-static void spin(guint msecs)
+/* TRUE: so many were handed in, and no more. */
+static gboolean until_handed(guint count)
 {
-	gint64 end = g_get_monotonic_time() + (gint64)msecs * 1000;
-
-	while (g_get_monotonic_time() < end) {
-		if (!g_main_context_iteration(NULL, FALSE))
-			g_usleep(500);
-	}
-}
-
-static gboolean until_handed(guint count, guint msecs)
-{
-	gint64 deadline = g_get_monotonic_time() + (gint64)msecs * 1000;
-
-	while (handed->len < count && g_get_monotonic_time() < deadline)
-		spin(1);
+	spin_until(handed->len >= count);
 	spin(20);
 	return handed->len == count;
 }
@@ -156,6 +145,17 @@ static gboolean is_there(const struct fixture *fixture, const char *name)
 	return lstat(path, &st) == 0;
 }
 
+static guint count_bad(const struct fixture *fixture)
+{
+	g_autofree char *bad = name_in(fixture, "bad");
+	g_autoptr(GDir) dir = g_dir_open(bad, 0, NULL);
+	guint count = 0;
+
+	while (g_dir_read_name(dir) != NULL)
+		count++;
+	return count;
+}
+
 #define LINES "BATCH\t1\nEVENT\n"
 
 /* --- good files ------------------------------------------------------------ */
@@ -167,7 +167,7 @@ static void test_there_at_start(void)
 	set_up(&fixture);
 	put(&fixture, "a", LINES "END\n");
 	open_spool(&fixture);
-	g_assert_true(until_handed(1, 1000));
+	g_assert_true(until_handed(1));
 	const struct handed *one = g_ptr_array_index(handed, 0);
 	g_assert_cmpstr(one->lines, ==, LINES);
 	g_assert_cmpuint(one->peer, ==, getuid());
@@ -186,7 +186,7 @@ static void test_comes_later(void)
 	for (guint i = 1; i <= 5; i++) {
 		put(&fixture, "a", LINES "END\n");
 		/* Long before the slow scan. */
-		g_assert_true(until_handed(i, 1000));
+		g_assert_true(until_handed(i));
 		g_assert_false(is_there(&fixture, "a"));
 	}
 	tear_down(&fixture);
@@ -205,7 +205,7 @@ static void test_owner_speaks(void)
 	g_autofree char *path = name_in(&fixture, "a");
 	g_assert_cmpint(chown(path, 65534, 65534), ==, 0);
 	open_spool(&fixture);
-	g_assert_true(until_handed(1, 1000));
+	g_assert_true(until_handed(1));
 	g_assert_cmpuint(((struct handed *)g_ptr_array_index(handed, 0))->peer, ==, 65534);
 	tear_down(&fixture);
 }
@@ -227,7 +227,7 @@ static void test_oldest_first(void)
 		g_assert_cmpint(utimensat(AT_FDCWD, path, times, 0), ==, 0);
 	}
 	open_spool(&fixture);
-	g_assert_true(until_handed(50, 2000));
+	g_assert_true(until_handed(50));
 	for (guint i = 0; i < 50; i++) {
 		g_autofree char *text = g_strdup_printf("BATCH\t%u\n", i);
 
@@ -245,7 +245,7 @@ static void test_largest(void)
 	set_up(&fixture);
 	put_n(&fixture, "a", text, LIMIT_BATCH_BYTES);
 	open_spool(&fixture);
-	g_assert_true(until_handed(1, 1000));
+	g_assert_true(until_handed(1));
 	g_assert_cmpuint(strlen(((struct handed *)g_ptr_array_index(handed, 0))->lines), ==,
 			 LIMIT_BATCH_BYTES - 4);
 	tear_down(&fixture);
@@ -267,7 +267,8 @@ static void test_many(void)
 	}
 	answer_later = TRUE;
 	open_spool(&fixture);
-	for (guint i = 0; i < 2000 && (handed->len < count || waiting > 0); i++) {
+	for (gint64 end_us = g_get_monotonic_time() + PATIENCE_US;
+	     (handed->len < count || waiting > 0) && g_get_monotonic_time() < end_us;) {
 		spin(5);
 		answer_all();
 	}
@@ -318,7 +319,8 @@ static void test_later(void)
 	}
 	g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "the queue does not take spool files*");
 	open_spool(&fixture);
-	spin(150);
+	spin_until(handed->len > 0);
+	spin(100);
 	g_test_assert_expected_messages();
 	/* It was asked once, and is left alone for a while. */
 	guint first = handed->len;
@@ -326,8 +328,7 @@ static void test_later(void)
 	g_assert_cmpuint(first, <, 30);
 	g_assert_true(is_there(&fixture, "0"));
 	verdict = INTAKE_OK;
-	for (guint i = 0; i < 400 && handed->len < first + 30; i++)
-		spin(10);
+	spin_until(handed->len >= first + 30);
 	spin(50);
 	g_assert_cmpuint(handed->len, ==, first + 30);
 	g_assert_false(is_there(&fixture, "0"));
@@ -342,7 +343,7 @@ static void test_not_removed_before_done(void)
 	answer_later = TRUE;
 	put(&fixture, "a", LINES "END\n");
 	open_spool(&fixture);
-	g_assert_true(until_handed(1, 1000));
+	g_assert_true(until_handed(1));
 	g_assert_true(is_there(&fixture, "a"));
 	g_assert_cmpuint(spool_files(fixture.spool), ==, 1);
 	/* Others come meanwhile; it is not handed in twice. */
@@ -350,8 +351,9 @@ static void test_not_removed_before_done(void)
 	spin(100);
 	g_assert_cmpuint(handed->len, <=, 2);
 	answer_all();
-	spin(50);
+	spin_until(handed->len >= 2);
 	answer_all();
+	spin(50);
 	g_assert_false(is_there(&fixture, "a"));
 	g_assert_cmpuint(handed->len, ==, 2);
 	g_assert_false(is_there(&fixture, "b"));
@@ -367,7 +369,7 @@ static void test_freed_before_done(void)
 	answer_later = TRUE;
 	put(&fixture, "a", LINES "END\n");
 	open_spool(&fixture);
-	g_assert_true(until_handed(1, 1000));
+	g_assert_true(until_handed(1));
 	spool_free(&fixture.spool);
 	g_assert_null(fixture.spool);
 	answer_all();
@@ -488,7 +490,7 @@ static void test_bad_files(void)
 		put(&fixture, "good", LINES "END\n");
 		g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, rows[i].warning);
 		open_spool(&fixture);
-		g_assert_true(until_handed(1, 1000));
+		g_assert_true(until_handed(1));
 		g_test_assert_expected_messages();
 		g_assert_false(is_there(&fixture, rows[i].name));
 		g_assert_true(is_there(&fixture, aside));
@@ -528,8 +530,8 @@ static void test_made_elsewhere(void)
 			g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
 					      "*was not made in this folder; moved to bad/");
 		open_spool(&fixture);
-		g_assert_true(until_handed(rows[i].taken, 1000));
-		spin(50);
+		g_assert_true(until_handed(rows[i].taken));
+		spin_until(!is_there(&fixture, "a"));
 		g_test_assert_expected_messages();
 		g_assert_false(is_there(&fixture, "a"));
 		g_assert_cmpint(is_there(&fixture, "bad/a"), ==, !rows[i].taken);
@@ -554,16 +556,11 @@ static void test_verdicts(void)
 			put(&fixture, "a", LINES "END\n");
 			g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
 					      "spool file */a as the test says; moved to bad/");
-			g_assert_true(until_handed(j + 1, 1000));
+			g_assert_true(until_handed(j + 1));
 			g_test_assert_expected_messages();
 		}
 		g_assert_false(is_there(&fixture, "a"));
-		g_autofree char *bad = name_in(&fixture, "bad");
-		g_autoptr(GDir) dir = g_dir_open(bad, 0, NULL);
-		guint count = 0;
-		while (g_dir_read_name(dir) != NULL)
-			count++;
-		g_assert_cmpuint(count, ==, 2);
+		g_assert_cmpuint(count_bad(&fixture), ==, 2);
 		tear_down(&fixture);
 	}
 }
@@ -593,7 +590,7 @@ static void test_not_plain(void)
 		open_spool(&fixture);
 		for (guint scans = 1; scans <= 3; scans++) {
 			put(&fixture, "good", LINES "END\n");
-			g_assert_true(until_handed(scans, 1000));
+			g_assert_true(until_handed(scans));
 		}
 		g_test_assert_expected_messages();
 		g_assert_true(is_there(&fixture, rows[i].name));
@@ -631,7 +628,7 @@ static void test_many_folders(void)
 		g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*left where it is");
 	g_assert_cmpint(seteuid(65534), ==, 0);
 	open_spool(&fixture);
-	g_assert_true(until_handed(files, 5000));
+	g_assert_true(until_handed(files));
 	g_test_assert_expected_messages();
 	g_assert_cmpint(seteuid(0), ==, 0);
 	tear_down(&fixture);
@@ -703,7 +700,7 @@ static void test_longest_name(void)
 	for (guint i = 0; i < 2; i++) {
 		g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*moved to bad/");
 		put(&fixture, name, "x");
-		spin(100);
+		spin_until(!is_there(&fixture, name));
 		g_test_assert_expected_messages();
 		g_assert_false(is_there(&fixture, name));
 	}
@@ -726,8 +723,7 @@ static void test_log_is_bounded(void)
 	for (guint i = 20; i < 200; i++)
 		g_test_expect_message(NULL, G_LOG_LEVEL_DEBUG, "*moved to bad/");
 	open_spool(&fixture);
-	for (guint i = 0; i < 200 && (i < 10 || spool_files(fixture.spool) > 0); i++)
-		spin(10);
+	spin_until(count_bad(&fixture) == 200);
 	g_test_assert_expected_messages();
 	tear_down(&fixture);
 }
