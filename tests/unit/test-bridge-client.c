@@ -151,7 +151,7 @@ static void test_answers(void)
 		g_test_message("%s%s", rows[row].name, server.drip ? ", byte by byte" : "");
 		server_start(&server);
 		client = bridge_client_new(server.path,
-					   rows[row].result == BRIDGE_TIMEOUT ? 30 : 5000);
+					   rows[row].result == BRIDGE_TIMEOUT ? 200 : 5000);
 		g_assert_cmpint(ask(client, REQUEST, &answer), ==, rows[row].result);
 		if (rows[row].result == BRIDGE_OK) {
 			g_assert_cmpstr(bridge_client_error(client), ==, "");

@@ -3,6 +3,7 @@
 #include "http2-peer.h"
 #include "limits.h"
 #include "scripted-resolver.h"
+#include "spin.h"
 #include "tls-peer.h"
 #include "url-guard.h"
 
@@ -184,7 +185,7 @@ static void test_no_settings(void)
 	const struct http2_peer server = {.no_settings = TRUE};
 	struct fixture f;
 
-	fixture_init(&f, &server, 1, 512);
+	fixture_init(&f, &server, 3, 512);
 	send_request(&f, 0, "/ok", NULL);
 	send_request(&f, 1, "/ok", NULL);
 	run(&f, 2);
@@ -203,21 +204,20 @@ static void test_window(void)
 {
 	struct fixture f;
 
-	fixture_init(&f, NULL, 1, 512);
+	fixture_init(&f, NULL, 3, 512);
 	send_request(&f, 0, "/stall", NULL);
 	run(&f, 1);
 	g_assert_cmpint(f.outcomes[0].error, ==, HTTP_ERROR_TIMEOUT);
 	g_atomic_int_set(&f.server.most, 0);
 	for (guint i = 1; i < 4; i++)
 		send_request(&f, i, "/stall", NULL);
-	run_ms(&f, 500);
-	g_assert_cmpint(g_atomic_int_get(&f.server.most), ==, 1);
-	/* Two had no turn while the first of them waited. */
 	run(&f, 4);
-	g_assert_cmpint(g_atomic_int_get(&f.server.requests), ==, 2);
-
 	send_request(&f, 4, "/ok", NULL);
 	run(&f, 5);
+	/* Two had no turn while the first of them waited. By this answer the peer has
+	 * seen all that was sent before. */
+	g_assert_cmpint(g_atomic_int_get(&f.server.requests), ==, 3);
+	g_assert_cmpint(g_atomic_int_get(&f.server.most), ==, 1);
 	g_atomic_int_set(&f.server.most, 0);
 	for (guint i = 5; i < 15; i++)
 		send_request(&f, i, "/slow", NULL);
@@ -236,14 +236,14 @@ static void test_dead_peer_is_replaced(void)
 	const struct http2_peer server = {.deaf = TRUE};
 	struct fixture f;
 
-	fixture_init(&f, &server, 1, 512);
+	fixture_init(&f, &server, 3, 512);
 	for (guint i = 0; i < 2; i++)
 		send_request(&f, i, "/ok", NULL);
 	run(&f, 2);
 	g_assert_cmpint(f.outcomes[0].error, ==, HTTP_ERROR_TIMEOUT);
 	g_assert_cmpint(f.outcomes[0].first_byte_us, >, 0);
 	f.server.deaf = FALSE;
-	run_ms(&f, 5500);
+	spin_until(http_client_connections(f.client) == 0);
 	g_assert_cmpuint(http_client_connections(f.client), ==, 0);
 	send_request(&f, 2, "/ok", NULL);
 	run(&f, 3);
@@ -365,16 +365,19 @@ static void test_cancelled_when_done(void)
 /* While it waits for its turn. */
 static void test_cancelled_in_the_queue(void)
 {
+	g_autoptr(GCancellable) first = g_cancellable_new();
 	g_autoptr(GCancellable) cancellable = g_cancellable_new();
 	struct fixture f;
 
-	fixture_init(&f, NULL, 5, 1);
-	send_request(&f, 0, "/slow", NULL);
+	fixture_init(&f, NULL, 15, 1);
+	send_request(&f, 0, "/stall", first);
 	send_request(&f, 1, "/ok", cancellable);
 	send_request(&f, 2, "/ok", NULL);
-	run_ms(&f, 20);
+	f.expected = G_MAXUINT;
+	spin_until(g_atomic_int_get(&f.server.requests) == 1);
 	g_cancellable_cancel(cancellable);
 	g_assert_cmpuint(f.outcomes[1].calls, ==, 0);
+	g_cancellable_cancel(first);
 	run(&f, 3);
 	g_assert_cmpint(f.outcomes[1].error, ==, HTTP_ERROR_CANCELLED);
 	g_assert_cmpuint(f.outcomes[2].status, ==, 201);
@@ -388,10 +391,12 @@ static void test_free_under_way(void)
 {
 	struct fixture f;
 
-	fixture_init(&f, NULL, 5, 3);
+	fixture_init(&f, NULL, 15, 3);
 	for (guint i = 0; i < 6; i++)
 		send_request(&f, i, "/stall", NULL);
-	run_ms(&f, 300);
+	f.expected = G_MAXUINT;
+	spin_until(g_atomic_int_get(&f.server.requests) == 3);
+	g_assert_cmpint(g_atomic_int_get(&f.server.requests), ==, 3);
 	send_request(&f, 6, "/stall", NULL);
 	g_assert_cmpuint(f.done, ==, 0);
 	http_client_free(&f.client);

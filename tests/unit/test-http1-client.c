@@ -3,6 +3,7 @@
 #include "http1-client.h"
 #include "limits.h"
 #include "scripted-resolver.h"
+#include "spin.h"
 #include "tls-peer.h"
 #include "url-guard.h"
 
@@ -258,7 +259,7 @@ static void test_connections_are_counted(void)
 	g_assert_cmpuint(http1_client_connections(f.client), ==, 1);
 	g_assert_cmpuint(tls_peer_accepted(peer), ==, 1);
 	tls_peer_free(peer);
-	run_ms(&f, 100);
+	spin_until(http1_client_connections(f.client) == 0);
 	g_assert_cmpuint(http1_client_connections(f.client), ==, 0);
 	fixture_clear(&f);
 }

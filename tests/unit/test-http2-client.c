@@ -2,6 +2,7 @@
 #include "http2-client.h"
 #include "http2-peer.h"
 #include "scripted-resolver.h"
+#include "spin.h"
 #include "tls-connect.h"
 #include "tls-peer.h"
 #include "url-guard.h"
@@ -20,7 +21,7 @@ struct fixture {
 	guint changed, closed, done;
 	guint status;
 	int error;
-	gint64 closed_us;
+	gint64 opened_us, closed_us;
 	gboolean free_when_done;
 };
 
@@ -49,6 +50,7 @@ static void connected(SSL *ssl, GSocket *socket, const GError *error, gpointer d
 	struct fixture *f = data;
 
 	g_assert_no_error(error);
+	f->opened_us = g_get_monotonic_time();
 	f->connection = http2_connection_new(ssl, socket, NAME, f->idle_secs, &callbacks, f);
 }
 
@@ -119,13 +121,11 @@ static void test_idle(void)
 	struct fixture f;
 
 	fixture_init(&f, 1);
-	gint64 start_us = g_get_monotonic_time();
 	g_main_loop_run(f.loop);
 	g_assert_cmpuint(f.closed, ==, 1);
-	g_assert_cmpint(f.closed_us - start_us, >=, 900000);
+	g_assert_cmpint(f.closed_us - f.opened_us, >=, 900000);
 	/* The peer was told. */
-	for (guint i = 0; i < 100 && g_atomic_int_get(&f.server.goaways) == 0; i++)
-		g_usleep(10000);
+	spin_until(g_atomic_int_get(&f.server.goaways) > 0);
 	g_assert_cmpint(g_atomic_int_get(&f.server.goaways), ==, 1);
 	fixture_clear(&f);
 }
@@ -146,12 +146,13 @@ static void test_not_idle(void)
 	g_timeout_add(1500, quit, f.loop);
 	g_main_loop_run(f.loop);
 	g_assert_cmpuint(f.closed + f.done, ==, 0);
-	g_assert_cmpint(http2_connection_cancel(f.connection, stream, FALSE), >, 0);
 	gint64 start_us = g_get_monotonic_time();
+	g_assert_cmpint(http2_connection_cancel(f.connection, stream, FALSE), >, 0);
 	g_main_loop_run(f.loop);
 	g_assert_cmpuint(f.closed, ==, 1);
 	g_assert_cmpuint(f.done, ==, 0);
 	g_assert_cmpint(f.closed_us - start_us, >=, 900000);
+	spin_until(g_atomic_int_get(&f.server.resets) > 0);
 	g_assert_cmpint(g_atomic_int_get(&f.server.resets), ==, 1);
 	fixture_clear(&f);
 }
@@ -162,10 +163,8 @@ static void test_peer_goes(void)
 
 	fixture_init(&f, 60);
 	open_request(&f, "/stall", 5);
-	for (guint i = 0; i < 200 && g_atomic_int_get(&f.server.requests) == 0; i++) {
-		g_main_context_iteration(NULL, FALSE);
-		g_usleep(1000);
-	}
+	spin_until(g_atomic_int_get(&f.server.requests) > 0);
+	g_assert_cmpint(g_atomic_int_get(&f.server.requests), ==, 1);
 	tls_peer_free(f.peer);
 	f.peer = NULL;
 	while (f.closed == 0)
