@@ -16,9 +16,11 @@ languages: _config_23, _config_24). As root mail is stored under `mail_uid`; as
 anybody else all of it runs under the caller's uid.
 """
 
+import fcntl
 import grp
 import imaplib
 import os
+import pathlib
 import poplib
 import pwd
 import re
@@ -27,6 +29,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 
 NOBODY = 65534
@@ -388,7 +391,7 @@ namespace public {{
         self.process = subprocess.Popen(["dovecot", "-F", "-c", self.config_path],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         for port in (self.imap_port, self.lmtp_port, self.pop3_port):
             while True:
                 try:
@@ -409,7 +412,7 @@ namespace public {{
         """Reads the configuration again. Sessions go on as they were; new ones get
         new processes (and so fresh state in our modules)."""
         wanted = self.log().count("SIGHUP received") + 1
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         self.process.send_signal(signal.SIGHUP)
         while self.log().count("SIGHUP received") < wanted and time.monotonic() < end:
             time.sleep(0.01)
@@ -420,7 +423,7 @@ namespace public {{
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -435,7 +438,40 @@ namespace public {{
 
     # --- looking at it -------------------------------------------------------
 
+    def _log_is_written(self):
+        """Has the log process nothing left of what others handed to it? They do so in
+        pipes, and do not wait for it."""
+        master = self.process.pid
+        for pid in pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split():
+            proc = pathlib.Path("/proc") / pid
+            if (proc / "comm").read_text() != "log\n":
+                continue
+            for fd in (proc / "fd").iterdir():
+                info = (proc / "fdinfo" / fd.name).read_text()
+                access = int(re.search(r"flags:\s*(\d+)", info)[1], 8) & os.O_ACCMODE
+                if not os.readlink(fd).startswith("pipe:") or access != os.O_RDONLY:
+                    continue
+                pipe = os.open(fd, os.O_RDONLY | os.O_NONBLOCK)
+                try:
+                    waiting = fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4)
+                finally:
+                    os.close(pipe)
+                if waiting != b"\0" * 4:
+                    return False
+            # Asleep: what it took from there is in the file.
+            return (proc / "stat").read_text().rpartition(") ")[2][0] == "S"
+        return True
+
     def log(self):
+        end = time.monotonic() + 30
+        failures = 0
+        while self.process is not None and failures < 5 and time.monotonic() < end:
+            try:
+                if self._log_is_written():
+                    break
+            except OSError:  # a process or a pipe that went meanwhile, or no /proc to ask
+                failures += 1
+            time.sleep(0.005)
         try:
             with open(self.log_path, encoding="utf-8", errors="replace") as file:
                 return file.read()
@@ -476,7 +512,7 @@ namespace public {{
     # --- talking to it -------------------------------------------------------
 
     def imap(self, user, mailbox=None):
-        client = imaplib.IMAP4("127.0.0.1", self.imap_port, timeout=20)
+        client = imaplib.IMAP4("127.0.0.1", self.imap_port, timeout=60)
         client.login(user, self.password)
         if mailbox is not None:
             status, data = client.select(mailbox)
@@ -485,7 +521,7 @@ namespace public {{
         return client
 
     def pop3(self, user):
-        client = poplib.POP3("127.0.0.1", self.pop3_port, timeout=20)
+        client = poplib.POP3("127.0.0.1", self.pop3_port, timeout=60)
         client.user(user)
         client.pass_(self.password)
         return client
