@@ -88,7 +88,7 @@ class Bridge:
                 return False
 
         try:
-            wait_for("fantail-bridge to be ready", is_ready, 20)
+            wait_for("fantail-bridge to be ready", is_ready)
         finally:
             ready.close()
             notify.unlink(missing_ok=True)

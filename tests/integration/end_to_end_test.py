@@ -23,9 +23,9 @@ def mail_pushes(stack, phone, path=None):
             if "ACKWEBPUSH" not in (row.get("plaintext") or "")]
 
 
-def wait_pushes(stack, phone, count, seconds=10):
+def wait_pushes(stack, phone, count):
     return eventually(lambda: (lambda rows: rows if len(rows) >= count else None)(
-        mail_pushes(stack, phone)), f"{count} pushes to {phone.name}", seconds)
+        mail_pushes(stack, phone)), f"{count} pushes to {phone.name}")
 
 
 @suite.test

@@ -116,7 +116,7 @@ class FakeBridge:
 
     # --- what came -----------------------------------------------------------
 
-    def wait_batches(self, count, user=None, seconds=10.0):
+    def wait_batches(self, count, user=None, seconds=30.0):
         """At least `count` batches (of one user) have come; returns all of them."""
         def matching():
             return [b for b in self.batches if user is None or b.user == user]

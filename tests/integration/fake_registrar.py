@@ -105,7 +105,7 @@ class FakeRegistrar:
         with self._lock:
             return self.devices[user, device]["token"]
 
-    def wait_requests(self, count, seconds=10.0):
+    def wait_requests(self, count, seconds=30.0):
         with self._lock:
             if not self._lock.wait_for(lambda: len(self.requests) >= count, seconds):
                 raise AssertionError(f"{len(self.requests)} requests of {count}")

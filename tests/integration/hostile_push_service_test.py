@@ -120,18 +120,18 @@ field = None
 def expect(phone, ending):
     if ending == "device gone":
         eventually(lambda: (field.device(phone) or {"state": "dead"})["state"] == "dead",
-                   f"{phone.label}: registration dropped", 20)
+                   f"{phone.label}: registration dropped")
     elif ending == "done":
         eventually(lambda: len(field.services[phone].requests()) > field.latest[phone],
-                   f"{phone.label}: a push", 20)
-        eventually(lambda: not field.waiting(phone), f"{phone.label}: nothing waits", 20)
+                   f"{phone.label}: a push")
+        eventually(lambda: not field.waiting(phone), f"{phone.label}: nothing waits")
         equal(field.device(phone)["state"], "active", f"{phone.label}: device")
     elif ending == "dropped":
-        eventually(lambda: not field.waiting(phone), f"{phone.label}: nothing waits", 20)
+        eventually(lambda: not field.waiting(phone), f"{phone.label}: nothing waits")
         equal(field.device(phone)["state"], "active", f"{phone.label}: device")
         check(field.device(phone)["last_outcome"], f"{phone.label}: the reason is kept")
     else:
-        rows = eventually(lambda: field.waiting(phone), f"{phone.label}: it waits", 20)
+        rows = eventually(lambda: field.waiting(phone), f"{phone.label}: it waits")
         check(all(row["due"] for row in rows), f"{phone.label}: at a stated time: {rows}")
         equal(field.device(phone)["state"], "active", f"{phone.label}: device")
 

@@ -31,7 +31,7 @@ def scratch_dir(name):
     return path
 
 
-def wait_for(what, condition, seconds=10.0):
+def wait_for(what, condition, seconds=30.0):
     """Calls condition() until it gives something true; that is returned."""
     deadline = time.monotonic() + seconds
     while True:

@@ -31,7 +31,7 @@ def check(condition, what):
         raise AssertionError(what)
 
 
-def eventually(function, what, seconds=10.0):
+def eventually(function, what, seconds=30.0):
     """Calls function() until it gives something true, and returns that."""
     end = time.monotonic() + seconds
     while True:
