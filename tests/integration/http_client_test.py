@@ -22,6 +22,7 @@ from tap import Skip, Suite, check, equal, eventually
 
 DRIVER = sys.argv[1]
 TIMEOUT = 2
+PATIENCE = 20  # for what is to be answered, also on a busy machine
 
 suite = Suite("http client")
 texts = []  # of errors, newest last
@@ -36,16 +37,16 @@ def service(version=2, **keywords):
     return PushService(folder, keywords.get("pair", pair), options, authority.ca)
 
 
-def drive(*urls, allow=(), ca=authority.ca, env=None, **options):
+def drive(*urls, allow=(), ca=authority.ca, env=None, timeout=PATIENCE, **options):
     """Returns the outcomes in the order of the URLs, and the summary."""
-    arguments = [DRIVER, "--timeout", str(TIMEOUT)]
+    arguments = [DRIVER, "--timeout", str(timeout)]
     for entry in allow:
         arguments += ["--allow", entry]
     if ca:
         arguments += ["--ca", ca]
     for name, value in options.items():
         arguments += [f"--{name.replace('_', '-')}", str(value)]
-    result = subprocess.run(arguments + list(urls), capture_output=True, text=True, timeout=60,
+    result = subprocess.run(arguments + list(urls), capture_output=True, text=True, timeout=120,
                             check=False, env={**os.environ, **(env or {})})
     if result.returncode != 0:
         raise AssertionError(f"driver: {result.returncode}\n{result.stderr}")
@@ -137,9 +138,9 @@ def reset_is_lost_and_the_next_goes_through(fake, version):
 
 @both_versions
 def stall_times_out(fake, version):
-    outcomes, _ = drive(f"{fake.origin}/stall", allow=[fake.origin])
+    outcomes, _ = drive(f"{fake.origin}/stall", allow=[fake.origin], timeout=TIMEOUT)
     equal(outcomes[0]["error"], "timeout", "error")
-    check(TIMEOUT * 1000 <= outcomes[0]["ms"] < TIMEOUT * 1000 + 1000, f"{outcomes[0]['ms']} ms")
+    check(TIMEOUT * 1000 <= outcomes[0]["ms"] < 2 * TIMEOUT * 1000, f"{outcomes[0]['ms']} ms")
     check(outcomes[0]["sent"], "it was sent")
 
 
@@ -170,7 +171,7 @@ def long_headers_are_a_protocol_error(fake, version):
 @both_versions
 def cuts_amid_load_are_all_accounted_for(fake, version):
     urls = [url for i in range(20) for url in (f"30*{fake.origin}/ok/{i}", f"{fake.origin}/reset")]
-    outcomes, summary = drive(*urls, allow=[fake.origin], timeout=10)
+    outcomes, summary = drive(*urls, allow=[fake.origin])
     equal(len(outcomes), 620, "outcomes")
     check({(o["status"], o["error"]) for o in outcomes} <= {(201, ""), (0, "lost")},
           "answered or lost")
@@ -290,7 +291,7 @@ def a_silent_port_times_out():
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         origin = f"https://localhost:{listener.getsockname()[1]}"
-        outcomes, _ = drive(f"3*{origin}/x", allow=[origin])
+        outcomes, _ = drive(f"3*{origin}/x", allow=[origin], timeout=TIMEOUT)
         equal({(o["error"], o["sent"]) for o in outcomes}, {("timeout", False)}, "outcomes")
 
 
@@ -308,14 +309,14 @@ def a_peer_that_hangs_up_at_once_is_not_asked_for_ever():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
-        listener.settimeout(TIMEOUT + 2)
+        listener.settimeout(PATIENCE)
         origin = f"https://localhost:{listener.getsockname()[1]}"
         process = subprocess.Popen(
-            [DRIVER, "--timeout", str(TIMEOUT), "--allow", origin, f"{origin}/x"],
+            [DRIVER, "--timeout", str(PATIENCE), "--allow", origin, f"{origin}/x"],
             stdout=subprocess.PIPE, text=True)
         connection, _ = listener.accept()
         connection.close()
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=2 * PATIENCE)
         equal(json.loads(output.splitlines()[0])["error"], "connect", "error")
         listener.settimeout(0.2)
         try:

@@ -462,7 +462,7 @@ def a_bridge_that_is_away_is_told_at_once():
         start = time.monotonic()
         equal(subscribe(imap), ["NO [UNAVAILABLE] Push notifications are not available."],
               "no socket")
-        check(time.monotonic() - start < 1, "at once")
+        check(time.monotonic() - start < DEADLINE / 2, "at once")
         with socket.socket(socket.AF_UNIX) as nobody:
             nobody.bind(os.path.join(scratch.name, "nobody.sock"))
             os.chmod(os.path.join(scratch.name, "nobody.sock"), 0o666)
@@ -503,11 +503,11 @@ def a_bridge_that_stalls():
         tag = imap.start(f'WEBPUSH phone "{URL}" {KEYS}')
         start = time.monotonic()
         equal(imap.command("NOOP"), ["OK NOOP completed."], "other commands run meanwhile")
-        check(time.monotonic() - start < 1, "and do not wait")
+        check(time.monotonic() - start < DEADLINE / 2, "and do not wait")
         equal(imap.finish(tag), ["NO [UNAVAILABLE] Push notifications are not available."],
               "the answer")
         took = time.monotonic() - start
-        check(DEADLINE - 0.5 < took < DEADLINE + 1, f"deadline: {took:.1f} s")
+        check(DEADLINE - 0.5 < took < 2 * DEADLINE - 0.5, f"deadline: {took:.1f} s")
     eventually(lambda: bridge.closed_early > 0, "the request is given up")
 
 
@@ -516,7 +516,7 @@ def a_bridge_that_stalls():
 
 @test
 def pipelining():
-    bridge.mode, bridge.delay = "slow", 0.3
+    bridge.mode, bridge.delay = "slow", 1
     with gougeon.imap() as imap:
         imap.send(f'a WEBPUSH one {URL} {KEYS}\r\nb NOOP\r\nc SELECT INBOX\r\n'
                   f'd WEBPUSH two {URL} {KEYS}\r\ne GETVAPID\r\nf LWEBPUSH\r\ng NOOP\r\n')
@@ -534,7 +534,7 @@ def pipelining():
 
 @test
 def the_answer_comes_during_idle():
-    bridge.mode, bridge.delay = "slow", 0.3
+    bridge.mode, bridge.delay = "slow", 1
     with gougeon.imap() as imap:
         imap.command("SELECT INBOX")
         tag = imap.start(f'WEBPUSH phone "{URL}" {KEYS}')
@@ -772,7 +772,7 @@ def coi_bridge_says_no_or_nothing():
         start = time.monotonic()
         answer = coi_set(imap, path, None)
         equal(answer, ["NO [UNAVAILABLE] Push notifications are not available."], "stall")
-        check(time.monotonic() - start < DEADLINE + 1, "deadline")
+        check(time.monotonic() - start < 2 * DEADLINE - 0.5, "deadline")
         bridge.mode = "ok"
     with coi.imap() as imap:
         equal(coi_set(imap, path, coi_json()), SET_OK, "afterwards")
@@ -790,7 +790,7 @@ def coi_waits_once_for_all_entries_of_a_command():
         imap.command(f'GETMETADATA "" ({COI}/vapid {COI}/subscriptions/{COI_ID})')
         took = time.monotonic() - start
         equal(len(bridge.requests), 1, "requests")
-        check(DEADLINE - 0.5 < took < DEADLINE + 1, f"took {took:.1f} s")
+        check(DEADLINE - 0.5 < took < 2 * DEADLINE - 0.5, f"took {took:.1f} s")
         bridge.mode = "ok"
         time.sleep(DEADLINE + 0.2)
         equal(coi_set(imap, f"subscriptions/{COI_ID}", coi_json()), SET_OK, "some time later")
