@@ -115,7 +115,7 @@ class Bridge:
             return
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
-        status = self.process.wait(20)
+        status = self.process.wait(60)
         assert status == 0, f"fantail-bridge ended with {status}: {self.log_text()[-2000:]}"
 
     def rss_kib(self):

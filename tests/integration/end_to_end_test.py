@@ -178,7 +178,10 @@ def who_keeps_talking_does_not_keep_the_bridge():
         time.sleep(0.5)
         start = time.monotonic()
         bridge.stop()
-        check(time.monotonic() - start < 10, "it stops all the same")
+        took = time.monotonic() - start
+        # It gives them five seconds, and then ends with the turn it is at, in which each
+        # has its requests answered: seconds, on a machine that is busy elsewhere.
+        check(took < 30, f"it stops all the same: {took:.1f} s")
 
 
 @suite.test
