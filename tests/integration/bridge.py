@@ -137,7 +137,7 @@ class Bridge:
     def scrape(self):
         """The metrics as {name{labels}: value}."""
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             sock.connect(str(self.metrics))
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             data = b""
@@ -176,7 +176,7 @@ def line(*words, **fields):
 class LineClient:
     """A peer of the mail socket or the control socket."""
 
-    def __init__(self, path, handshake=True, timeout=10):
+    def __init__(self, path, handshake=True, timeout=30):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(str(path))

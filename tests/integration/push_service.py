@@ -70,7 +70,7 @@ class PushService:
         """Counts up to now; asking counts as a socket."""
         context = None if self.plain else ssl.create_default_context(cafile=self.ca)
         with urllib.request.urlopen(f"{self.origin}/__requests", context=context,
-                                    timeout=10) as reply:
+                                    timeout=30) as reply:
             return json.load(reply)
 
     def requests(self):
