@@ -21,7 +21,7 @@
 /* How long jobs of store_settle wait for more of their kind, unless one of
  * store_write comes, which takes them along: nobody waits for them, and a commit
  * costs as much as some dozens of them. */
-#define SETTLE_WAIT_USECS (5 * G_USEC_PER_SEC / 1000)
+#define SETTLE_WAIT_USECS (25 * G_USEC_PER_SEC / 1000)
 /* How often it is tried to set the reserve aside again. */
 #define RESERVE_RETRY_USECS (G_USEC_PER_SEC / 2)
 /* Steps of VACUUM_STEP pages that may take: 16 MiB, some hundred milliseconds. */

@@ -19,15 +19,15 @@ import lmtp_load  # noqa: E402
 from bridge import LineClient  # noqa: E402
 from dovecot import Dovecot  # noqa: E402
 from goals import Goals, percentile  # noqa: E402
-from phone import Phone  # noqa: E402
-from scratch import scratch_dir, wait_for  # noqa: E402
-from stack import MAIL_UID, Stack  # noqa: E402
+from pushes import Nginx, first_start, make_bridge, seed  # noqa: E402
+from scratch import MODULES, scratch_dir, wait_for  # noqa: E402
+from stack import MAIL_UID  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 COUNT, SLICE = (200, 50) if QUICK else (2000, 100)
 # A pace that leaves the machine room: a delivery's own time, not its time in a queue.
 RATE, CONNECTIONS = 100, 2
-USERS = [f"user{i}" for i in range(20)]
+USERS = [f"user{i}" for i in range(1, 21)]
 MESSAGE = (b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\n" +
            b"At noon, by the bridge.\r\n" * 40)
 goals = Goals()
@@ -55,40 +55,62 @@ def compare(stock, dovecot, label, above):
                   percentile(times[label], 99) - percentile(times["stock"], 99), above, "ms")
 
 
-def register(stack, phones):
-    for user, phone in zip(USERS, phones):
-        phone.register(stack.dovecot.imap(user), stack.service)
+class Site:
+    """A Dovecot with our modules, each user with a phone, and a push service that takes
+    next to nothing of the machine: in life it is elsewhere."""
+
+    def __init__(self, label, state=None):
+        folder = scratch_dir(label)
+        self.receiver = Nginx(folder / "service")
+        self.bridge = make_bridge(folder / "bridge", self.receiver, mail_uids=[MAIL_UID])
+        if state is not None:
+            self.bridge.state = state
+            self.bridge.sections["bridge"]["state-dir"] = state
+            self.bridge.write_config()
+        first_start(self.bridge)
+        seed(self.bridge, self.receiver, len(USERS), "user")
+        self.dovecot = Dovecot(
+            scratch=str(folder / "dovecot"), modules=[MODULES / "plugins"],
+            mail_plugins="notify fantail_event", mail_uid=MAIL_UID,
+            settings={"fantail_socket": self.bridge.socket, "fantail_spool": self.bridge.spool})
+
+    def __enter__(self):
+        self.bridge.start()
+        self.dovecot.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.dovecot.stop()
+        if self.bridge.process.poll() is None:
+            self.bridge.stop()
+        self.receiver.close()
 
 
-def with_bridge(stock, label, above, before, after=lambda stack: None):
-    phones = [Phone(f"phone{i}") for i in range(len(USERS))]
-    with Stack(label, phones,
-               devices={"rate_per_minute": 1000000, "rate_burst": 1000000}) as stack:
-        register(stack, phones)
-        before(stack)
-        compare(stock, stack.dovecot, label, above)
-        after(stack)
+def with_bridge(stock, label, above, before, after=lambda site: None):
+    with Site(label) as site:
+        before(site)
+        compare(stock, site.dovecot, label, above)
+        after(site)
 
 
-def stop(stack):
-    stack.bridge.signal(signal.SIGSTOP)
+def stop(site):
+    site.bridge.signal(signal.SIGSTOP)
 
 
-def go_on(stack):
-    stack.bridge.signal(signal.SIGCONT)
-    client = LineClient(stack.bridge.socket)
+def go_on(site):
+    site.bridge.signal(signal.SIGCONT)
+    client = LineClient(site.bridge.socket)
     assert client.request("WANT", user="root")[0] == "OK"
     client.close()
 
 
-def away(stack):
-    stack.bridge.stop()
+def away(site):
+    site.bridge.stop()
 
 
 def disk_full(stock):
     """The bridge's state on a file system of 128 MB, filled up."""
-    phones = [Phone(f"phone{i}") for i in range(len(USERS))]
-    folder = scratch_dir("full")
+    folder = scratch_dir("small")
     small = folder / "small"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "none", small],
@@ -96,22 +118,17 @@ def disk_full(stock):
         print("full     skipped: no right to mount a small file system")
         return
     try:
-        stack = Stack("full", phones)
-        stack.bridge.state = small
-        stack.bridge.sections["bridge"]["state-dir"] = small
-        stack.bridge.write_config()
-        with stack:
-            register(stack, phones)
+        with Site("full", state=small) as site:
             filler = os.open(small / "filler", os.O_WRONLY | os.O_CREAT)
             try:
                 while True:
                     os.write(filler, bytes(4096))
             except OSError:
                 os.close(filler)
-            compare(stock, stack.dovecot, "full", 60)
-            spooled = len(stack.bridge.spooled())
+            compare(stock, site.dovecot, "full", 60)
+            spooled = len(site.bridge.spooled())
             (small / "filler").unlink()
-            wait_for("the spool to empty", lambda: not stack.bridge.spooled(), 60)
+            wait_for("the spool to empty", lambda: not site.bridge.spooled(), 60)
         print(f"         {spooled} batches were spooled, all were taken when there was room")
     finally:
         subprocess.run(["umount", "-l", small], check=False)
@@ -119,7 +136,7 @@ def disk_full(stock):
 
 started = time.time()
 with Dovecot(scratch=str(scratch_dir("stock")), mail_uid=MAIL_UID) as stock:
-    with_bridge(stock, "up", 2, lambda stack: None)
+    with_bridge(stock, "up", 2, lambda site: None)
     with_bridge(stock, "stopped", 60, stop, go_on)
     with_bridge(stock, "away", 60, away)
     disk_full(stock)
