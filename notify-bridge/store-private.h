@@ -28,7 +28,7 @@ struct store {
 	GMutex mutex; /* guards what follows up to the next blank line */
 	GCond wakeup;
 	GQueue jobs;
-	guint urgent; /* of them: those of store_write, whose callers wait */
+	guint urgent;           /* of them: those of store_write, whose callers wait */
 	GPtrArray *finished;    /* struct store_job *, to be reported */
 	GSource *report_source; /* that will do so; NULL = none */
 	gboolean closing;
