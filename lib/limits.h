@@ -37,6 +37,17 @@
 #define LIMIT_USER 512
 /* Mailbox names as the user sees them, UTF-8. Dovecot stops at 4,096 bytes. */
 #define LIMIT_MAILBOX 4096
+/* Mailbox GUIDs: 128 bits in hexadecimal. */
+#define LIMIT_MAILBOX_ID 32
+/* Dovecot's session ids: some 16 characters, and a suffix for each proxy and recipient
+ * that they went through. */
+#define LIMIT_SESSION_ID 256
+/* Bytes of all that one session says to the hub about what it watches: what the hub
+ * takes (LIMIT_HUB_NAME_BYTES), each octet escaped, and room for the rest of the lines. */
+#define LIMIT_HUB_SCRIPT (1536 * 1024)
+/* Names of metadata entries in a wake-up, bytes. All fields of a wake-up at their
+ * limits, and each octet escaped, fit LIMIT_LINE. */
+#define LIMIT_METADATA_ENTRY 1024
 /* Header text carried in an event (subject, from): RFC 5322 line length. Longer
  * is cut at a character, since a push has room for 3,993 bytes in all. */
 #define LIMIT_HEADER_TEXT 998
@@ -141,6 +152,51 @@
  * half an hour at 300 batches/s, and some 15 MiB of disk. While the bridge runs,
  * a spool file is seconds old; while it is away, no ids are added. */
 #define LIMIT_BATCH_MEMORY_IDS 500000
+
+/* --- hub ------------------------------------------------------------------ */
+
+/* Connections on the hub's socket: one for each session that watches and for each
+ * process that changes mail. An idle one costs some 1 KiB here and 1 KiB of kernel. */
+#define LIMIT_HUB_CONNECTIONS 65536
+/* The most that a setting may allow, for machines with as many descriptors. */
+#define LIMIT_HUB_CONNECTIONS_MAX (1024 * 1024)
+/* Of these, connections of one uid that speaks for one account alone: a person's
+ * sessions, each of which may watch and change, and room. */
+#define LIMIT_HUB_CONNECTIONS_PER_UID 128
+/* Rules of one session. NOTIFY's groups are a dozen; long lists of names take several
+ * rules each, since a line has LIMIT_LINE_FIELDS. */
+#define LIMIT_HUB_RULES 256
+/* Names and GUIDs in these, as many as a session watches (LIMIT_NOTIFY_MAILBOXES); and
+ * their bytes, some 50 each. People with more mailboxes watch them all by one rule. */
+#define LIMIT_HUB_NAMES 10000
+#define LIMIT_HUB_NAME_BYTES (512 * 1024)
+/* What a name, GUID or rule takes besides, in the hub. */
+#define LIMIT_HUB_NAME_COST 200
+/* Bytes of rules of one uid that speaks for one account alone: eight sessions that say all
+ * they may. LIMIT_HUB_CONNECTIONS_PER_UID of these would be a third of a gigabyte. */
+#define LIMIT_HUB_UID_BYTES (8 * (LIMIT_HUB_NAME_BYTES + LIMIT_HUB_NAMES * LIMIT_HUB_NAME_COST))
+/* Bytes of wake-ups that one session may leave unread, in the kernel, which counts some
+ * 800 for each. After that it is told to look at everything, once. */
+#define LIMIT_HUB_UNREAD (64 * 1024)
+/* Packets taken from one connection at a turn, so that one that talks all the time
+ * does not keep the others waiting. */
+#define LIMIT_HUB_PACKETS 32
+/* Rules looked at for its wake-ups after which its turn ends as well: a packet may concern
+ * nobody or all. Some 1 ms, or 10 if each of them is told. */
+#define LIMIT_HUB_VISITS 4096
+/* Wake-ups of one uid about mailboxes for whose owners it may not speak: so many a minute,
+ * and so many at once. Who works in a shared mailbox makes some in a second, and one that
+ * is dropped is found by looking. */
+#define LIMIT_HUB_GUEST_WAKES_PER_MINUTE 3000
+#define LIMIT_HUB_GUEST_WAKES_BURST 500
+/* Answers to READY that one connection may leave unread. A session asks once for each
+ * change of its rules. */
+#define LIMIT_HUB_READYS 64
+/* Uids of which each has a line of its own in the log when it says what it may not; the
+ * others share one. */
+#define LIMIT_HUB_LOGGED_UIDS 64
+/* Uids whose pace is remembered, some 100 bytes each. */
+#define LIMIT_HUB_GUESTS 1024
 
 /* --- bridge: registry ---------------------------------------------------- */
 
@@ -252,5 +308,40 @@
 /* One of these that says nothing for this long (s) is closed. Prometheus keeps
  * its own for the next scrape, which comes in 15 to 60. */
 #define LIMIT_METRICS_IDLE_SECS 120
+
+/* --- NOTIFY (RFC 5465) ---------------------------------------------------- */
+
+/* From one burst of notifications to the next, in ms: a mailing list that brings ten
+ * messages a second costs one look and one line, not ten. The first goes out at once. */
+#define LIMIT_NOTIFY_WINDOW_MSECS 20
+#define LIMIT_NOTIFY_WINDOW_MSECS_MAX 10000
+/* How often a session looks for what nobody told it: wake-ups that got lost, files that
+ * another program dropped into a maildir. Some stat() calls for each mailbox. */
+#define LIMIT_NOTIFY_POLL_SECS 30
+#define LIMIT_NOTIFY_POLL_SECS_MAX 86400
+/* Mailboxes watched by one session, and names in one NOTIFY command: some 150 bytes each.
+ * More is NOTIFICATIONOVERFLOW, and the client asks for less. */
+#define LIMIT_NOTIFY_MAILBOXES 10000
+#define LIMIT_NOTIFY_MAILBOXES_MAX 1000000
+/* LIST and METADATA lines that wait for a client that does not read; more is
+ * NOTIFICATIONOVERFLOW. Message counts need no such room. */
+#define LIMIT_NOTIFY_CHANGES 4096
+/* How long NOTIFY waits for the hub to know what the session watches, in ms. It takes
+ * less than one, unless the hub hangs; the client should not be kept then. */
+#define LIMIT_NOTIFY_READY_MSECS 250
+/* Bytes of NOTIFY's state that a sleeping session leaves with imap-hibernate: 1,000 mailboxes
+ * or more. Who has more stays awake. */
+#define LIMIT_NOTIFY_STATE (64 * 1024)
+/* For imap-hibernate's answer, in s: it has one thread and many clients. The session can do
+ * nothing else meanwhile, but it had nothing to do for a while. */
+#define LIMIT_HIBERNATE_SECS 10
+/* After a session could not be put to sleep, the next attempt comes no sooner, in ms:
+ * most of the reasons last. */
+#define LIMIT_HIBERNATE_RETRY_MSECS 60000
+/* Words and brackets of one NOTIFY command. Dovecot's imap_max_line_length stops most
+ * before that. */
+#define LIMIT_NOTIFY_TOKENS 100000
+/* SET ( selected ( MessageNew ( BODY.PEEK[HEADER.FIELDS (...)] ) ) ) */
+#define LIMIT_NOTIFY_NESTING 5
 
 #endif

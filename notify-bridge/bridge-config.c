@@ -16,7 +16,7 @@ G_DEFINE_QUARK(fantail_config_error, config_error)
 
 /* --- what is said of a bad one ------------------------------------------- */
 
-static const char *const section_names[] = {"bridge",  "queue",   "devices",      "http",
+static const char *const section_names[] = {"bridge",  "hub",     "queue",        "devices", "http",
 					    "webpush", "webhook", "webhook NAME", NULL};
 
 struct place {
@@ -243,11 +243,18 @@ static gboolean check_together(const struct config *config, const struct keyfile
 		return fail(error, &place, CONFIG_ERROR_VALUE,
 			    "is the same as socket; give each its own path");
 	}
+	if (strcmp(config->hub_socket, config->socket) == 0 ||
+	    strcmp(config->hub_socket, config->control_socket) == 0) {
+		place = place_of(keyfile, path, "hub", "socket");
+		return fail(error, &place, CONFIG_ERROR_VALUE,
+			    "is another socket's path; give it its own");
+	}
 	if (config->metrics != NULL && g_str_has_prefix(config->metrics, "unix:")) {
 		const char *metrics = config->metrics + strlen("unix:");
 
 		place = place_of(keyfile, path, "bridge", "metrics");
 		if (strcmp(metrics, config->socket) == 0 ||
+		    strcmp(metrics, config->hub_socket) == 0 ||
 		    strcmp(metrics, config->control_socket) == 0)
 			return fail(error, &place, CONFIG_ERROR_VALUE,
 				    "is another socket's path; give it its own");
@@ -285,6 +292,11 @@ struct config *config_defaults(void)
 	config->spool_dir = g_strdup("/var/spool/fantail");
 	config->mail_uids = g_array_new(FALSE, FALSE, sizeof(uid_t));
 	config->log_level = g_strdup("info");
+
+	config->hub_socket = g_strdup("/run/fantail/hub.sock");
+	config->hub_socket_mode = 0666;
+	config->hub_connections = LIMIT_HUB_CONNECTIONS;
+	config->hub_connections_per_uid = LIMIT_HUB_CONNECTIONS_PER_UID;
 
 	config->max_pending = 1000 * 1000;
 	config->max_bytes = G_GUINT64_CONSTANT(2) << 30;
@@ -425,6 +437,7 @@ void config_unref(struct config *config)
 	g_free(config->socket);
 	g_free(config->control_socket);
 	g_free(config->spool_dir);
+	g_free(config->hub_socket);
 	g_array_unref(config->mail_uids);
 	g_free(config->metrics);
 	g_free(config->log_level);

@@ -44,6 +44,12 @@ struct config {
 	char *metrics;        /* "127.0.0.1:9110", "[::1]:9110", "unix:/path"; NULL = off */
 	char *log_level;      /* "error", "warning", "info", "debug" */
 
+	/* [hub] */
+	char *hub_socket;              /* /run/fantail/hub.sock */
+	mode_t hub_socket_mode;        /* 0666, likewise */
+	guint hub_connections;         /* in all */
+	guint hub_connections_per_uid; /* of a uid that speaks for one account alone */
+
 	/* [queue] */
 	guint64 max_pending; /* rows */
 	guint64 max_bytes;   /* database file; 0 = no bound */

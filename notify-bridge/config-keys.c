@@ -289,6 +289,12 @@ static const struct key_row key_rows[] = {
 	{"bridge", "metrics", set_metrics, AT(metrics), 0, 0},
 	{"bridge", "log-level", set_log_level, AT(log_level), 0, 0},
 
+	{"hub", "socket", set_socket, AT(hub_socket), 0, 0},
+	{"hub", "socket-mode", set_mode, AT(hub_socket_mode), 0, 0},
+	{"hub", "connections", set_uint, AT(hub_connections), 16, LIMIT_HUB_CONNECTIONS_MAX},
+	{"hub", "connections-per-uid", set_uint, AT(hub_connections_per_uid), 1,
+	 LIMIT_HUB_CONNECTIONS_MAX},
+
 	{"queue", "max-pending", set_uint64, AT(max_pending), 100, 1000 * 1000 * 1000},
 	/* Below a megabyte SQLite has hardly room for its tables. */
 	{"queue", "max-bytes", set_size, AT(max_bytes), 1 << 20, G_GUINT64_CONSTANT(1) << 44},

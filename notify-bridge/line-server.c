@@ -609,10 +609,10 @@ struct line_server *line_server_new(const struct line_server_settings *settings,
 	int fd = settings->fd;
 
 	if (fd >= 0) {
-		if (!unix_listener_adopt(fd, error))
+		if (!unix_listener_adopt(fd, SOCK_STREAM, error))
 			return NULL;
 	} else {
-		fd = unix_listener_bind(settings->path, settings->mode, error);
+		fd = unix_listener_bind(settings->path, SOCK_STREAM, settings->mode, error);
 		if (fd < 0)
 			return NULL;
 	}

@@ -6,6 +6,7 @@
 
 static gint most = G_LOG_LEVEL_INFO; /* atomic; higher bits are less important */
 static gboolean journal;
+static const char *program;
 
 static const char *level_name(GLogLevelFlags level)
 {
@@ -56,12 +57,13 @@ static GLogWriterOutput write_log(GLogLevelFlags level, const GLogField *fields,
 		return G_LOG_WRITER_HANDLED;
 	text = find(fields, count, "MESSAGE");
 	message = printable(text != NULL ? text : "");
-	fprintf(stderr, "fantail-bridge: %s%s\n", level_name(level), message);
+	fprintf(stderr, "%s: %s%s\n", program, level_name(level), message);
 	return G_LOG_WRITER_HANDLED;
 }
 
-void log_writer_install(void)
+void log_writer_install(const char *name)
 {
+	program = name;
 	journal = g_log_writer_is_journald(STDERR_FILENO);
 	g_log_set_writer_func(write_log, NULL, NULL);
 }

@@ -7,8 +7,9 @@
 
 #include <glib.h>
 
-/* Begins with "info". Once, before any thread. */
-void log_writer_install(void);
+/* Lines begin with the program's name, which is kept. Begins with "info". Once, before
+ * any thread. */
+void log_writer_install(const char *program);
 /* "error", "warning", "info" or "debug"; anything else is as "info". Notices of
  * what the daemon does (g_message) come with "info". */
 void log_writer_set_level(const char *name);

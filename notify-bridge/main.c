@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (only_check)
 		return check(config_path);
-	log_writer_install();
+	log_writer_install("fantail-bridge");
 	raise_descriptors();
 	return run(config_path);
 }

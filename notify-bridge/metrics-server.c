@@ -3,6 +3,7 @@
 #include "unix-listener.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -85,7 +86,7 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 
 static gboolean listen_unix(struct metrics_server *server, const char *path, GError **error)
 {
-	int fd = unix_listener_bind(path, UNIX_MODE, error);
+	int fd = unix_listener_bind(path, SOCK_STREAM, UNIX_MODE, error);
 
 	if (fd < 0)
 		return FALSE;

@@ -20,7 +20,7 @@ static void set_error(GError **error, const char *what, const char *path)
 }
 
 /* Makes room at `path`: removes a socket that nobody listens on. */
-static gboolean clear_path(const struct sockaddr_un *address, GError **error)
+static gboolean clear_path(const struct sockaddr_un *address, int type, GError **error)
 {
 	const char *path = address->sun_path;
 	struct stat st;
@@ -38,7 +38,7 @@ static gboolean clear_path(const struct sockaddr_un *address, GError **error)
 			    path);
 		return FALSE;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		set_error(error, "cannot make a socket for", path);
 		return FALSE;
@@ -46,11 +46,17 @@ static gboolean clear_path(const struct sockaddr_un *address, GError **error)
 	result = connect(fd, (const struct sockaddr *)address, sizeof(*address));
 	code = errno;
 	close(fd);
-	/* EAGAIN: somebody listens, with a full backlog. */
-	if (result == 0 || code == EAGAIN) {
+	/* EAGAIN: somebody listens, with a full backlog; EPROTOTYPE: of another type. */
+	if (result == 0 || code == EAGAIN || code == EPROTOTYPE) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
-			    "somebody listens on %s already; stop the other fantail-bridge first",
-			    path);
+			    "somebody listens on %s already; stop the other %s first", path,
+			    g_get_prgname());
+		return FALSE;
+	}
+	/* Not after EACCES and the like: somebody may listen there. */
+	if (code != ECONNREFUSED && code != ENOENT) {
+		errno = code;
+		set_error(error, "cannot find out whether somebody listens on", path);
 		return FALSE;
 	}
 	if (unlink(path) < 0 && errno != ENOENT) {
@@ -60,7 +66,7 @@ static gboolean clear_path(const struct sockaddr_un *address, GError **error)
 	return TRUE;
 }
 
-int unix_listener_bind(const char *path, mode_t mode, GError **error)
+int unix_listener_bind(const char *path, int type, mode_t mode, GError **error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
@@ -72,9 +78,9 @@ int unix_listener_bind(const char *path, mode_t mode, GError **error)
 		return -1;
 	}
 	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
-	if (!clear_path(&address, error))
+	if (!clear_path(&address, type, error))
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		set_error(error, "cannot make a socket for", path);
 		return -1;
@@ -94,18 +100,19 @@ int unix_listener_bind(const char *path, mode_t mode, GError **error)
 	return fd;
 }
 
-gboolean unix_listener_adopt(int fd, GError **error)
+gboolean unix_listener_adopt(int fd, int type, GError **error)
 {
-	int domain = 0, type = 0, accepting = 0, flags;
+	int domain = 0, found = 0, accepting = 0, flags;
 	socklen_t len = sizeof(int);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &found, &len) < 0 || found != type ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len) < 0 || !accepting) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
 			    "descriptor %d from the service manager is not a listening Unix "
-			    "stream socket; check ListenStream= of the .socket unit",
-			    fd);
+			    "%s socket; check %s= of the .socket unit",
+			    fd, type == SOCK_STREAM ? "stream" : "packet",
+			    type == SOCK_STREAM ? "ListenStream" : "ListenSequentialPacket");
 		return FALSE;
 	}
 	flags = fcntl(fd, F_GETFL);

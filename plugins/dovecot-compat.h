@@ -48,8 +48,12 @@ static inline const char *fantail_user_protocol(const struct mail_user *user)
 struct fantail_settings_text {
 	pool_t pool; /* 2.4: owns the strings */
 	const char *socket;
+	const char *hub;
 	const char *spool;
 	const char *deadline;
+	const char *notify_window;
+	const char *notify_poll;
+	const char *notify_mailboxes;
 	const char *webpush_dialect;
 };
 
@@ -68,8 +72,12 @@ static inline int fantail_settings_read(struct mail_user *user,
 		return -1;
 	text_r->pool = NULL;
 	text_r->socket = p_strdup(user->pool, set->socket);
+	text_r->hub = p_strdup(user->pool, set->hub);
 	text_r->spool = p_strdup(user->pool, set->spool);
 	text_r->deadline = p_strdup(user->pool, set->deadline);
+	text_r->notify_window = p_strdup(user->pool, set->notify_window);
+	text_r->notify_poll = p_strdup(user->pool, set->notify_poll);
+	text_r->notify_mailboxes = p_strdup(user->pool, set->notify_mailboxes);
 	text_r->webpush_dialect = p_strdup(user->pool, set->webpush_dialect);
 	settings_free(set);
 	return 0;
@@ -81,11 +89,32 @@ static inline int fantail_settings_read(struct mail_user *user,
 {
 	text_r->pool = NULL;
 	text_r->socket = mail_user_plugin_getenv(user, "fantail_socket");
+	text_r->hub = mail_user_plugin_getenv(user, "fantail_hub");
 	text_r->spool = mail_user_plugin_getenv(user, "fantail_spool");
 	text_r->deadline = mail_user_plugin_getenv(user, "fantail_deadline");
+	text_r->notify_window = mail_user_plugin_getenv(user, "fantail_notify_window");
+	text_r->notify_poll = mail_user_plugin_getenv(user, "fantail_notify_poll");
+	text_r->notify_mailboxes = mail_user_plugin_getenv(user, "fantail_notify_mailboxes");
 	text_r->webpush_dialect = mail_user_plugin_getenv(user, "fantail_webpush_dialect");
 	return 0;
 }
+#endif
+
+/* --- rights ---------------------------------------------------------------- */
+
+/* For those who include acl-plugin.h and acl-api-private.h first. */
+#ifdef ACL_PLUGIN_H
+
+/* acl_ignore_namespace, acl_ignore: the plugin is there and lets everything pass. */
+static inline bool fantail_acl_ignored(const struct acl_mailbox_list *list)
+{
+#if FANTAIL_DOVECOT_24
+	return list->rights.backend->set->acl_ignore;
+#else
+	return list->ignore_acls;
+#endif
+}
+
 #endif
 
 /* --- imap ------------------------------------------------------------------ */
@@ -95,8 +124,20 @@ static inline int fantail_settings_read(struct mail_user *user,
 
 #include "imap-quote.h"
 #include "imap-utf7.h"
+#include "istream.h"
+#include "ostream.h"
 #include "str.h"
 #include "unichar.h"
+
+/* A command that the client did not give; 2.4 keeps these out of its statistics. */
+static inline void fantail_command_set_internal(struct client_command_context *cmd)
+{
+#if FANTAIL_DOVECOT_24
+	cmd->internal = TRUE;
+#else
+	(void)cmd;
+#endif
+}
 
 /* 2.4.3 added flags, which meson.build finds out: a backport may bring them earlier. */
 #ifdef FANTAIL_IMAP_QUOTE_FLAGS
@@ -106,6 +147,48 @@ static inline int fantail_settings_read(struct mail_user *user,
 #define fantail_imap_append_astring(dest, src) imap_append_astring(dest, src)
 #define fantail_imap_append_string(dest, src) imap_append_string(dest, src)
 #endif
+
+/* Debian's 2.3.19 has 2.4.2's limit on lists, so meson.build finds out. */
+#ifdef FANTAIL_IMAP_PARSER_PARAMS
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max, NULL)
+#else
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max)
+#endif
+
+/* Of imap-hibernate's log lines about the user, before the variables are put in. */
+static inline const char *fantail_user_log_prefix(const struct mail_user *user)
+{
+#if FANTAIL_DOVECOT_24
+	return user->set->unexpanded_mail_log_prefix;
+#else
+	return user->set->mail_log_prefix;
+#endif
+}
+
+/* What 2.4's imap-hibernate wants to know besides. 2.3 has all counters in its "stats". */
+static inline void fantail_client_hibernate_fields(struct client *client, string_t *line)
+{
+#if FANTAIL_DOVECOT_24
+	const struct imap_logout_stats *stats = &client->logout_stats;
+
+	if (client->multiplex_output != NULL)
+		str_append(line, "\tmultiplex_ostream");
+	str_printfa(line, "\tfetch_hdr_count=%u\tfetch_hdr_bytes=%" PRIu64, stats->fetch_hdr_count,
+		    stats->fetch_hdr_bytes);
+	str_printfa(line, "\tfetch_body_count=%u\tfetch_body_bytes=%" PRIu64,
+		    stats->fetch_body_count, stats->fetch_body_bytes);
+	str_printfa(line, "\tdeleted_count=%u\texpunged_count=%u\ttrashed_count=%u",
+		    stats->deleted_count, stats->expunged_count, stats->trashed_count);
+	str_printfa(line, "\tautoexpunged_count=%u\tappend_count=%u", stats->autoexpunged_count,
+		    stats->append_count);
+	str_printfa(line, "\tinput_bytes_extra=%" PRIuUOFF_T "\toutput_bytes_extra=%" PRIuUOFF_T,
+		    i_stream_get_absolute_offset(client->input) + stats->input_bytes_extra,
+		    client->output->offset + stats->output_bytes_extra);
+#else
+	(void)client;
+	(void)line;
+#endif
+}
 
 /* Mailbox names between the session's encoding and UTF-8: modified UTF-7, but for
  * 2.4's UTF8=ACCEPT. -1: not valid. */

@@ -6,17 +6,19 @@
 #include "mail-storage-hooks.h"
 #include "dovecot-compat.h"
 
+#include "event-acl.h"
+#include "event-box.h"
 #include "event-content.h"
 #include "event-fold.h"
+#include "event-metadata.h"
 #include "event-plugin.h"
 #include "event-sink.h"
+#include "event-wake.h"
 #include "fantail-settings.h"
 #include "limits.h"
+#include "wake-sender.h"
 
 #define EVENT_USER_CONTEXT(user) MODULE_CONTEXT(user, event_user_module)
-
-/* Longer ids would be refused by readers of the line (push-event.c). */
-#define SESSION_BYTES 256
 
 static MODULE_CONTEXT_DEFINE_INIT(event_user_module, &mail_user_module_register);
 
@@ -36,6 +38,7 @@ struct event_user {
 struct event_txn {
 	struct event_user *euser;
 	struct mailbox *box;
+	struct event_wake wake;
 	struct event_fold *fold;
 	struct event_sink *sink;
 	enum event_want want;
@@ -72,47 +75,6 @@ static struct event_user *box_user(struct mailbox *box)
 	return EVENT_USER_CONTEXT(box->storage->user);
 }
 
-/* NULL if the mailbox is closed: opening it would be a side effect. */
-static const char *box_guid(struct mailbox *box)
-{
-	struct mailbox_metadata metadata;
-	const char *guid = NULL;
-
-	if (!box->opened)
-		return NULL;
-	mail_storage_last_error_push(box->storage);
-	if (mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) == 0)
-		guid = guid_128_to_string(metadata.guid);
-	mail_storage_last_error_pop(box->storage);
-	return guid;
-}
-
-/* Whose mailbox it is, if not the user's own; "" if nobody's. */
-static const char *box_owner(struct mailbox *box, const struct mail_user *user)
-{
-	const struct mail_user *owner = mailbox_get_namespace(box)->owner;
-
-	if (owner == NULL)
-		return "";
-	return strcmp(owner->username, user->username) == 0 ? NULL : owner->username;
-}
-
-/* A shared mailbox as its owner names it, whose prefix is none of ours; NULL for
- * other mailboxes. */
-static const char *box_owner_name(struct mailbox *box)
-{
-	const struct mail_namespace *ns = mailbox_get_namespace(box);
-	const char *name = mailbox_get_vname(box);
-
-	if (ns->type != MAIL_NAMESPACE_TYPE_SHARED)
-		return NULL;
-	/* The owner's INBOX may be the prefix itself, without its separator. */
-	if (strncmp(name, ns->prefix, ns->prefix_len) != 0)
-		return "INBOX";
-	name += ns->prefix_len;
-	return *name == '\0' ? "INBOX" : name;
-}
-
 static void event_fill(struct push_event *event, struct event_user *euser, struct mailbox *box)
 {
 	const struct mail_user *user = euser->user;
@@ -120,13 +82,12 @@ static void event_fill(struct push_event *event, struct event_user *euser, struc
 	event->time_us = now_us();
 	event->sequence = ++last_sequence;
 	event->user = user->username;
-	event->owner = box_owner(box, user);
+	event->owner = event_box_owner(box);
 	event->mailbox = mailbox_get_vname(box);
 	if (event->owner != NULL && *event->owner != '\0')
-		event->owner_mailbox = box_owner_name(box);
+		event->owner_mailbox = event_box_owner_name(box);
 	event->service = fantail_user_protocol(user);
-	if (user->session_id != NULL && strlen(user->session_id) <= SESSION_BYTES)
-		event->session = user->session_id;
+	event->session = event_user_session(user);
 }
 
 static void sink_add(struct event_sink *sink, const struct push_event *event)
@@ -185,7 +146,7 @@ static enum event_want txn_want(struct event_txn *txn)
 {
 	if (!txn->asked) {
 		txn->asked = TRUE;
-		if (box_owner(txn->box, txn->euser->user) != NULL) {
+		if (event_box_owner(txn->box) != NULL) {
 			/* The answer would be about our user, and it is the owner's
 			 * devices that are told. */
 			txn->want = EVENT_WANT_HINT;
@@ -201,6 +162,7 @@ static void saved(struct event_txn *txn, struct mail *mail)
 {
 	bool delivery = (txn->box->flags & MAILBOX_FLAG_POST_SESSION) != 0;
 
+	txn->wake.kinds |= WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
 	if (delivery && txn_want(txn) == EVENT_WANT_NONE)
 		return;
 	event_fold_saved(txn_fold(txn),
@@ -231,8 +193,10 @@ static void event_mail_expunge(void *_txn, struct mail *mail)
 {
 	struct event_txn *txn = _txn;
 
-	if (txn != NULL && mail->uid != 0)
-		event_fold_expunged(txn_fold(txn), mail->uid);
+	if (txn == NULL || mail->uid == 0)
+		return;
+	txn->wake.kinds |= WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE);
+	event_fold_expunged(txn_fold(txn), mail->uid);
 }
 
 static void event_mail_update_flags(void *_txn, struct mail *mail, enum mail_flags old_flags)
@@ -252,9 +216,13 @@ static void event_mail_update_flags(void *_txn, struct mail *mail, enum mail_fla
 		return;
 	new_flags = mail_get_flags(mail);
 	changed = old_flags ^ new_flags;
+	if (changed != 0)
+		txn->wake.own |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	/* What a guest has read (INDEXPVT) is nothing that the owner sees. */
-	if (box_owner(txn->box, txn->euser->user) != NULL)
+	if (event_box_owner(txn->box) != NULL)
 		changed &= ~mailbox_get_private_flags_mask(txn->box);
+	if (changed != 0)
+		txn->wake.kinds |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	for (unsigned int i = 0; i < N_ELEMENTS(names); i++) {
 		if ((changed & names[i].flag) != 0)
 			event_fold_flag(txn_fold(txn), mail->uid, names[i].name,
@@ -280,6 +248,7 @@ static void event_mail_update_keywords(void *_txn, struct mail *mail,
 
 	if (txn == NULL || mail->uid == 0)
 		return;
+	txn->wake.kinds |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	new_keywords = mail_get_keywords(mail);
 	keywords_differ(txn, mail->uid, new_keywords, old_keywords, TRUE);
 	keywords_differ(txn, mail->uid, old_keywords, new_keywords, FALSE);
@@ -347,7 +316,7 @@ static void txn_send(struct event_txn *txn, const struct mail_transaction_commit
 {
 	struct emit_context context = {
 		.txn = txn,
-		.mailbox_id = box_guid(txn->box),
+		.mailbox_id = event_box_guid(txn->box),
 		.uidvalidity = txn_uidvalidity(txn, changes),
 	};
 	const struct seq_range *ranges;
@@ -373,6 +342,12 @@ static void event_transaction_commit(void *_txn, struct mail_transaction_commit_
 
 	if (txn == NULL)
 		return;
+	/* First, since it waits for nobody. */
+	T_BEGIN
+	{
+		event_wake_committed(txn->box, txn->euser->settings->hub_path, &txn->wake);
+	}
+	T_END;
 	/* `none` was said of the user, so it is true of flag changes as well. */
 	if (txn->fold != NULL && !event_fold_empty(txn->fold) &&
 	    !(txn->asked && txn->want == EVENT_WANT_NONE)) {
@@ -394,8 +369,8 @@ static void event_transaction_rollback(void *_txn)
 /* --- mailboxes --------------------------------------------------------------- */
 
 /* `src` is the mailbox before a rename, else NULL. */
-static void mailbox_event(struct mailbox *box, enum push_event_kind kind, struct mailbox *src,
-			  const char *mailbox_id)
+static void mailbox_event(struct mailbox *box, enum push_event_kind kind, enum wake_kind wake,
+			  struct mailbox *src, const char *mailbox_id)
 {
 	struct push_event event = {.kind = kind};
 	struct event_user *euser = box_user(box);
@@ -403,12 +378,13 @@ static void mailbox_event(struct mailbox *box, enum push_event_kind kind, struct
 
 	if (euser == NULL)
 		return;
+	event_wake_mailbox(box, euser->settings->hub_path, wake, src, mailbox_id);
 	event_fill(&event, euser, box);
 	event.mailbox_id = mailbox_id;
 	if (src != NULL) {
 		event.old_mailbox = mailbox_get_vname(src);
 		if (event.owner_mailbox != NULL)
-			event.old_owner_mailbox = box_owner_name(src);
+			event.old_owner_mailbox = event_box_owner_name(src);
 	}
 	sink = sink_new(euser);
 	sink_add(sink, &event);
@@ -417,7 +393,22 @@ static void mailbox_event(struct mailbox *box, enum push_event_kind kind, struct
 
 static void event_mailbox_create(struct mailbox *box)
 {
-	mailbox_event(box, PUSH_EVENT_MAILBOX_CREATE, NULL, box_guid(box));
+	struct event_user *euser = box_user(box);
+
+	mailbox_event(box, PUSH_EVENT_MAILBOX_CREATE, WAKE_MAILBOX_CREATE, NULL,
+		      event_box_guid(box));
+	if (euser != NULL)
+		event_acl_created(box, euser->settings->hub_path);
+}
+
+/* Another UIDVALIDITY, for one: no event of RFC 5423, but sessions have to know. */
+static void event_mailbox_update(struct mailbox *box)
+{
+	struct event_user *euser = box_user(box);
+	const struct event_wake all = {.kinds = WAKE_KINDS_MESSAGE};
+
+	if (euser != NULL)
+		event_wake_committed(box, euser->settings->hub_path, &all);
 }
 
 static void *event_mailbox_delete_begin(struct mailbox *box)
@@ -427,7 +418,7 @@ static void *event_mailbox_delete_begin(struct mailbox *box)
 	if (box_user(box) == NULL)
 		return NULL;
 	txn = i_new(struct event_delete_txn, 1);
-	txn->mailbox_id = i_strdup(box_guid(box));
+	txn->mailbox_id = i_strdup(event_box_guid(box));
 	return txn;
 }
 
@@ -443,7 +434,7 @@ static void event_mailbox_delete_commit(void *_txn, struct mailbox *box)
 
 	if (txn == NULL)
 		return;
-	mailbox_event(box, PUSH_EVENT_MAILBOX_DELETE, NULL, txn->mailbox_id);
+	mailbox_event(box, PUSH_EVENT_MAILBOX_DELETE, WAKE_MAILBOX_DELETE, NULL, txn->mailbox_id);
 	delete_txn_free(txn);
 }
 
@@ -455,14 +446,15 @@ static void event_mailbox_delete_rollback(void *_txn)
 
 static void event_mailbox_rename(struct mailbox *src, struct mailbox *dest)
 {
-	mailbox_event(dest, PUSH_EVENT_MAILBOX_RENAME, src, box_guid(dest));
+	mailbox_event(dest, PUSH_EVENT_MAILBOX_RENAME, WAKE_MAILBOX_RENAME, src,
+		      event_box_guid(dest));
 }
 
 static void event_mailbox_set_subscribed(struct mailbox *box, bool subscribed)
 {
 	mailbox_event(box,
 		      subscribed ? PUSH_EVENT_MAILBOX_SUBSCRIBE : PUSH_EVENT_MAILBOX_UNSUBSCRIBE,
-		      NULL, box_guid(box));
+		      WAKE_SUBSCRIPTION, NULL, event_box_guid(box));
 }
 
 /* --- users and the module ---------------------------------------------------- */
@@ -471,6 +463,7 @@ static void event_user_deinit(struct mail_user *user)
 {
 	struct event_user *euser = EVENT_USER_CONTEXT(user);
 
+	event_acl_finish();
 	/* Namespaces go first, and with them the last one who could log there. */
 	euser->module_ctx.super.deinit(user);
 	event_unref(&euser->event);
@@ -503,7 +496,18 @@ static void event_user_created(struct mail_user *user)
 	MODULE_CONTEXT_SET(user, event_user_module, euser);
 }
 
+static void event_mailbox_allocated(struct mailbox *box)
+{
+	struct event_user *euser = box_user(box);
+
+	if (euser == NULL)
+		return;
+	event_metadata_follow(box, euser->settings->hub_path);
+	event_acl_follow(box, euser->settings->hub_path);
+}
+
 static struct mail_storage_hooks event_storage_hooks = {
+	.mailbox_allocated = event_mailbox_allocated,
 	.mail_user_created = event_user_created,
 };
 
@@ -517,6 +521,7 @@ static const struct notify_vfuncs event_vfuncs = {
 	.mail_transaction_commit = event_transaction_commit,
 	.mail_transaction_rollback = event_transaction_rollback,
 	.mailbox_create = event_mailbox_create,
+	.mailbox_update = event_mailbox_update,
 	.mailbox_delete_begin = event_mailbox_delete_begin,
 	.mailbox_delete_commit = event_mailbox_delete_commit,
 	.mailbox_delete_rollback = event_mailbox_delete_rollback,
@@ -540,5 +545,6 @@ void fantail_event_plugin_init(struct module *module)
 void fantail_event_plugin_deinit(void)
 {
 	fantail_notify_unregister(&event_notify);
+	wake_sender_close();
 	mail_storage_hooks_remove(&event_storage_hooks);
 }

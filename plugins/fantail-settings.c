@@ -55,38 +55,68 @@ static const char *check_path(struct mail_user *user, const char *name, const ch
 	return value;
 }
 
-/* Digits, and "ms" after them if one likes. */
-static bool parse_msecs(const char *value, unsigned int *msecs_r)
-{
-	size_t digits = strspn(value, "0123456789");
-	const char *unit = value + digits;
-	uint32_t msecs;
+/* A setting that is a number, with a unit after it if one likes. */
+struct number_rule {
+	const char *name;
+	const char *what; /* for people */
+	const char *units[3];
+	unsigned int fallback, least, most;
+};
 
-	while (*unit == ' ')
-		unit++;
-	if (*unit != '\0' && strcasecmp(unit, "ms") != 0 && strcasecmp(unit, "msecs") != 0)
-		return FALSE;
-	if (!tabline_parse_u32(t_strndup(value, digits), &msecs))
-		return FALSE;
-	*msecs_r = msecs;
-	return TRUE;
+static const struct number_rule deadline_rule = {
+	"fantail_deadline",
+	"number of milliseconds",
+	{"ms", "msecs"},
+	LIMIT_HANDOVER_MSECS,
+	1,
+	LIMIT_HANDOVER_MSECS_MAX,
+};
+static const struct number_rule window_rule = {
+	"fantail_notify_window",
+	"number of milliseconds",
+	{"ms", "msecs"},
+	LIMIT_NOTIFY_WINDOW_MSECS,
+	0,
+	LIMIT_NOTIFY_WINDOW_MSECS_MAX,
+};
+static const struct number_rule poll_rule = {
+	"fantail_notify_poll",      "number of seconds", {"s", "secs"}, LIMIT_NOTIFY_POLL_SECS, 1,
+	LIMIT_NOTIFY_POLL_SECS_MAX,
+};
+static const struct number_rule mailboxes_rule = {
+	"fantail_notify_mailboxes", "number of mailboxes", {NULL}, LIMIT_NOTIFY_MAILBOXES, 1,
+	LIMIT_NOTIFY_MAILBOXES_MAX,
+};
+
+static bool is_unit(const struct number_rule *rule, const char *text)
+{
+	for (unsigned int i = 0; rule->units[i] != NULL; i++) {
+		if (strcasecmp(text, rule->units[i]) == 0)
+			return TRUE;
+	}
+	return *text == '\0';
 }
 
-static unsigned int check_deadline(struct mail_user *user, const char *value)
+static unsigned int check_number(struct mail_user *user, const struct number_rule *rule,
+				 const char *value)
 {
-	unsigned int msecs;
+	size_t digits;
+	const char *unit;
+	uint32_t number;
 
 	if (value == NULL || *value == '\0')
-		return LIMIT_HANDOVER_MSECS;
-	if (!parse_msecs(value, &msecs) || msecs == 0 || msecs > LIMIT_HANDOVER_MSECS_MAX) {
-		report(user, t_strdup_printf("fantail_deadline = %s is not a number of "
-					     "milliseconds from 1 to %u; using %u "
-					     "(set such a number or remove it)",
-					     shown(value), LIMIT_HANDOVER_MSECS_MAX,
-					     LIMIT_HANDOVER_MSECS));
-		return LIMIT_HANDOVER_MSECS;
-	}
-	return msecs;
+		return rule->fallback;
+	digits = strspn(value, "0123456789");
+	for (unit = value + digits; *unit == ' ';)
+		unit++;
+	if (is_unit(rule, unit) && tabline_parse_u32(t_strndup(value, digits), &number) &&
+	    number >= rule->least && number <= rule->most)
+		return number;
+	report(user, t_strdup_printf("%s = %s is not a %s from %u to %u; using %u "
+				     "(set such a number or remove it)",
+				     rule->name, shown(value), rule->what, rule->least, rule->most,
+				     rule->fallback));
+	return rule->fallback;
 }
 
 const struct fantail_settings *fantail_settings_get(struct mail_user *user)
@@ -106,9 +136,16 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->socket_path =
 			check_path(user, "fantail_socket", text.socket, FANTAIL_SOCKET_DEFAULT,
 				   sizeof(((struct sockaddr_un *)NULL)->sun_path));
+		settings->hub_path = check_path(user, "fantail_hub", text.hub, FANTAIL_HUB_DEFAULT,
+						sizeof(((struct sockaddr_un *)NULL)->sun_path));
 		settings->spool_path = check_path(user, "fantail_spool", text.spool,
 						  FANTAIL_SPOOL_DEFAULT, PATH_MAX);
-		settings->deadline_msecs = check_deadline(user, text.deadline);
+		settings->deadline_msecs = check_number(user, &deadline_rule, text.deadline);
+		settings->notify_window_msecs =
+			check_number(user, &window_rule, text.notify_window);
+		settings->notify_poll_secs = check_number(user, &poll_rule, text.notify_poll);
+		settings->notify_max_mailboxes =
+			check_number(user, &mailboxes_rule, text.notify_mailboxes);
 		settings->webpush_dialect = text.webpush_dialect;
 	}
 	T_END;

@@ -8,15 +8,26 @@
 struct mail_user;
 
 #define FANTAIL_SOCKET_DEFAULT "/run/fantail/bridge.sock"
+#define FANTAIL_HUB_DEFAULT "/run/fantail/hub.sock"
 #define FANTAIL_SPOOL_DEFAULT "/var/spool/fantail"
 /* LIMIT_HANDOVER_MSECS as 2.4's doveconf shows it. */
 #define FANTAIL_DEADLINE_DEFAULT "50"
+/* Likewise the LIMIT_NOTIFY_* of the same names. */
+#define FANTAIL_NOTIFY_WINDOW_DEFAULT "20"
+#define FANTAIL_NOTIFY_POLL_DEFAULT "30"
+#define FANTAIL_NOTIFY_MAILBOXES_DEFAULT "10000"
 #define FANTAIL_WEBPUSH_DIALECT_DEFAULT "gougeon"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
+	const char *hub_path;        /* fantail_hub: the hub's socket */
 	const char *spool_path;      /* fantail_spool: where batches wait that it did not take */
 	unsigned int deadline_msecs; /* fantail_deadline: the most one transaction waits for it */
+	unsigned int notify_window_msecs;  /* fantail_notify_window: from one burst of
+					    * notifications to the next */
+	unsigned int notify_poll_secs;     /* fantail_notify_poll: how often a session looks for
+					    * what nobody told it */
+	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
 	const char *webpush_dialect; /* fantail_webpush_dialect, for pushimap/ to judge; or NULL */
 };
 

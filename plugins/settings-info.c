@@ -14,8 +14,14 @@
 
 static const struct setting_define defines[] = {
 	SETTING_DEFINE_STRUCT_STR("fantail_socket", socket, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_hub", hub, struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_spool", spool, struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_deadline", deadline, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_notify_window", notify_window,
+				  struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_notify_poll", notify_poll, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_notify_mailboxes", notify_mailboxes,
+				  struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_webpush_dialect", webpush_dialect,
 				  struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
@@ -23,8 +29,12 @@ static const struct setting_define defines[] = {
 
 static const struct fantail_settings_text defaults = {
 	.socket = FANTAIL_SOCKET_DEFAULT,
+	.hub = FANTAIL_HUB_DEFAULT,
 	.spool = FANTAIL_SPOOL_DEFAULT,
 	.deadline = FANTAIL_DEADLINE_DEFAULT,
+	.notify_window = FANTAIL_NOTIFY_WINDOW_DEFAULT,
+	.notify_poll = FANTAIL_NOTIFY_POLL_DEFAULT,
+	.notify_mailboxes = FANTAIL_NOTIFY_MAILBOXES_DEFAULT,
 	.webpush_dialect = FANTAIL_WEBPUSH_DIALECT_DEFAULT,
 };
 

@@ -132,6 +132,12 @@ class Dovecot:
     mail_uid, mail_gid  owner of the mail when run as root; numbers, need no account
     mail_driver    maildir, sdbox, mdbox or mbox
     shared         namespaces shared/<user>/ (read marks are each user's own) and Public/, with ACLs
+    shared_index   a guest has indexes of its own there, not only its read marks
+    acl_cache      seconds for which what was read of ACLs is believed
+    list_index     mailbox_list_index; None = as Dovecot has it
+    metadata       METADATA over IMAP, in a file of each user's home
+    hibernate      seconds after which an idling session leaves its process; 0 = never
+    inbox          configuration text within the user's own namespace
     metrics        {"name": "filter"}: statistics of events, see stats()
     lmtp_service_count  1: a new process for each LMTP session
     extra          more configuration text, at the end
@@ -139,8 +145,9 @@ class Dovecot:
 
     def __init__(self, *, scratch=None, modules=(), module_dir="/usr/lib/dovecot/modules",
                  mail_plugins="", protocol_plugins=None, settings=None, users=None,
-                 password="secret", mail_uid=NOBODY, mail_gid=NOBODY, mail_driver="maildir", shared=False,
-                 metrics=None, lmtp_service_count=0, extra=""):
+                 password="secret", mail_uid=NOBODY, mail_gid=NOBODY, mail_driver="maildir",
+                 shared=False, shared_index=False, acl_cache=1, list_index=None, metadata=False,
+                 hibernate=0, inbox="", metrics=None, lmtp_service_count=0, extra=""):
         self.version = version()
         self.root = os.geteuid() == 0
         self.uid = mail_uid if self.root else os.geteuid()
@@ -152,6 +159,12 @@ class Dovecot:
         self.users = dict(users or {})
         self.mail_driver = mail_driver
         self.shared = shared
+        self.shared_index = shared_index
+        self.acl_cache = acl_cache
+        self.list_index = list_index
+        self.metadata = metadata
+        self.hibernate = hibernate
+        self.inbox = inbox
         self.metrics = metrics or {}
         self.lmtp_service_count = lmtp_service_count
         self.extra = extra
@@ -251,6 +264,16 @@ service lmtp {{
   }}
 }}
 """
+        if self.list_index is not None:
+            text += f"mailbox_list_index = {'yes' if self.list_index else 'no'}\n"
+        if self.metadata:
+            text += "protocol imap {\n  imap_metadata = yes\n}\n"
+        if self.hibernate:
+            # The mail user's imap hands its session over and back.
+            text += f"imap_hibernate_timeout = {self.hibernate}s\n"
+            for service, listener in (("imap", "imap-master"), ("imap-hibernate",) * 2):
+                text += (f"service {service} {{\n  unix_listener {listener} {{\n"
+                         "    mode = 0666\n  }\n}\n")
         if not self.root:
             me = pwd.getpwuid(os.geteuid()).pw_name
             group = grp.getgrgid(os.getegid()).gr_name
@@ -280,6 +303,7 @@ userdb {{
 namespace inbox {{
   inbox = yes
   separator = /
+  {self.inbox}
 }}
 """
         text += self._config_common()
@@ -290,7 +314,8 @@ namespace {{
   type = shared
   separator = /
   prefix = shared/%%u/
-  location = maildir:{self.path("home")}/%%u/Maildir:INDEXPVT=~/pvt/%%u
+  location = maildir:{self.path("home")}/%%u/Maildir:INDEXPVT=~/pvt/%%u{
+      ":INDEX=~/index/%%u" if self.shared_index else ""}
   subscriptions = no
   list = children
 }}
@@ -302,10 +327,12 @@ namespace {{
   subscriptions = no
 }}
 plugin {{
-  acl = vfile:{self.path("acl")}:cache_secs=1
+  acl = vfile:{self.path("acl")}:cache_secs={self.acl_cache}
   acl_shared_dict = file:{self.path("acl")}/shared-mailboxes
 }}
 """
+        if self.metadata:
+            text += "mail_attribute_dict = file:%h/dovecot-attributes\n"
         for protocol, plugins in self.protocol_plugins.items():
             text += f"protocol {protocol} {{\n  mail_plugins = $mail_plugins {plugins}\n}}\n"
         for name, condition in self.metrics.items():
@@ -342,6 +369,7 @@ userdb static {{
 namespace inbox {{
   inbox = yes
   separator = /
+  {self.inbox}
 }}
 """
         text += self._config_common()
@@ -349,7 +377,7 @@ namespace inbox {{
         if self.shared:
             text += f"""
 acl_driver = vfile
-acl_cache_ttl = 1s
+acl_cache_ttl = {self.acl_cache}s
 acl_sharing_map {{
   dict file {{
     path = {self.path("acl")}/shared-mailboxes
@@ -361,6 +389,7 @@ namespace shared {{
   prefix = shared/$user/
   mail_path = {self.path("home")}/%{{owner_user}}/Maildir
   mail_index_private_path = ~/pvt/%{{owner_user}}
+  {"mail_index_path = ~/index/%{owner_user}" if self.shared_index else ""}
   subscriptions = no
   list = children
 }}
@@ -371,6 +400,13 @@ namespace public {{
   mail_path = {self.path("public")}
   subscriptions = no
 }}
+"""
+        if self.metadata:
+            text += """mail_attribute {
+  dict file {
+    path = %{home}/dovecot-attributes
+  }
+}
 """
         for protocol, plugins in self.protocol_plugins.items():
             text += f"protocol {protocol} {{\n{listed(plugins)}}}\n"

@@ -35,7 +35,8 @@ os.chmod(scratch, 0o755)
 SOCKET = os.path.join(scratch, "bridge.sock")
 SPOOL = os.path.join(scratch, "spool")
 # A deadline that a busy machine does not miss; the tests of the deadline have their own.
-SETTINGS = {"fantail_socket": SOCKET, "fantail_spool": SPOOL, "fantail_deadline": "5000"}
+SETTINGS = {"fantail_socket": SOCKET, "fantail_hub": os.path.join(scratch, "hub.sock"),
+            "fantail_spool": SPOOL, "fantail_deadline": "5000"}
 
 
 def make_spool(path, mode=0o3773):
@@ -992,6 +993,7 @@ def wrong_settings_cost_one_line_each():
             ("fantail_deadline", "10 s", "using 50"),
             ("fantail_spool", "spool", "using /var/spool/fantail"),
             ("fantail_socket", "bridge.sock", "using /run/fantail/bridge.sock"),
+            ("fantail_hub", "hub.sock", "using /run/fantail/hub.sock"),
             ("fantail_socket", "/" + "x" * 200, "using /run/fantail/bridge.sock")):
         with_settings(**{setting: value})
         uid += 2
@@ -1041,6 +1043,7 @@ def settings_are_known_to_doveconf():
     if dovecot.version < (2, 4):
         raise Skip("2.3 does not declare plugins' settings")
     for setting, default in (("fantail_socket", "/run/fantail/bridge.sock"),
+                             ("fantail_hub", "/run/fantail/hub.sock"),
                              ("fantail_spool", "/var/spool/fantail"), ("fantail_deadline", "50")):
         equal(dovecot.doveconf(setting), SETTINGS[setting], setting)
         equal(dovecot.doveconf("-d", setting), default, f"default of {setting}")

@@ -51,6 +51,13 @@ static const struct bad_row {
 	{"one path for two sockets", "[bridge]\nsocket = /a\ncontrol-socket = /a\n",
 	 CONFIG_ERROR_VALUE,
 	 "t.conf:3: [bridge] control-socket: is the same as socket; give each its own path"},
+	{"metrics on the hub's socket", "[bridge]\nmetrics = unix:/run/fantail/hub.sock\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [bridge] metrics: is another socket's path; give it its own"},
+	{"hub on the mail socket", "[hub]\nsocket = /run/fantail/bridge.sock\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [hub] socket: is another socket's path; give it its own"},
+	{"hub on the control socket", "[hub]\nsocket = /run/fantail/control.sock\n",
+	 CONFIG_ERROR_VALUE, "t.conf:2: [hub] socket: is another socket's path; give it its own"},
 	{"metrics on the mail socket", "[bridge]\nmetrics = unix:/run/fantail/bridge.sock\n",
 	 CONFIG_ERROR_VALUE,
 	 "t.conf:2: [bridge] metrics: is another socket's path; give it its own"},
@@ -242,6 +249,10 @@ static void assert_equal(const struct config *a, const struct config *b)
 	g_assert_cmpuint(a->mail_uids->len, ==, b->mail_uids->len);
 	g_assert_cmpstr(a->metrics, ==, b->metrics);
 	g_assert_cmpstr(a->log_level, ==, b->log_level);
+	g_assert_cmpstr(a->hub_socket, ==, b->hub_socket);
+	g_assert_cmpuint(a->hub_socket_mode, ==, b->hub_socket_mode);
+	g_assert_cmpuint(a->hub_connections, ==, b->hub_connections);
+	g_assert_cmpuint(a->hub_connections_per_uid, ==, b->hub_connections_per_uid);
 	g_assert_cmpuint(a->max_pending, ==, b->max_pending);
 	g_assert_cmpuint(a->max_bytes, ==, b->max_bytes);
 	g_assert_cmpint(a->arrival_delay_us, ==, b->arrival_delay_us);
@@ -288,6 +299,11 @@ static void test_values(void)
 		      "mail-uids = root; 5000\n"
 		      "metrics = [::1]:9110\n"
 		      "log-level = debug\n"
+		      "[hub]\n"
+		      "socket = /run/c.sock\n"
+		      "socket-mode = 0600\n"
+		      "connections = 1000\n"
+		      "connections-per-uid = 7\n"
 		      "[queue]\n"
 		      "max-pending = 100\n"
 		      "max-bytes = 64M\n"
@@ -318,6 +334,10 @@ static void test_values(void)
 	g_assert_cmpstr(config->control_socket, ==, "/run/b.sock");
 	g_assert_cmpuint(config->control_mode, ==, 0600);
 	g_assert_cmpstr(config->spool_dir, ==, "/var/spool/x");
+	g_assert_cmpstr(config->hub_socket, ==, "/run/c.sock");
+	g_assert_cmpuint(config->hub_socket_mode, ==, 0600);
+	g_assert_cmpuint(config->hub_connections, ==, 1000);
+	g_assert_cmpuint(config->hub_connections_per_uid, ==, 7);
 	g_assert_cmpuint(config->mail_uids->len, ==, 2);
 	g_assert_cmpuint(g_array_index(config->mail_uids, uid_t, 1), ==, 5000);
 	g_assert_cmpstr(config->metrics, ==, "[::1]:9110");
@@ -538,7 +558,8 @@ static void test_refs(void)
 /* And no key is left out of the manual. */
 static void test_manual(void)
 {
-	static const char *const sections[] = {"bridge", "queue", "devices", "http", "webpush"};
+	static const char *const sections[] = {"bridge",  "hub",  "queue",
+					       "devices", "http", "webpush"};
 	g_autofree char *path = g_test_build_filename(G_TEST_DIST, "docs", "man",
 						      "fantail-bridge.conf.5.scd", NULL);
 	g_autofree char *text = NULL;
@@ -570,7 +591,7 @@ static void test_example(void)
 	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(config_t) defaults = config_defaults();
-	static const char *const sections[] = {"bridge", "queue",   "devices",
+	static const char *const sections[] = {"bridge", "hub",     "queue", "devices",
 					       "http",   "webpush", NULL};
 
 	g_autoptr(config_t) config = config_load(path, &error);

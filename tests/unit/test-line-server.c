@@ -4,6 +4,7 @@
 #include "line-server.h"
 #include "unix-listener.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <glib/gstdio.h>
@@ -630,6 +631,55 @@ static void test_path_taken(void)
 	tear_down(&fixture);
 }
 
+/* What connect() says, instead of the kernel; 0 = ask that. */
+static int connect_errno;
+
+int __real_connect(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	if (connect_errno == 0)
+		return __real_connect(fd, address, len);
+	errno = connect_errno;
+	return -1;
+}
+
+/* A socket file is removed only if it is sure that nobody listens. */
+static void test_doubtful_socket(void)
+{
+	static const struct {
+		int code;
+		gboolean replaced;
+	} rows[] = {
+		{ECONNREFUSED, TRUE}, {EACCES, FALSE},     {EPERM, FALSE},
+		{EAGAIN, FALSE},      {EPROTOTYPE, FALSE}, {ENOMEM, FALSE},
+	};
+	g_autofree char *dir = g_dir_make_tmp("listener-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "s", NULL);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		int first = unix_listener_bind(path, SOCK_STREAM, 0600, &error), second;
+		GStatBuf before, after;
+
+		g_assert_no_error(error);
+		g_assert_cmpint(g_stat(path, &before), ==, 0);
+		connect_errno = rows[i].code;
+		second = unix_listener_bind(path, SOCK_STREAM, 0600, &error);
+		connect_errno = 0;
+		g_test_message("connect: %s", g_strerror(rows[i].code));
+		g_assert_cmpint(second != -1, ==, rows[i].replaced);
+		g_assert_cmpint(error == NULL, ==, rows[i].replaced);
+		g_assert_cmpint(g_stat(path, &after), ==, 0);
+		g_assert_cmpint(before.st_ino == after.st_ino, ==, !rows[i].replaced);
+		close(first);
+		if (second != -1)
+			close(second);
+		g_unlink(path);
+	}
+	g_rmdir(dir);
+}
+
 static void test_stale_socket_and_activation(void)
 {
 	struct fixture fixture;
@@ -638,10 +688,10 @@ static void test_stale_socket_and_activation(void)
 	set_up(&fixture, 10, 60);
 	/* As a killed bridge leaves it. */
 	g_autofree char *path = g_build_filename(fixture.dir, "stale", NULL);
-	int fd = unix_listener_bind(path, 0600, &error);
+	int fd = unix_listener_bind(path, SOCK_STREAM, 0600, &error);
 	g_assert_no_error(error);
 	close(fd);
-	fd = unix_listener_bind(path, 0600, &error);
+	fd = unix_listener_bind(path, SOCK_STREAM, 0600, &error);
 	g_assert_no_error(error);
 
 	/* As the service manager hands it over: ours to use, not to remove. */
@@ -688,6 +738,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/line-server/input-ceiling", test_input_ceiling);
 	g_test_add_func("/line-server/mode-and-stop", test_mode_and_stop);
 	g_test_add_func("/line-server/path-taken", test_path_taken);
+	g_test_add_func("/line-server/doubtful-socket", test_doubtful_socket);
 	g_test_add_func("/line-server/stale-socket-and-activation",
 			test_stale_socket_and_activation);
 	return g_test_run();

@@ -5,11 +5,20 @@
 
 /* The password database, which is away at times. */
 static gboolean no_accounts;
+static guint asked;
+/* The clock of the code under test. */
+static gint64 now_us = 1000 * G_USEC_PER_SEC;
+
+gint64 g_get_monotonic_time(void)
+{
+	return now_us;
+}
 
 int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **found_r)
 {
 	const struct passwd *found = no_accounts ? NULL : getpwuid(uid);
 
+	asked++;
 	*found_r = NULL;
 	if (found != NULL) {
 		*entry = *found;
@@ -83,7 +92,48 @@ static void test_many(void)
 	g_assert_cmpint(peer_may_speak_for(NULL, uid_of("nobody"), "nobody"), ==, PEER_MAY);
 }
 
-/* Nobody is denied for it, and it is not remembered. */
+/* Strangers do not make us forget those who come all the time. */
+static void test_crowd(void)
+{
+	const uid_t regular = uid_of("daemon");
+
+	now_us += 600 * G_USEC_PER_SEC;
+	g_assert_cmpint(peer_may_speak_for(NULL, regular, "daemon"), ==, PEER_MAY);
+	asked = 0;
+	for (uid_t uid = 3100000000; uid < 3100000600; uid++) {
+		now_us++;
+		(void)peer_may_speak_for(NULL, uid, "nobody");
+		(void)peer_may_speak_for(NULL, regular, "daemon");
+	}
+	g_assert_cmpuint(asked, ==, 600);
+}
+
+/* A directory that takes seconds to fail is not asked for each packet; what it said
+ * before holds meanwhile. */
+static void test_failures_are_remembered(void)
+{
+	const uid_t known = uid_of("backup"), unknown = uid_of("list");
+
+	g_assert_cmpint(peer_may_speak_for(NULL, known, "backup"), ==, PEER_MAY);
+	now_us += 120 * G_USEC_PER_SEC;
+	no_accounts = TRUE;
+	asked = 0;
+	for (guint i = 0; i < 10; i++) {
+		g_assert_cmpint(peer_may_speak_for(NULL, known, "backup"), ==, PEER_MAY);
+		g_assert_cmpint(peer_may_speak_for(NULL, known, "list"), ==, PEER_MAY_NOT);
+		g_assert_cmpint(peer_may_speak_for(NULL, unknown, "list"), ==, PEER_UNKNOWN);
+	}
+	g_assert_cmpuint(asked, ==, 2);
+	now_us += 10 * G_USEC_PER_SEC;
+	g_assert_cmpint(peer_may_speak_for(NULL, known, "backup"), ==, PEER_MAY);
+	g_assert_cmpint(peer_may_speak_for(NULL, unknown, "list"), ==, PEER_UNKNOWN);
+	g_assert_cmpuint(asked, ==, 4);
+	no_accounts = FALSE;
+	now_us += 10 * G_USEC_PER_SEC;
+	g_assert_cmpint(peer_may_speak_for(NULL, unknown, "list"), ==, PEER_MAY);
+}
+
+/* Nobody is denied for it, and it is not remembered for long. */
 static void test_database_away(void)
 {
 	const uid_t uid = uid_of("games");
@@ -98,6 +148,7 @@ static void test_database_away(void)
 	g_assert_cmpint(peer_may_speak_for(NULL, 0, "alice"), ==, PEER_MAY);
 	g_assert_cmpint(peer_may_speak_for(mail_uids, uid, "alice"), ==, PEER_MAY);
 	no_accounts = FALSE;
+	now_us += 10 * G_USEC_PER_SEC;
 	g_assert_cmpint(peer_may_speak_for(NULL, uid, "games"), ==, PEER_MAY);
 	/* What is remembered is still true. */
 	no_accounts = TRUE;
@@ -115,6 +166,8 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/peer-rule/no-mail-uids", test_no_mail_uids);
 	g_test_add_func("/peer-rule/many", test_many);
+	g_test_add_func("/peer-rule/crowd", test_crowd);
 	g_test_add_func("/peer-rule/database-away", test_database_away);
+	g_test_add_func("/peer-rule/failures-are-remembered", test_failures_are_remembered);
 	return g_test_run();
 }

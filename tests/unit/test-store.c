@@ -135,13 +135,12 @@ static gboolean count_commits(struct store *store, gpointer data, GError **error
 	return TRUE;
 }
 
-/* Work that nobody waits for shares commits even if it comes bit by bit; a write
- * takes what there is along at once. */
+/* Work that nobody waits for shares commits even if it comes bit by bit. */
 static void test_settle_together(void)
 {
 	struct fixture fixture = {0};
 	struct answer answer = {0};
-	struct row rows[200] = {0}, urgent = {.id = 1000};
+	struct row rows[200] = {0};
 	gint64 started_us;
 
 	fixture_open(&fixture, 0);
@@ -162,15 +161,51 @@ static void test_settle_together(void)
 	g_assert_cmpint(g_atomic_int_get(&commits), <=,
 			(g_get_monotonic_time() - started_us) / 5000 + 2);
 
-	g_atomic_int_set(&commits, 0);
-	memset(&rows[0].answer, 0, sizeof(rows[0].answer));
-	rows[0].id = 999;
-	store_settle(fixture.store, insert_row, row_done, &rows[0]);
-	write_row(fixture.store, &urgent);
-	answer_expect_ok(&urgent.answer);
-	g_assert_true(rows[0].answer.done);
-	g_assert_true(has_row(fixture.store, 999));
 	fixture_clear(&fixture);
+}
+
+/* What has gathered while the writer was busy is one commit: work that nobody waits for
+ * with the write that comes behind it, and as much of it as a group holds. */
+static void test_settle_along(void)
+{
+	static struct row rows[LIMIT_GROUP_COMMIT];
+	struct fixture fixture = {0};
+	struct answer answer = {0};
+	struct row busy[2] = {{.id = 10001}, {.id = 10002}}, urgent = {.id = 10003};
+	GMutex gate;
+
+	g_mutex_init(&gate);
+	fixture_open(&fixture, 0);
+	make(&fixture);
+	g_assert_true(store_write(fixture.store, count_commits, answer_done, &answer, NULL));
+	answer_expect_ok(&answer);
+	for (guint round = 0; round < 2; round++) {
+		/* Round 0: one, and a write behind it. Round 1: a full group. */
+		guint settling = round == 0 ? 1 : LIMIT_GROUP_COMMIT;
+
+		memset(rows, 0, sizeof(rows));
+		g_atomic_int_set(&commits, 0);
+		g_mutex_lock(&gate);
+		busy[round].gate = &gate;
+		write_row(fixture.store, &busy[round]);
+		while (g_atomic_int_get(&busy[round].runs) == 0)
+			g_usleep(1000);
+		for (guint i = 0; i < settling; i++) {
+			rows[i].id = (round + 1) * 1000 + i;
+			store_settle(fixture.store, insert_row, row_done, &rows[i]);
+		}
+		if (round == 0)
+			write_row(fixture.store, &urgent);
+		g_mutex_unlock(&gate);
+		for (guint i = 0; i < settling; i++)
+			answer_expect_ok(&rows[i].answer);
+		answer_expect_ok(&busy[round].answer);
+		if (round == 0)
+			answer_expect_ok(&urgent.answer);
+		g_assert_cmpint(g_atomic_int_get(&commits), ==, 2);
+	}
+	fixture_clear(&fixture);
+	g_mutex_clear(&gate);
 }
 
 static void test_order(void)
@@ -824,6 +859,7 @@ int main(int argc, char **argv)
 	fault_vfs_install();
 	g_test_add_func("/store/order", test_order);
 	g_test_add_func("/store/settle-together", test_settle_together);
+	g_test_add_func("/store/settle-along", test_settle_along);
 	g_test_add_data_func("/store/one-fails/alone", GINT_TO_POINTER(FALSE), test_one_fails);
 	g_test_add_data_func("/store/one-fails/with-the-transaction", GINT_TO_POINTER(TRUE),
 			     test_one_fails);

@@ -1,4 +1,5 @@
-/* What text from clients must be before it is stored or shown: UTF-8, no controls. Pure. */
+/* What text from strangers must be before it is stored, shown or handed on: UTF-8, no
+ * controls. Pure. */
 #ifndef CLEAN_TEXT_H
 #define CLEAN_TEXT_H
 

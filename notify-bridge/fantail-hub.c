@@ -1,0 +1,181 @@
+/* fantail-hub: options, signals, readiness. What it does is in hub.c. */
+#include "bridge-config.h"
+#include "hub.h"
+#include "log-writer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <gio/gio.h>
+#include <systemd/sd-daemon.h>
+
+static volatile sig_atomic_t terminated, reload;
+/* What the service manager expects to hear from us, 0 = nothing; and when it did. */
+static guint64 watchdog_us, alive_us;
+
+static void on_signal(int number)
+{
+	if (number == SIGHUP)
+		reload = 1;
+	else
+		terminated = 1;
+}
+
+/* They come while the hub waits and at no other time. `mask_r` is what holds then. */
+static void catch_signals(sigset_t *mask_r)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t ours;
+
+	sigemptyset(&action.sa_mask);
+	sigemptyset(&ours);
+	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+		sigaddset(&ours, numbers[i]);
+		sigaction(numbers[i], &action, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &ours, mask_r);
+	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+		sigdelset(mask_r, numbers[i]);
+}
+
+/* The socket that the service manager made; -1: none. */
+static gboolean take_socket(int *fd_r, GError **error)
+{
+	int count = sd_listen_fds(1);
+
+	if (count > 1) {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+			    "the service manager passes %d sockets; the .socket unit has to have "
+			    "one",
+			    count);
+		return FALSE;
+	}
+	*fd_r = count == 1 ? SD_LISTEN_FDS_START : -1;
+	return TRUE;
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		g_warning("cannot raise the limit of open files");
+}
+
+static void do_reload(struct hub *hub, const char *config_path)
+{
+	g_autoptr(GError) error = NULL;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
+	if (hub_reload(hub, &error))
+		g_message("configuration %s is in force", config_path);
+	else
+		g_warning("%s; keeping the old configuration", error->message);
+	sd_notify(0, "READY=1");
+}
+
+static void alive(void)
+{
+	guint64 now_us = (guint64)g_get_monotonic_time();
+
+	if (watchdog_us == 0 || now_us - alive_us < watchdog_us / 4)
+		return;
+	sd_notify(0, "WATCHDOG=1");
+	alive_us = now_us;
+}
+
+/* Serves until a signal ends it. */
+static void serve(struct hub *hub, const char *config_path, const sigset_t *mask)
+{
+	int msecs = -1;
+
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+		msecs = (int)MAX(watchdog_us / 4000, 1);
+	while (!terminated) {
+		if (reload) {
+			reload = 0;
+			do_reload(hub, config_path);
+		}
+		alive();
+		hub_turn(hub, msecs, mask, alive);
+	}
+}
+
+static int run(const char *config_path)
+{
+	g_autoptr(GError) error = NULL;
+	struct hub *hub = NULL;
+	sigset_t mask;
+	int fd;
+
+	catch_signals(&mask);
+	if (!take_socket(&fd, &error) || (hub = hub_start(config_path, fd, &error)) == NULL) {
+		g_critical("%s", error->message);
+		return error->domain == CONFIG_ERROR ? EX_CONFIG : EX_UNAVAILABLE;
+	}
+	g_message("fantail-hub " FANTAIL_VERSION " is ready, configuration %s", config_path);
+	sd_notify(0, "READY=1");
+	serve(hub, config_path, &mask);
+	sd_notify(0, "STOPPING=1");
+	g_message("stopping");
+	hub_stop(&hub);
+	return EX_OK;
+}
+
+static int check(const char *config_path)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(config_t) config = config_load(config_path, &error);
+
+	if (config == NULL) {
+		fprintf(stderr, "%s\n", error->message);
+		return EX_CONFIG;
+	}
+	printf("%s: no errors\n", config_path);
+	return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	g_autofree char *config_path = NULL;
+	gboolean only_check = FALSE, version = FALSE;
+	g_autoptr(GError) error = NULL;
+	const GOptionEntry entries[] = {
+		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path,
+		 "Read PATH instead of " FANTAIL_BRIDGE_CONF, "PATH"},
+		{"check", 0, 0, G_OPTION_ARG_NONE, &only_check,
+		 "Say whether the configuration is good, and exit", NULL},
+		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and exit", NULL},
+		G_OPTION_ENTRY_NULL,
+	};
+	g_autoptr(GOptionContext) options =
+		g_option_context_new("- wakes IMAP sessions when mail changes");
+
+	g_option_context_add_main_entries(options, entries, NULL);
+	if (!g_option_context_parse(options, &argc, &argv, &error) || argc > 1) {
+		fprintf(stderr, "fantail-hub: %s\n",
+			error != NULL ? error->message : "takes no arguments but options");
+		return EX_USAGE;
+	}
+	if (version) {
+		printf("fantail-hub %s\n", FANTAIL_VERSION);
+		return EX_OK;
+	}
+	if (config_path == NULL)
+		config_path = g_strdup(FANTAIL_BRIDGE_CONF);
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	if (only_check)
+		return check(config_path);
+	log_writer_install("fantail-hub");
+	raise_descriptors();
+	return run(config_path);
+}
