@@ -1,0 +1,1352 @@
+#include "notify-watch.h"
+#include "array.h"
+#include "hash.h"
+#include "ioloop.h"
+#include "llist.h"
+#include "numpack.h"
+#include "str.h"
+#include "mail-namespace.h"
+#include "mail-storage-private.h"
+#include "mailbox-list-iter.h"
+#include "dovecot-compat.h"
+
+#include "fantail-settings.h"
+#include "limits.h"
+#include "notify-acl.h"
+#include "notify-changes.h"
+#include "notify-list.h"
+
+#include <sys/stat.h>
+
+/* What the client was told last, or would have been. */
+struct snapshot {
+	uint64_t modseq;
+	uint32_t uidvalidity; /* 0 = there is none */
+	uint32_t uidnext;     /* 0 = not known, either */
+	uint32_t messages;
+	uint32_t unseen;
+};
+
+struct watched {
+	struct watched *prev, *next; /* while dirty */
+	char *vname;
+	guid_128_t id; /* only outside the personal namespaces; else empty */
+	notify_events events;
+	/* NONE: a name that LIST shows for its children's sake, or one that was taken away
+	 * from the user and may be given back. */
+	enum notify_access access;
+	bool told_noaccess; /* the client has been told that it lacks rights */
+	wake_kinds dirty;
+	bool is_dirty; /* in the list; `dirty` 0 then: find out whether anything changed */
+	bool listed;   /* while all are listed again */
+	bool own;      /* as dirty, but what changed is no news */
+	bool subscribed;
+	bool imported;      /* it was there when the session fell asleep */
+	unsigned int again; /* how often to look for an expunge yet */
+	uint64_t fingerprint;
+	struct snapshot last;
+};
+
+struct notify_watch {
+	struct notify_session *session;
+	const struct notify_spec *spec;
+	HASH_TABLE(char *, struct watched *) names;
+	HASH_TABLE(uint8_t *, struct watched *) ids; /* those that have one */
+	struct watched *dirty;                       /* the oldest last */
+	struct watched *dirty_tail;
+	struct timeout *to_later;
+};
+
+/* How often, and how far apart, a mailbox is looked at for an expunge that was told of and
+ * does not show yet. */
+#define LATER_LOOKS 3
+#define LATER_MSECS 50
+/* Children looked at one by one after a rename. */
+#define RENAME_UPDATES 32
+/* Mailboxes looked at in one turn of the ioloop. */
+#define FLUSH_BOXES 100
+
+/* --- files ------------------------------------------------------------------- */
+
+static void mix(uint64_t *hash, uint64_t value)
+{
+	*hash = (*hash ^ value) * 0x9E3779B97F4A7C15ULL;
+	*hash ^= *hash >> 29;
+}
+
+static void mix_file(uint64_t *hash, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return;
+	mix(hash, (uint64_t)st.st_ino);
+	mix(hash, (uint64_t)st.st_mtim.tv_sec);
+	mix(hash, (uint64_t)st.st_mtim.tv_nsec);
+	mix(hash, (uint64_t)st.st_size);
+}
+
+/* Changes whenever Dovecot changes the mailbox (its log grows), and when another program
+ * drops a file into a maildir. Opens nothing. */
+static uint64_t fingerprint(struct mail_namespace *ns, const char *vname)
+{
+	static const char *const mail_dirs[] = {"/new", "/cur"};
+	const char *name = mailbox_list_get_storage_name(ns->list, vname);
+	const char *path;
+	uint64_t hash = 0;
+
+	if (mailbox_list_get_path(ns->list, name, MAILBOX_LIST_PATH_TYPE_INDEX, &path) > 0)
+		mix_file(&hash, t_strconcat(path, "/dovecot.index.log", NULL));
+	if (mailbox_list_get_path(ns->list, name, MAILBOX_LIST_PATH_TYPE_MAILBOX, &path) > 0) {
+		mix_file(&hash, path);
+		for (unsigned int i = 0; i < N_ELEMENTS(mail_dirs); i++)
+			mix_file(&hash, t_strconcat(path, mail_dirs[i], NULL));
+	}
+	return hash;
+}
+
+static struct mail_namespace *namespace_of(const struct notify_watch *watch, const char *vname)
+{
+	return mail_namespace_find(watch->session->client->user->namespaces, vname);
+}
+
+/* Where others decide what this user may do. What owners take away from themselves LIST
+ * and Dovecot's cache know early enough, and asking anew for a thousand mailboxes is dear. */
+static bool is_guarded(struct mail_namespace *ns)
+{
+	return ns->type != MAIL_NAMESPACE_TYPE_PRIVATE && notify_acl_active(ns);
+}
+
+/* --- the table --------------------------------------------------------------- */
+
+static void set_clean(struct notify_watch *watch, struct watched *box)
+{
+	if (box->is_dirty)
+		DLLIST2_REMOVE(&watch->dirty, &watch->dirty_tail, box);
+	box->is_dirty = box->own = FALSE;
+	box->dirty = 0;
+}
+
+static void set_dirty(struct notify_watch *watch, struct watched *box)
+{
+	if (!box->is_dirty)
+		DLLIST2_APPEND(&watch->dirty, &watch->dirty_tail, box);
+	box->is_dirty = TRUE;
+}
+
+static void later_timeout(struct notify_watch *watch)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	char *name;
+
+	timeout_remove(&watch->to_later);
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (box->again > 0)
+			set_dirty(watch, box);
+	}
+	hash_table_iterate_deinit(&iter);
+	notify_session_flush_soon(watch->session);
+}
+
+static void forget(struct notify_watch *watch, struct watched *box)
+{
+	uint8_t *id = box->id;
+
+	set_clean(watch, box);
+	if (!guid_128_is_empty(box->id) && hash_table_lookup(watch->ids, id) == box)
+		hash_table_remove(watch->ids, id);
+	hash_table_remove(watch->names, box->vname);
+	i_free(box->vname);
+	i_free(box);
+}
+
+/* Mailboxes of others are known by GUID: their owner's name for one need not be ours. */
+static void read_id(struct notify_watch *watch, struct watched *box, struct mail_namespace *ns)
+{
+	struct mailbox_metadata metadata;
+	struct mailbox *mailbox;
+
+	if (ns->type == MAIL_NAMESPACE_TYPE_PRIVATE)
+		return;
+	mailbox = mailbox_alloc(ns->list, box->vname, MAILBOX_FLAG_READONLY);
+	if (mailbox_get_metadata(mailbox, MAILBOX_METADATA_GUID, &metadata) == 0) {
+		uint8_t *id = box->id;
+
+		guid_128_copy(box->id, metadata.guid);
+		hash_table_update(watch->ids, id, box);
+	}
+	mailbox_free(&mailbox);
+}
+
+/* NULL: none of the groups wants it. */
+static struct watched *remember(struct notify_watch *watch, const struct mailbox_info *info)
+{
+	struct mail_namespace *ns = info->ns;
+	struct notify_box seen = {
+		.name = info->vname,
+		.separator = mail_namespace_get_sep(ns),
+		.personal = ns->type == MAIL_NAMESPACE_TYPE_PRIVATE,
+		/* Which mailboxes a delivery agent chooses is not known here (6.3). */
+		.inbox = ns->type == MAIL_NAMESPACE_TYPE_PRIVATE,
+		.subscribed = (info->flags & MAILBOX_SUBSCRIBED) != 0,
+	};
+	notify_events events = notify_spec_match(watch->spec, &seen);
+	struct watched *box = hash_table_lookup(watch->names, info->vname);
+
+	if ((info->flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) != 0)
+		events &= ~(notify_events)NOTIFY_EVENTS_MESSAGE;
+	if (events == 0) {
+		if (box != NULL)
+			forget(watch, box);
+		return NULL;
+	}
+	if (box == NULL) {
+		box = i_new(struct watched, 1);
+		box->vname = i_strdup(info->vname);
+		hash_table_insert(watch->names, box->vname, box);
+		if ((events & NOTIFY_EVENTS_MESSAGE) != 0)
+			box->fingerprint = fingerprint(ns, box->vname);
+		read_id(watch, box, ns);
+		box->access = notify_acl_access(ns, box->vname, is_guarded(ns));
+	}
+	box->events = events;
+	box->listed = TRUE;
+	box->subscribed = seen.subscribed;
+	return box;
+}
+
+bool notify_watch_full(const struct notify_watch *watch)
+{
+	return hash_table_count(watch->names) > watch->session->settings->notify_max_mailboxes;
+}
+
+/* All of one namespace that match the pattern. FALSE: cannot be listed, or too many. */
+static bool list(struct notify_watch *watch, struct mail_namespace *ns, const char *pattern)
+{
+	enum mailbox_list_iter_flags flags = MAILBOX_LIST_ITER_RETURN_SUBSCRIBED;
+	struct mailbox_list_iterate_context *iter;
+	const struct mailbox_info *info;
+
+	iter = mailbox_list_iter_init(ns->list, pattern, flags);
+	while (!notify_watch_full(watch) && (info = mailbox_list_iter_next(iter)) != NULL) {
+		T_BEGIN
+		{
+			(void)remember(watch, info);
+		}
+		T_END;
+	}
+	return mailbox_list_iter_deinit(&iter) == 0 && !notify_watch_full(watch);
+}
+
+/* Namespaces of other users come to be when one of their mailboxes is named. */
+static bool list_named(struct notify_watch *watch)
+{
+	const struct notify_spec *spec = watch->spec;
+	bool ok = TRUE;
+
+	for (size_t i = 0; ok && i < spec->name_count; i++) {
+		struct mail_namespace *ns = namespace_of(watch, spec->names[i]);
+		struct mailbox *box;
+		char sep[2] = {mail_namespace_get_sep(ns), '\0'};
+
+		if (ns->type != MAIL_NAMESPACE_TYPE_SHARED)
+			continue;
+		/* As a side effect it finds the owner. */
+		box = mailbox_alloc(ns->list, spec->names[i], MAILBOX_FLAG_READONLY);
+		ns = mailbox_get_namespace(box);
+		ok = list(watch, ns, spec->names[i]) &&
+		     list(watch, ns, t_strconcat(spec->names[i], sep, "*", NULL));
+		mailbox_free(&box);
+	}
+	return ok;
+}
+
+static bool list_all(struct notify_watch *watch)
+{
+	struct mail_namespace *ns = watch->session->client->user->namespaces;
+	bool ok = TRUE;
+
+	if (watch->spec->group_count == 0)
+		return TRUE;
+	T_BEGIN
+	{
+		for (; ok && ns != NULL; ns = ns->next) {
+			if (ns->alias_for == NULL && !mail_namespace_is_removable(ns))
+				ok = list(watch, ns, "*");
+		}
+		ok = ok && list_named(watch);
+	}
+	T_END;
+	return ok;
+}
+
+struct notify_watch *notify_watch_new(struct notify_session *session,
+				      const struct notify_spec *spec)
+{
+	struct notify_watch *watch = i_new(struct notify_watch, 1);
+
+	watch->session = session;
+	watch->spec = spec;
+	hash_table_create(&watch->names, default_pool, 0, str_hash, strcmp);
+	hash_table_create(&watch->ids, default_pool, 0, guid_128_hash, guid_128_cmp);
+	if (!list_all(watch))
+		notify_watch_free(&watch);
+	else
+		watch->spec = &session->spec;
+	return watch;
+}
+
+void notify_watch_free(struct notify_watch **watch_p)
+{
+	struct notify_watch *watch = *watch_p;
+	struct hash_iterate_context *iter;
+	struct watched *box;
+	char *name;
+
+	if (watch == NULL)
+		return;
+	*watch_p = NULL;
+	timeout_remove(&watch->to_later);
+	iter = hash_table_iterate_init(watch->names);
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		i_free(box->vname);
+		i_free(box);
+	}
+	hash_table_iterate_deinit(&iter);
+	hash_table_destroy(&watch->names);
+	hash_table_destroy(&watch->ids);
+	i_free(watch);
+}
+
+static struct watched *find(const struct notify_watch *watch, const char *vname)
+{
+	return hash_table_lookup(watch->names, vname);
+}
+
+bool notify_watch_has(struct notify_watch *watch, const char *vname)
+{
+	const struct watched *box = find(watch, vname);
+
+	return box != NULL && box->access != NOTIFY_ACCESS_NONE;
+}
+
+bool notify_watch_may_read(struct notify_watch *watch, const char *vname)
+{
+	const struct watched *box = find(watch, vname);
+
+	return box != NULL && box->access == NOTIFY_ACCESS_READ;
+}
+
+const char *notify_watch_find_id(struct notify_watch *watch, const char *mailbox_id)
+{
+	struct watched *box;
+	guid_128_t guid;
+	uint8_t *id = guid;
+
+	if (guid_128_from_string(mailbox_id, guid) < 0)
+		return NULL;
+	box = hash_table_lookup(watch->ids, id);
+	return box == NULL ? NULL : box->vname;
+}
+
+/* --- what a mailbox says ----------------------------------------------------- */
+
+enum look_result {
+	LOOK_OK,
+	LOOK_GONE,   /* or not visible */
+	LOOK_DENIED, /* may be listed, not read */
+	LOOK_FAILED,
+};
+
+static enum look_result look_at(struct notify_watch *watch, const char *vname,
+				struct snapshot *snapshot_r)
+{
+	struct client *client = watch->session->client;
+	struct mailbox_status status;
+	struct mailbox *box;
+	enum mail_error error;
+	enum look_result result = LOOK_OK;
+
+	box = mailbox_alloc(namespace_of(watch, vname)->list, vname, MAILBOX_FLAG_READONLY);
+	(void)mailbox_enable(box, client_enabled_mailbox_features(client));
+	/* Not by imap_status_get(), which enables CONDSTORE for HIGHESTMODSEQ. */
+	if (mailbox_get_status(box,
+			       STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY |
+				       STATUS_UNSEEN | STATUS_HIGHESTMODSEQ,
+			       &status) == 0) {
+		snapshot_r->uidvalidity = status.uidvalidity;
+		snapshot_r->uidnext = status.uidnext;
+		snapshot_r->messages = status.messages;
+		snapshot_r->unseen = status.unseen;
+		snapshot_r->modseq = status.highest_modseq;
+	} else {
+		(void)mailbox_get_last_error(box, &error);
+		result = error == MAIL_ERROR_NOTFOUND ? LOOK_GONE
+			 : error == MAIL_ERROR_PERM   ? LOOK_DENIED
+						      : LOOK_FAILED;
+	}
+	mailbox_free(&box);
+	return result;
+}
+
+enum item {
+	ITEM_MESSAGES = 1 << 0,
+	ITEM_UIDNEXT = 1 << 1,
+	ITEM_UIDVALIDITY = 1 << 2,
+	ITEM_UNSEEN = 1 << 3,
+	ITEM_MODSEQ = 1 << 4,
+};
+typedef unsigned int items;
+
+/* Returns whether there is room for more. */
+static bool send_status(struct notify_watch *watch, const char *vname, items what,
+			const struct snapshot *snapshot)
+{
+	const struct {
+		enum item item;
+		const char *name;
+		uint64_t value;
+	} values[] = {
+		{ITEM_MESSAGES, "MESSAGES", snapshot->messages},
+		{ITEM_UIDNEXT, "UIDNEXT", snapshot->uidnext},
+		{ITEM_UIDVALIDITY, "UIDVALIDITY", snapshot->uidvalidity},
+		{ITEM_UNSEEN, "UNSEEN", snapshot->unseen},
+		{ITEM_MODSEQ, "HIGHESTMODSEQ", snapshot->modseq},
+	};
+	string_t *line = t_str_new(128), *name = t_str_new(64);
+	const char *blank = "";
+
+	if (fantail_client_mailbox_from_utf8(watch->session->client, vname, name) < 0) {
+		str_truncate(name, 0);
+		str_append(name, vname);
+	}
+	str_append(line, "* STATUS ");
+	fantail_imap_append_astring(line, str_c(name));
+	str_append(line, " (");
+	for (unsigned int i = 0; i < N_ELEMENTS(values); i++) {
+		if ((what & values[i].item) == 0)
+			continue;
+		str_printfa(line, "%s%s %" PRIu64, blank, values[i].name, values[i].value);
+		blank = " ";
+	}
+	str_append_c(line, ')');
+	return notify_session_send(watch->session, str_c(line));
+}
+
+static bool is_selected(const struct notify_watch *watch, const char *vname)
+{
+	struct mailbox *selected = watch->session->client->mailbox;
+
+	return selected != NULL && mailbox_equals(selected, namespace_of(watch, vname), vname);
+}
+
+/* RFC 5465 section 3.1. */
+static items indicator_items(notify_events events)
+{
+	items what = 0;
+
+	if ((events & NOTIFY_MESSAGE_NEW) != 0)
+		what |= ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UIDVALIDITY | ITEM_UNSEEN;
+	if ((events & NOTIFY_MESSAGE_EXPUNGE) != 0)
+		what |= ITEM_MESSAGES;
+	if ((events & NOTIFY_FLAG_CHANGE) != 0)
+		what |= ITEM_UIDVALIDITY | ITEM_MODSEQ;
+	return what;
+}
+
+void notify_watch_send_noaccess(struct notify_watch *watch)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	char *name;
+
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (box->access != NOTIFY_ACCESS_LIST)
+			continue;
+		T_BEGIN
+		{
+			notify_changes_send_noaccess(watch->session, name);
+		}
+		T_END;
+		box->told_noaccess = TRUE;
+	}
+	hash_table_iterate_deinit(&iter);
+}
+
+void notify_watch_send_status(struct notify_watch *watch)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	char *name;
+
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		items what = indicator_items(box->events);
+
+		struct snapshot now;
+
+		if (what == 0 || box->access != NOTIFY_ACCESS_READ || is_selected(watch, name))
+			continue;
+		T_BEGIN
+		{
+			const char *vname = t_strdup(name);
+
+			/* Else silently, 3.1; a fault was logged. */
+			if (look_at(watch, vname, &now) == LOOK_OK) {
+				(void)send_status(watch, vname, what, &now);
+				box = find(watch, vname);
+				if (box != NULL)
+					box->last = now;
+			}
+		}
+		T_END;
+	}
+	hash_table_iterate_deinit(&iter);
+}
+
+/* --- what changed ------------------------------------------------------------ */
+
+void notify_watch_woken(struct notify_watch *watch, const char *vname, wake_kinds kinds)
+{
+	struct watched *box = find(watch, vname);
+
+	if (box == NULL || (box->events & NOTIFY_EVENTS_MESSAGE) == 0 ||
+	    box->access != NOTIFY_ACCESS_READ)
+		return;
+	if ((box->events & NOTIFY_FLAG_CHANGE) == 0)
+		kinds &= ~WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
+	if (kinds == 0)
+		return;
+	box->dirty |= kinds;
+	set_dirty(watch, box);
+}
+
+void notify_watch_own(struct notify_watch *watch, const char *vname)
+{
+	struct watched *box = find(watch, vname);
+
+	if (box == NULL || (box->events & NOTIFY_EVENTS_MESSAGE) == 0)
+		return;
+	box->own = TRUE;
+	set_dirty(watch, box);
+}
+
+/* Something may have changed that nobody will tell of, or has told of by another name. */
+static void suspect(struct notify_watch *watch, struct watched *box)
+{
+	if ((box->events & NOTIFY_EVENTS_MESSAGE) == 0)
+		return;
+	if (box->last.uidnext == 0 &&
+	    fingerprint(namespace_of(watch, box->vname), box->vname) == box->fingerprint)
+		return;
+	set_dirty(watch, box);
+}
+
+/* The client believes it to be empty. */
+static void appeared(struct notify_watch *watch, struct watched *box)
+{
+	box->last.uidnext = 1;
+	suspect(watch, box);
+}
+
+bool notify_watch_update(struct notify_watch *watch, const char *vname, bool created)
+{
+	bool known = find(watch, vname) != NULL;
+	struct mailbox_info info;
+	struct snapshot now;
+	struct watched *box;
+
+	if (!notify_list_find(watch->session, vname, &info))
+		return FALSE;
+	box = remember(watch, &info);
+	if (box == NULL)
+		return TRUE;
+	if (known && created)
+		suspect(watch, box); /* another one of that name */
+	else if (created)
+		appeared(watch, box);
+	/* What it says now is where we begin, so that the first event is the first change. */
+	else if (!known && (box->events & NOTIFY_EVENTS_MESSAGE) != 0 &&
+		 box->access == NOTIFY_ACCESS_READ && look_at(watch, vname, &now) == LOOK_OK &&
+		 (box = find(watch, vname)) != NULL)
+		box->last = now;
+	return TRUE;
+}
+
+void notify_watch_forget(struct notify_watch *watch, const char *vname)
+{
+	struct watched *box = find(watch, vname);
+
+	if (box != NULL)
+		forget(watch, box);
+}
+
+static enum notify_rights_news lose(struct notify_watch *watch, struct watched *box)
+{
+	set_clean(watch, box);
+	box->access = NOTIFY_ACCESS_NONE;
+	box->told_noaccess = TRUE;
+	return NOTIFY_RIGHTS_LOST;
+}
+
+/* `box`: before; NULL: never seen. */
+static enum notify_rights_news gain(struct notify_watch *watch, struct watched *box,
+				    const char *vname, enum notify_access access)
+{
+	bool told = box != NULL && box->told_noaccess;
+	uint64_t before = box != NULL ? box->fingerprint : 0;
+	uint64_t now = fingerprint(namespace_of(watch, vname), vname);
+	struct snapshot snapshot;
+
+	if (!notify_watch_update(watch, vname, FALSE))
+		notify_watch_forget(watch, vname);
+	box = find(watch, vname);
+	if (box == NULL)
+		return NOTIFY_RIGHTS_SAME; /* there is no such mailbox, or nobody asked for it */
+	box->access = access;
+	box->told_noaccess = access == NOTIFY_ACCESS_LIST;
+	if (access == NOTIFY_ACCESS_READ && (box->events & NOTIFY_EVENTS_MESSAGE) != 0) {
+		/* What has happened meanwhile is news if it was watched before. */
+		if (before != 0 && before != now)
+			set_dirty(watch, box);
+		else if (before == 0 && look_at(watch, vname, &snapshot) == LOOK_OK &&
+			 (box = find(watch, vname)) != NULL)
+			box->last = snapshot;
+	}
+	return told ? NOTIFY_RIGHTS_REGAINED : NOTIFY_RIGHTS_GAINED;
+}
+
+enum notify_rights_news notify_watch_rights(struct notify_watch *watch, const char *vname,
+					    bool anew)
+{
+	enum notify_access now = notify_acl_access(namespace_of(watch, vname), vname, anew);
+	struct watched *box = find(watch, vname);
+	enum notify_access before = box == NULL ? NOTIFY_ACCESS_NONE : box->access;
+
+	if (now == before)
+		return NOTIFY_RIGHTS_SAME;
+	if (now == NOTIFY_ACCESS_NONE)
+		return lose(watch, box);
+	if (now == NOTIFY_ACCESS_LIST && before == NOTIFY_ACCESS_READ) {
+		set_clean(watch, box);
+		box->access = now;
+		return NOTIFY_RIGHTS_SAME; /* "silently", 5.9 */
+	}
+	if (before == NOTIFY_ACCESS_NONE)
+		return gain(watch, box, vname, now);
+	/* From l to l and r: of interest to who was told that r lacks. */
+	return gain(watch, box, vname, now) == NOTIFY_RIGHTS_REGAINED ? NOTIFY_RIGHTS_REGAINED
+								      : NOTIFY_RIGHTS_SAME;
+}
+
+void notify_watch_guarded(struct notify_watch *watch, ARRAY_TYPE(const_string) *names)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	const char *copy;
+	char *name;
+
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (!is_guarded(namespace_of(watch, name)))
+			continue;
+		copy = t_strdup(name);
+		array_push_back(names, &copy);
+	}
+	hash_table_iterate_deinit(&iter);
+}
+
+static void move(struct notify_watch *watch, struct watched *box, const char *vname)
+{
+	notify_watch_forget(watch, vname);
+	hash_table_remove(watch->names, box->vname);
+	i_free(box->vname);
+	box->vname = i_strdup(vname);
+	hash_table_insert(watch->names, box->vname, box);
+}
+
+/* What the client knows of it goes with it, whether or not it is there by now: if not,
+ * somebody will tell of that as well. */
+static void rename_one(struct notify_watch *watch, const char *old_vname, const char *vname,
+		       bool own)
+{
+	struct watched *box = find(watch, old_vname);
+	struct mailbox_info info;
+
+	if (box == NULL) {
+		(void)notify_watch_update(watch, vname, TRUE);
+		return;
+	}
+	move(watch, box, vname);
+	if (notify_list_find(watch->session, vname, &info))
+		box = remember(watch, &info);
+	/* To rename it touches its files, so they do not show whether mail had come, and one
+	 * too many is better than none. */
+	if (box != NULL && own && box->last.uidnext == 0)
+		box->fingerprint = fingerprint(namespace_of(watch, vname), vname);
+	if (box != NULL)
+		suspect(watch, box);
+	/* An INBOX stays, and another one may have been created. */
+	(void)notify_watch_update(watch, old_vname, TRUE);
+}
+
+/* Children that the client has not heard of by their former names: those that were created
+ * just before. */
+static bool new_children(struct notify_watch *watch, const char *vname, notify_watch_name *changed)
+{
+	struct mail_namespace *ns = namespace_of(watch, vname);
+	const char *prefix = t_strdup_printf("%s%c", vname, mail_namespace_get_sep(ns));
+	struct mailbox_list_iterate_context *iter;
+	const struct mailbox_info *info;
+	struct watched *box;
+	bool ok = TRUE;
+
+	iter = mailbox_list_iter_init(ns->list, t_strconcat(prefix, "*", NULL),
+				      MAILBOX_LIST_ITER_RETURN_SUBSCRIBED);
+	while ((info = mailbox_list_iter_next(iter)) != NULL) {
+		if (strncmp(info->vname, prefix, strlen(prefix)) != 0 ||
+		    find(watch, info->vname) != NULL)
+			continue;
+		box = remember(watch, info);
+		if (box == NULL)
+			continue;
+		appeared(watch, box);
+		ok = changed(watch->session, box->vname) && ok;
+	}
+	(void)mailbox_list_iter_deinit(&iter);
+	return ok;
+}
+
+bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, const char *vname,
+			 notify_watch_name *changed)
+{
+	char sep = mail_namespace_get_sep(namespace_of(watch, old_vname));
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	bool own = changed == NULL;
+	size_t len = strlen(old_vname);
+	ARRAY_TYPE(const_string) names;
+	struct watched *box;
+	const char *name;
+	char *key;
+
+	/* Its children went with it, but for INBOX's. */
+	t_array_init(&names, 8);
+	while (strcasecmp(old_vname, "INBOX") != 0 &&
+	       hash_table_iterate(iter, watch->names, &key, &box)) {
+		if (strncmp(key, old_vname, len) != 0 || key[len] != sep)
+			continue;
+		name = t_strdup(key);
+		array_push_back(&names, &name);
+	}
+	hash_table_iterate_deinit(&iter);
+	rename_one(watch, old_vname, vname, own);
+	/* Each of these is some listings: of many it is believed. */
+	array_foreach_elem (&names, name) {
+		const char *child = t_strconcat(vname, name + len, NULL);
+
+		if (array_count(&names) <= RENAME_UPDATES)
+			rename_one(watch, name, child, own);
+		else
+			move(watch, find(watch, name), child);
+	}
+	return own || new_children(watch, vname, changed);
+}
+
+/* Names of the watched mailboxes; data stack. */
+static ARRAY_TYPE(const_string) names_of(struct notify_watch *watch, bool listed)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	ARRAY_TYPE(const_string) names;
+	struct watched *box;
+	const char *name;
+	char *key;
+
+	t_array_init(&names, 16);
+	while (hash_table_iterate(iter, watch->names, &key, &box)) {
+		if (box->listed != listed)
+			continue;
+		name = t_strdup(key);
+		array_push_back(&names, &name);
+	}
+	hash_table_iterate_deinit(&iter);
+	return names;
+}
+
+/* Left out of a LIST though it is there: by its rights, which notify_watch_rights sees to,
+ * or because the acl plugin believes its former ones. */
+static bool is_hidden(struct notify_watch *watch, const char *vname)
+{
+	struct mail_namespace *ns = namespace_of(watch, vname);
+	struct mailbox_info info;
+
+	return is_guarded(ns) && (notify_acl_access(ns, vname, TRUE) == NOTIFY_ACCESS_NONE ||
+				  notify_list_find(watch->session, vname, &info));
+}
+
+bool notify_watch_relist(struct notify_watch *watch, notify_watch_name *changed)
+{
+	ARRAY_TYPE(const_string) names = names_of(watch, TRUE);
+	HASH_TABLE(const char *, const char *) before;
+	const char *name;
+	bool ok = TRUE;
+
+	hash_table_create(&before, default_pool, 0, str_hash, strcmp);
+	array_foreach_elem (&names, name) {
+		find(watch, name)->listed = FALSE;
+		hash_table_insert(before, name, name);
+	}
+	if (!list_all(watch)) {
+		/* Those that were not reached are as they were. */
+		array_foreach_elem (&names, name) {
+			struct watched *box = find(watch, name);
+
+			if (box != NULL)
+				box->listed = TRUE;
+		}
+		hash_table_destroy(&before);
+		return !notify_watch_full(watch);
+	}
+	names = names_of(watch, TRUE);
+	array_foreach_elem (&names, name) {
+		if (hash_table_lookup(before, name) != NULL || !notify_watch_has(watch, name))
+			continue;
+		appeared(watch, find(watch, name));
+		ok = changed(watch->session, name) && ok;
+	}
+	hash_table_destroy(&before);
+	names = names_of(watch, FALSE);
+	array_foreach_elem (&names, name) {
+		struct watched *box = find(watch, name);
+
+		if (is_hidden(watch, name)) {
+			box->listed = TRUE;
+			continue;
+		}
+		forget(watch, box);
+		ok = changed(watch->session, name) && ok;
+	}
+	return ok;
+}
+
+void notify_watch_poll(struct notify_watch *watch)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	char *name;
+
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if ((box->events & NOTIFY_EVENTS_MESSAGE) == 0 || box->access != NOTIFY_ACCESS_READ)
+			continue;
+		T_BEGIN
+		{
+			if (fingerprint(namespace_of(watch, name), name) != box->fingerprint)
+				set_dirty(watch, box);
+		}
+		T_END;
+	}
+	hash_table_iterate_deinit(&iter);
+}
+
+bool notify_watch_dirty(const struct notify_watch *watch)
+{
+	return watch->dirty != NULL;
+}
+
+/* What is to be said, given what it said last, what it says now, and what we were told
+ * has happened. RFC 5465 sections 5.1-5.3. */
+static items changed_items(struct client *client, const struct watched *box,
+			   const struct snapshot *now)
+{
+	bool condstore = client_has_enabled(client, imap_feature_condstore);
+	bool known = box->last.uidvalidity != 0;
+	wake_kinds dirty = box->dirty;
+	items what = 0;
+
+	if (known && now->uidvalidity != box->last.uidvalidity)
+		return ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UIDVALIDITY | ITEM_UNSEEN |
+		       (condstore ? ITEM_MODSEQ : 0);
+	/* Found by looking, not by being told. */
+	if (dirty == 0) {
+		if (now->uidnext != box->last.uidnext)
+			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
+		if (known && now->messages != box->last.messages)
+			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE);
+		if (known && (now->modseq != box->last.modseq || now->unseen != box->last.unseen))
+			dirty |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
+	}
+	if ((box->events & NOTIFY_MESSAGE_NEW) != 0 &&
+	    (dirty & (WAKE_KIND_BIT(WAKE_MESSAGE_NEW) | WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE))) != 0)
+		what |= ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UNSEEN |
+			(known ? 0 : ITEM_UIDVALIDITY) | (condstore ? ITEM_MODSEQ : 0);
+	if ((box->events & NOTIFY_FLAG_CHANGE) != 0 &&
+	    (dirty & WAKE_KIND_BIT(WAKE_FLAG_CHANGE)) != 0) {
+		if (condstore)
+			what |= ITEM_UIDVALIDITY | ITEM_MODSEQ;
+		if (known && now->unseen != box->last.unseen)
+			what |= ITEM_UNSEEN;
+	}
+	return what;
+}
+
+/* An expunge is told when it is asked for, and done a moment later: a count that has not
+ * fallen is looked at again. */
+static void look_later(struct notify_watch *watch, struct watched *box, uint32_t messages_before)
+{
+	bool asked = (box->dirty & WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE)) != 0;
+
+	if (asked && messages_before <= box->last.messages)
+		box->again = LATER_LOOKS;
+	else if (box->again > 0 && messages_before == box->last.messages)
+		box->again--;
+	else
+		box->again = 0;
+	if (box->again > 0 && watch->to_later == NULL)
+		watch->to_later = timeout_add_short(LATER_MSECS, later_timeout, watch);
+}
+
+/* Returns whether there is room for more. */
+static bool flush_box(struct notify_watch *watch, struct watched *box)
+{
+	/* Looking may make the mailbox (auto=create), and so come back to this table. */
+	const char *vname = t_strdup(box->vname);
+	struct snapshot now;
+	enum look_result result;
+	bool own;
+	items what = 0;
+	uint64_t before = fingerprint(namespace_of(watch, vname), vname);
+
+	result = look_at(watch, vname, &now);
+	box = find(watch, vname);
+	if (box == NULL)
+		return TRUE;
+	own = box->own && box->dirty == 0;
+	/* The selected group speaks for it, and once it is not selected any more it is
+	 * news what has changed since. */
+	if (is_selected(watch, vname))
+		own = TRUE;
+	switch (result) {
+	case LOOK_OK: {
+		uint32_t messages_before = box->last.messages;
+
+		if (!own)
+			what = changed_items(watch->session->client, box, &now);
+		box->last = now;
+		box->fingerprint = before;
+		look_later(watch, box, messages_before);
+		break;
+	}
+	case LOOK_GONE:
+		/* Somebody will tell of that, and of its new name; then what it is now is
+		 * news. */
+		if (box->last.uidnext == 0)
+			box->last.uidnext = 1;
+		break;
+	case LOOK_DENIED:
+		box->access = NOTIFY_ACCESS_LIST;
+		box->fingerprint = before;
+		break;
+	case LOOK_FAILED:
+		break; /* the next poll tries again */
+	}
+	set_clean(watch, box);
+	return what == 0 || send_status(watch, vname, what, &now);
+}
+
+bool notify_watch_flush(struct notify_watch *watch)
+{
+	bool room = TRUE;
+
+	/* So many at a time that others in this process have their turn. */
+	for (unsigned int i = 0; i < FLUSH_BOXES && room && watch->dirty != NULL; i++) {
+		T_BEGIN
+		{
+			room = flush_box(watch, watch->dirty);
+		}
+		T_END;
+	}
+	return room;
+}
+
+/* --- rules for the hub ------------------------------------------------------- */
+
+static void add_owner_rule(ARRAY_TYPE(notify_hub_rules) *rules, const char *owner, wake_kinds kinds)
+{
+	struct hub_rule *rule;
+
+	array_foreach_modifiable (rules, rule) {
+		if (rule->owner != NULL && strcmp(rule->owner, owner) == 0)
+			return;
+	}
+	rule = array_append_space(rules);
+	rule->owner = owner;
+	rule->kinds = kinds;
+}
+
+static void add_id_rule(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules,
+			wake_kinds kinds)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	ARRAY_TYPE(const_string) ids;
+	struct hub_rule *rule;
+	struct watched *box;
+	const char *id;
+	char *name;
+
+	t_array_init(&ids, 16);
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (guid_128_is_empty(box->id))
+			continue;
+		id = guid_128_to_string(box->id);
+		array_push_back(&ids, &id);
+	}
+	hash_table_iterate_deinit(&iter);
+	if (array_is_empty(&ids))
+		return;
+	rule = array_append_space(rules);
+	rule->kinds = kinds;
+	rule->mailbox_ids = array_front(&ids);
+	rule->mailbox_id_count = array_count(&ids);
+}
+
+void notify_watch_rules(struct notify_watch *watch, wake_kinds kinds,
+			ARRAY_TYPE(notify_hub_rules) *rules)
+{
+	const struct mail_user *user = watch->session->client->user;
+
+	add_owner_rule(rules, user->username, kinds);
+	for (struct mail_namespace *ns = user->namespaces; ns != NULL; ns = ns->next) {
+		if (ns->type == MAIL_NAMESPACE_TYPE_PUBLIC)
+			add_owner_rule(rules, "", kinds);
+		else if (ns->type == MAIL_NAMESPACE_TYPE_SHARED && ns->owner != NULL)
+			add_owner_rule(rules, ns->owner->username, kinds);
+	}
+	add_id_rule(watch, rules, kinds);
+}
+
+/* --- rules while asleep ------------------------------------------------------ */
+
+static wake_kinds exact_kinds(notify_events events)
+{
+	wake_kinds kinds = 0;
+
+	if ((events & NOTIFY_MESSAGE_NEW) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
+	if ((events & NOTIFY_MESSAGE_EXPUNGE) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE);
+	if ((events & NOTIFY_FLAG_CHANGE) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
+	if ((events & NOTIFY_MAILBOX_NAME) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_MAILBOX_CREATE) | WAKE_KIND_BIT(WAKE_MAILBOX_DELETE) |
+			 WAKE_KIND_BIT(WAKE_MAILBOX_RENAME) | WAKE_KIND_BIT(WAKE_ACL);
+	if ((events & NOTIFY_SUBSCRIPTION_CHANGE) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_SUBSCRIPTION);
+	return kinds;
+}
+
+/* What names have for one rule: the mailboxes for which the same kinds matter. */
+struct exact_rule {
+	wake_kinds kinds;
+	ARRAY_TYPE(const_string) names, ids;
+};
+
+struct exact_rules {
+	ARRAY(struct exact_rule) rules;
+	size_t count, bytes; /* of names and ids */
+};
+
+static void exact_add(struct exact_rules *exact, wake_kinds kinds, const char *name, bool is_id)
+{
+	struct exact_rule *rule;
+
+	if (kinds == 0)
+		return;
+	exact->count++;
+	exact->bytes += strlen(name);
+	array_foreach_modifiable (&exact->rules, rule) {
+		if (rule->kinds == kinds) {
+			array_push_back(is_id ? &rule->ids : &rule->names, &name);
+			return;
+		}
+	}
+	rule = array_append_space(&exact->rules);
+	rule->kinds = kinds;
+	t_array_init(&rule->names, 16);
+	t_array_init(&rule->ids, 16);
+	array_push_back(is_id ? &rule->ids : &rule->names, &name);
+}
+
+/* The events of groups that no list of names stands for: what is created tomorrow is a
+ * member of them. */
+static notify_events wide_events(const struct notify_spec *spec, bool personal)
+{
+	notify_events events = 0;
+
+	for (size_t i = 0; i < spec->group_count; i++) {
+		switch (spec->groups[i].filter) {
+		case NOTIFY_FILTER_INBOXES:
+		case NOTIFY_FILTER_PERSONAL:
+			if (personal)
+				events |= spec->groups[i].events;
+			break;
+		case NOTIFY_FILTER_SUBTREE:
+			events |= spec->groups[i].events;
+			break;
+		case NOTIFY_FILTER_SUBSCRIBED:
+			/* Which they are is not known of what is not subscribed yet. */
+			events |= spec->groups[i].events & NOTIFY_SUBSCRIPTION_CHANGE;
+			break;
+		case NOTIFY_FILTER_MAILBOXES:
+			break;
+		}
+	}
+	return events;
+}
+
+static const char *canonical_name(const char *name, char separator)
+{
+	if (strncasecmp(name, "INBOX", 5) == 0 && (name[5] == '\0' || name[5] == separator))
+		return t_strconcat("INBOX", name + 5, NULL);
+	return name;
+}
+
+/* Whether they exist or not: what has the name tomorrow was asked for. */
+static void exact_add_groups(struct notify_watch *watch, struct exact_rules *exact,
+			     notify_events wide)
+{
+	const struct notify_spec *spec = watch->spec;
+
+	for (size_t i = 0; i < spec->group_count; i++) {
+		const struct notify_group *group = &spec->groups[i];
+
+		if (group->filter != NOTIFY_FILTER_MAILBOXES)
+			continue;
+		for (size_t j = 0; j < group->name_count; j++) {
+			const char *name = spec->names[group->first_name + j];
+			struct mail_namespace *ns = namespace_of(watch, name);
+
+			if (ns->type == MAIL_NAMESPACE_TYPE_PRIVATE)
+				exact_add(exact, exact_kinds(group->events & ~wide),
+					  canonical_name(name, mail_namespace_get_sep(ns)), FALSE);
+		}
+	}
+}
+
+static void exact_add_watched(struct notify_watch *watch, struct exact_rules *exact,
+			      notify_events wide)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	notify_events subscribed = watch->spec->by_filter[NOTIFY_FILTER_SUBSCRIBED];
+	struct watched *box;
+	char *name;
+
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (!guid_128_is_empty(box->id))
+			exact_add(exact, exact_kinds(box->events), guid_128_to_string(box->id),
+				  TRUE);
+		else if (box->subscribed)
+			exact_add(exact, exact_kinds(subscribed & ~wide), name, FALSE);
+	}
+	hash_table_iterate_deinit(&iter);
+}
+
+static void exact_add_owners(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules)
+{
+	const struct mail_user *user = watch->session->client->user;
+	wake_kinds own = exact_kinds(wide_events(watch->spec, TRUE));
+	wake_kinds others = exact_kinds(wide_events(watch->spec, FALSE));
+
+	if (own != 0)
+		add_owner_rule(rules, user->username, own);
+	for (struct mail_namespace *ns = user->namespaces; others != 0 && ns != NULL;
+	     ns = ns->next) {
+		if (ns->type == MAIL_NAMESPACE_TYPE_PUBLIC)
+			add_owner_rule(rules, "", others);
+		else if (ns->type == MAIL_NAMESPACE_TYPE_SHARED && ns->owner != NULL)
+			add_owner_rule(rules, ns->owner->username, others);
+	}
+}
+
+bool notify_watch_rules_exact(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules)
+{
+	struct exact_rules exact = {.count = 0};
+	notify_events wide = wide_events(watch->spec, TRUE);
+	const struct exact_rule *from;
+	struct hub_rule *rule;
+
+	t_array_init(&exact.rules, 8);
+	exact_add_groups(watch, &exact, wide);
+	exact_add_watched(watch, &exact, wide);
+	/* Half of it each, since the hub counts GUIDs, and the selected mailbox, too. */
+	if (exact.count >= LIMIT_HUB_NAMES || exact.bytes >= LIMIT_HUB_NAME_BYTES / 2)
+		return FALSE;
+	exact_add_owners(watch, rules);
+	array_foreach (&exact.rules, from) {
+		if (!array_is_empty(&from->names)) {
+			rule = array_append_space(rules);
+			rule->owner = watch->session->client->user->username;
+			rule->kinds = from->kinds;
+			rule->mailboxes = array_front(&from->names);
+			rule->mailbox_count = array_count(&from->names);
+		}
+		if (!array_is_empty(&from->ids)) {
+			rule = array_append_space(rules);
+			rule->kinds = from->kinds;
+			rule->mailbox_ids = array_front(&from->ids);
+			rule->mailbox_id_count = array_count(&from->ids);
+		}
+	}
+	return TRUE;
+}
+
+/* --- sleep ------------------------------------------------------------------- */
+
+enum state_flag {
+	STATE_FINGERPRINT = 1 << 0,
+	STATE_SNAPSHOT = 1 << 1,
+	STATE_SUBSCRIBED = 1 << 2,
+};
+
+static void export_box(const struct watched *box, buffer_t *dest)
+{
+	unsigned char flags = box->subscribed ? STATE_SUBSCRIBED : 0;
+
+	if ((box->events & NOTIFY_EVENTS_MESSAGE) != 0)
+		flags |= STATE_FINGERPRINT;
+	if (box->last.uidvalidity != 0)
+		flags |= STATE_SNAPSHOT;
+	buffer_append_c(dest, flags);
+	buffer_append(dest, box->vname, strlen(box->vname) + 1);
+	if ((flags & STATE_FINGERPRINT) != 0)
+		buffer_append(dest, &box->fingerprint, sizeof(box->fingerprint));
+	if ((flags & STATE_SNAPSHOT) != 0) {
+		numpack_encode(dest, box->last.uidvalidity);
+		numpack_encode(dest, box->last.uidnext);
+		numpack_encode(dest, box->last.messages);
+		numpack_encode(dest, box->last.unseen);
+		numpack_encode(dest, box->last.modseq);
+	}
+}
+
+void notify_watch_export(const struct notify_watch *watch, buffer_t *dest)
+{
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	struct watched *box;
+	char *name;
+
+	numpack_encode(dest, hash_table_count(watch->names));
+	while (hash_table_iterate(iter, watch->names, &name, &box))
+		export_box(box, dest);
+	hash_table_iterate_deinit(&iter);
+}
+
+static int import_box(const unsigned char **data, const unsigned char *end, struct watched *box_r,
+		      unsigned int *flags_r)
+{
+	const unsigned char *name;
+
+	if (*data == end)
+		return -1;
+	*flags_r = *(*data)++;
+	name = *data;
+	*data = memchr(name, '\0', (size_t)(end - name));
+	if (*data == NULL)
+		return -1;
+	(*data)++;
+	box_r->vname = t_strdup_noconst((const char *)name);
+	if ((*flags_r & STATE_FINGERPRINT) != 0) {
+		if ((size_t)(end - *data) < sizeof(box_r->fingerprint))
+			return -1;
+		memcpy(&box_r->fingerprint, *data, sizeof(box_r->fingerprint));
+		*data += sizeof(box_r->fingerprint);
+	}
+	if ((*flags_r & STATE_SNAPSHOT) != 0 &&
+	    (numpack_decode32(data, end, &box_r->last.uidvalidity) < 0 ||
+	     numpack_decode32(data, end, &box_r->last.uidnext) < 0 ||
+	     numpack_decode32(data, end, &box_r->last.messages) < 0 ||
+	     numpack_decode32(data, end, &box_r->last.unseen) < 0 ||
+	     numpack_decode(data, end, &box_r->last.modseq) < 0))
+		return -1;
+	return 0;
+}
+
+static void restore_box(struct notify_watch *watch, const struct watched *was, unsigned int flags)
+{
+	bool subscribed = (flags & STATE_SUBSCRIBED) != 0;
+	struct watched *box = find(watch, was->vname);
+	struct mailbox_info info;
+
+	if (box == NULL) {
+		if (!notify_list_find(watch->session, was->vname, &info))
+			notify_session_missed(watch->session, was->vname, FALSE);
+		else if (((info.flags & MAILBOX_SUBSCRIBED) != 0) != subscribed)
+			notify_session_missed(watch->session, was->vname, TRUE);
+		return;
+	}
+	box->imported = TRUE;
+	if ((flags & STATE_FINGERPRINT) != 0)
+		box->fingerprint = was->fingerprint;
+	box->last = was->last;
+	/* Last, since it may be too much, and the end of the watch. */
+	if (box->subscribed != subscribed)
+		notify_session_missed(watch->session, was->vname, TRUE);
+}
+
+/* It was not there when the session fell asleep, or was in none of the groups. */
+static void found_new(struct notify_watch *watch, struct watched *box)
+{
+	struct notify_session *session = watch->session;
+
+	notify_session_missed(session, box->vname, FALSE);
+	if (session->watch != watch || (box->events & NOTIFY_EVENTS_MESSAGE) == 0)
+		return;
+	/* As notify_watch_update(), but it has had the time to get messages. */
+	if (look_at(watch, box->vname, &box->last) == LOOK_OK && box->last.messages > 0) {
+		i_zero(&box->last);
+		set_dirty(watch, box);
+	}
+}
+
+static void find_new(struct notify_watch *watch)
+{
+	struct notify_session *session = watch->session;
+	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	ARRAY(struct watched *) found;
+	struct watched *box;
+	char *name;
+
+	t_array_init(&found, 8);
+	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+		if (!box->imported)
+			array_push_back(&found, &box);
+	}
+	hash_table_iterate_deinit(&iter);
+	array_foreach_elem (&found, box) {
+		if (session->watch == watch)
+			found_new(watch, box);
+	}
+}
+
+int notify_watch_import(struct notify_watch *watch, const unsigned char **data,
+			const unsigned char *end)
+{
+	struct notify_session *session = watch->session;
+	struct watched was;
+	unsigned int flags, count;
+	int ret = 0;
+
+	if (numpack_decode32(data, end, &count) < 0)
+		return -1;
+	/* It may become too much to tell, and then there is no watch any more. */
+	for (unsigned int i = 0; ret == 0 && i < count && session->watch == watch; i++) {
+		i_zero(&was);
+		T_BEGIN
+		{
+			ret = import_box(data, end, &was, &flags);
+			if (ret == 0)
+				restore_box(watch, &was, flags);
+		}
+		T_END;
+	}
+	if (ret == 0 && session->watch == watch)
+		find_new(watch);
+	return ret;
+}
