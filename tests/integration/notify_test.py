@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""NOTIFY (RFC 5465) row by row: all of notify_*_test.py in one run.
+
+    notify_test.py [--load=SECONDS] [words]     with our plugins, TAP
+    notify_test.py --stock [words]              stock Dovecot; red is expected
+    notify_test.py --table=FILE [words]         both, and a table of both as Markdown
+
+What the rows are and what their labels mean: notify_rows.py.
+"""
+
+import notify_command_test
+import notify_events_test
+import notify_hibernate_test
+import notify_safety_test
+import notify_selected_test
+from notify_rows import Rows
+
+rows = Rows("NOTIFY", notify_command_test.rows, notify_events_test.rows, notify_selected_test.rows,
+            notify_safety_test.rows, notify_hibernate_test.rows)
+
+if __name__ == "__main__":
+    rows.main()
