@@ -46,10 +46,10 @@ plugins() {
 }
 result lmtp "$(plugins lmtp)" 'quota sieve notify fantail_event'
 result lda "$(plugins lda)" 'quota sieve notify fantail_event'
-result imap "$(plugins imap)" 'quota notify fantail_event fantail_imap imap_quota'
+result imap "$(plugins imap)" 'quota notify fantail_event fantail_notify fantail_imap imap_quota'
 result pop3 "$(plugins pop3)" 'quota notify fantail_event'
 result doveadm "$(plugins doveadm)" 'quota notify fantail_event'
 result other "$(plugins other)" quota
 result 'no warning' "$(doveconf -n -c "$scratch/dovecot.conf" 2>&1 > /dev/null)" ''
 result 'settings uncommented' \
-	"$(doveconf -n -c "$scratch/2.conf" 2>&1 | grep -c '^ *fantail_')" 4
+	"$(doveconf -n -c "$scratch/2.conf" 2>&1 | grep -c '^ *fantail_')" 8

@@ -2,6 +2,7 @@
 
 from bridge import Bridge
 from dovecot import Dovecot
+from hub import Hub
 from phone import PhonesPushService
 from scratch import MODULES, scratch_dir
 
@@ -10,11 +11,12 @@ MAIL_UID = 65534
 
 class Stack:
     """phones: those whose pushes the service can decrypt. Keyword arguments are
-    sections of the bridge's config, as Bridge takes them. `dovecot`: arguments of
-    Dovecot."""
+    sections of the bridge's config, as Bridge takes them. `hub`: one is started, too.
+    `dovecot`: arguments of Dovecot."""
 
-    def __init__(self, name, phones=(), service_options=(), dovecot=None, **sections):
+    def __init__(self, name, phones=(), service_options=(), dovecot=None, hub=False, **sections):
         self.folder = scratch_dir(name)
+        self.hub = Hub(self.folder / "hub", mail_uids=[MAIL_UID]) if hub else None
         self.service = PhonesPushService(self.folder / "service", phones, service_options)
         http = {"allowed_endpoints": self.service.url, "ca_file": self.service.ca}
         http.update(sections.pop("http", {}))
@@ -29,12 +31,16 @@ class Stack:
             "settings": {"fantail_socket": self.bridge.socket, "fantail_spool": self.bridge.spool},
             "mail_uid": MAIL_UID,
         }
+        if hub:
+            arguments["settings"]["fantail_hub"] = self.hub.socket
         arguments.update(dovecot or {})
         self.dovecot = Dovecot(scratch=str(self.folder / "dovecot"), **arguments)
 
     def __enter__(self):
         try:
             self.bridge.start()
+            if self.hub is not None:
+                self.hub.start()
             self.dovecot.start()
         except BaseException:
             self.close()
@@ -48,4 +54,6 @@ class Stack:
         self.dovecot.stop()
         if self.bridge.process is not None and self.bridge.process.poll() is None:
             self.bridge.stop()
+        if self.hub is not None and self.hub.process is not None:
+            self.hub.stop()
         self.service.close()
