@@ -341,7 +341,7 @@ bool notify_watch_may_read(struct notify_watch *watch, const char *vname)
 const char *notify_watch_find_id(struct notify_watch *watch, const char *mailbox_id)
 {
 	struct watched *box;
-	guid_128_t guid;
+	guid_128_t guid = {0};
 	uint8_t *id = guid;
 
 	if (guid_128_from_string(mailbox_id, guid) < 0)
@@ -972,7 +972,8 @@ static void add_owner_rule(ARRAY_TYPE(notify_hub_rules) *rules, const char *owne
 {
 	struct hub_rule *rule;
 
-	array_foreach_modifiable (rules, rule) {
+	for (unsigned int i = 0; i < array_count(rules); i++) {
+		rule = array_idx_modifiable(rules, i);
 		if (rule->owner != NULL && strcmp(rule->owner, owner) == 0)
 			return;
 	}
@@ -1061,7 +1062,8 @@ static void exact_add(struct exact_rules *exact, wake_kinds kinds, const char *n
 		return;
 	exact->count++;
 	exact->bytes += strlen(name);
-	array_foreach_modifiable (&exact->rules, rule) {
+	for (unsigned int i = 0; i < array_count(&exact->rules); i++) {
+		rule = array_idx_modifiable(&exact->rules, i);
 		if (rule->kinds == kinds) {
 			array_push_back(is_id ? &rule->ids : &rule->names, &name);
 			return;

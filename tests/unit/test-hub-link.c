@@ -100,7 +100,7 @@ static void expect_heard(const char *const *lines)
 {
 	unsigned int i;
 
-	for (i = 0; lines[i] != NULL && i < array_count(&hub.heard); i++)
+	for (i = 0; i < array_count(&hub.heard) && lines[i] != NULL; i++)
 		test_assert_strcmp_idx(array_idx_elem(&hub.heard, i), lines[i], i);
 	test_assert(lines[i] == NULL && i == array_count(&hub.heard));
 	while (array_count(&hub.heard) > 0) {
