@@ -83,6 +83,11 @@ bool notify_acl_active(struct mail_namespace *ns)
 	return acl_backend_of(acl_functions(), ns) != NULL;
 }
 
+bool notify_acl_guards(struct mail_namespace *ns)
+{
+	return ns->type != MAIL_NAMESPACE_TYPE_PRIVATE && notify_acl_active(ns);
+}
+
 enum notify_access notify_acl_access(struct mail_namespace *ns, const char *vname, bool anew)
 {
 	const struct acl_functions *acl = acl_functions();

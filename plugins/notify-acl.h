@@ -24,6 +24,11 @@ enum notify_access {
 /* FALSE: NOTIFY_ACCESS_READ for everything in it. */
 bool notify_acl_active(struct mail_namespace *ns);
 
+/* The same, but where others decide what this user may do. What owners take away from
+ * themselves LIST and Dovecot's cache know early enough, and asking anew for a thousand
+ * mailboxes is dear. */
+bool notify_acl_guards(struct mail_namespace *ns);
+
 /* Whether the mailbox exists is another question. Without `anew` it costs no more than a
  * stat() each time the plugin's patience ends, and opens nothing that LIST has not. */
 enum notify_access notify_acl_access(struct mail_namespace *ns, const char *vname, bool anew);

@@ -115,8 +115,7 @@ bool notify_changes_noaccess(struct notify_changes *changes, const char *vname)
 
 bool notify_changes_parent(struct notify_changes *changes, const char *vname)
 {
-	struct mail_namespace *ns =
-		mail_namespace_find(changes->session->client->user->namespaces, vname);
+	struct mail_namespace *ns = notify_session_namespace(changes->session, vname);
 	const char *sep = strrchr(vname, mail_namespace_get_sep(ns));
 
 	if (sep == NULL || (size_t)(sep - vname) < ns->prefix_len)
@@ -167,22 +166,9 @@ bool notify_changes_metadata(struct notify_changes *changes, const char *vname,
 
 /* --- what LIST says ---------------------------------------------------------- */
 
-static void append_name(struct notify_session *session, string_t *line, const char *vname)
-{
-	string_t *name = t_str_new(128);
-
-	/* One that cannot be written is not UTF-8, so no LIST has it either. */
-	if (fantail_client_mailbox_from_utf8(session->client, vname, name) < 0) {
-		str_truncate(name, 0);
-		str_append(name, vname);
-	}
-	fantail_imap_append_astring(line, str_c(name));
-}
-
 static void append_separator(struct notify_session *session, string_t *line, const char *vname)
 {
-	char sep = mail_namespace_get_sep(
-		mail_namespace_find(session->client->user->namespaces, vname));
+	char sep = mail_namespace_get_sep(notify_session_namespace(session, vname));
 
 	str_append(line, ") \"");
 	if (sep == '\\')
@@ -195,7 +181,7 @@ static void append_separator(struct notify_session *session, string_t *line, con
 static bool is_readable(struct notify_session *session, const char *vname,
 			const struct mailbox_info *info)
 {
-	struct mail_namespace *ns = mail_namespace_find(session->client->user->namespaces, vname);
+	struct mail_namespace *ns = notify_session_namespace(session, vname);
 
 	return (info->flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) != 0 ||
 	       notify_acl_access(ns, vname, FALSE) != NOTIFY_ACCESS_LIST;
@@ -210,13 +196,12 @@ static void append_list(struct notify_session *session, string_t *line, const ch
 	if (noaccess)
 		str_append(line, "\\NoAccess");
 	append_separator(session, line, vname);
-	append_name(session, line, vname);
+	notify_session_append_name(session, line, vname);
 }
 
 static bool is_personal(struct notify_session *session, const char *vname)
 {
-	return mail_namespace_find(session->client->user->namespaces, vname)->type ==
-	       MAIL_NAMESPACE_TYPE_PRIVATE;
+	return notify_session_namespace(session, vname)->type == MAIL_NAMESPACE_TYPE_PRIVATE;
 }
 
 static bool send_list(struct notify_session *session, const struct change *change)
@@ -243,7 +228,7 @@ static bool send_list(struct notify_session *session, const struct change *chang
 	append_list(session, line, vname, &info, noaccess);
 	if (change->old_vname != NULL) {
 		str_append(line, " (\"OLDNAME\" (");
-		append_name(session, line, change->old_vname);
+		notify_session_append_name(session, line, change->old_vname);
 		str_append(line, "))");
 	}
 	return notify_session_send(session, str_c(line));
@@ -269,7 +254,7 @@ static bool send_metadata(struct notify_session *session, const struct change *c
 	if (*change->vname == '\0')
 		str_append(line, "\"\"");
 	else
-		append_name(session, line, change->vname);
+		notify_session_append_name(session, line, change->vname);
 	for (char **entry = change->entries; *entry != NULL; entry++) {
 		str_append_c(line, ' ');
 		fantail_imap_append_astring(line, *entry);

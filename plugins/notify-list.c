@@ -124,7 +124,7 @@ static bool list_permitted(struct mail_namespace *ns, const char *vname,
 bool notify_list_find(struct notify_session *session, const char *vname,
 		      struct mailbox_info *info_r)
 {
-	struct mail_namespace *ns = mail_namespace_find(session->client->user->namespaces, vname);
+	struct mail_namespace *ns = notify_session_namespace(session, vname);
 	bool found, there;
 
 	/* Others may have subscribed it meanwhile. */

@@ -13,10 +13,9 @@
 #include "mail-storage-hooks.h"
 #include "dovecot-compat.h"
 
+#include "notify-fingerprint.h"
 #include "notify-idle.h"
 #include "notify-watch.h"
-
-#include <sys/stat.h>
 
 #define NOTIFY_MAILBOX_CONTEXT(box) MODULE_CONTEXT(box, notify_mailbox_module)
 
@@ -31,14 +30,6 @@ static MODULE_CONTEXT_DEFINE_INIT(notify_mailbox_module, &mail_storage_module_re
  * something besides the client, or that turns out to be none. */
 #define RETRY_FIRST_MSECS 100
 #define RETRY_MAX_MSECS 1000
-
-/* What tells that files were changed: of the mailbox, its new/ and cur/, and the index. */
-#define MARK_COUNT 4
-struct file_mark {
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
-};
 
 /* Every mailbox of a user who has the plugin. */
 struct notify_mailbox {
@@ -87,7 +78,7 @@ struct notify_selected {
 		unsigned int again;       /* how often to look again for an expunge */
 		unsigned int retry_msecs; /* the last pause; 0: nothing was in the way */
 		bool marked;
-		struct file_mark marks[MARK_COUNT];
+		uint64_t fingerprint; /* if marked: when the last sync began */
 	} box;
 	struct timeout *to_again;
 
@@ -179,51 +170,16 @@ static bool is_selected(struct notify_selected *selected, const struct wake *wak
 
 /* --- changes on disk --------------------------------------------------------- */
 
-static void mark_take(const char *path, struct file_mark *mark_r)
-{
-	struct stat st;
-
-	if (stat(path, &st) == 0) {
-		mark_r->ino = st.st_ino;
-		mark_r->size = st.st_size;
-		mark_r->mtime = st.st_mtim;
-	}
-}
-
-static void marks_take(struct mailbox *box, struct file_mark marks[static MARK_COUNT])
-{
-	const char *path;
-
-	memset(marks, 0, MARK_COUNT * sizeof(*marks));
-	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_INDEX, &path) > 0)
-		mark_take(t_strconcat(path, "/", box->index_prefix, ".log", NULL), &marks[0]);
-	if (mailbox_get_path_to(box, MAILBOX_LIST_PATH_TYPE_MAILBOX, &path) > 0) {
-		mark_take(path, &marks[1]);
-		mark_take(t_strconcat(path, "/new", NULL), &marks[2]);
-		mark_take(t_strconcat(path, "/cur", NULL), &marks[3]);
-	}
-}
-
 bool notify_selected_changed(struct notify_session *session)
 {
 	struct notify_selected *selected = session->selected;
-	struct file_mark marks[MARK_COUNT];
+	struct mailbox *box = session->client->mailbox;
 
-	if (session->client->mailbox == NULL)
+	if (box == NULL)
 		return FALSE;
 	selected_follow(selected);
-	if (!selected->box.marked)
-		return TRUE;
-	marks_take(session->client->mailbox, marks);
-	for (unsigned int i = 0; i < MARK_COUNT; i++) {
-		const struct file_mark *was = &selected->box.marks[i], *is = &marks[i];
-
-		if (is->ino != was->ino || is->size != was->size ||
-		    is->mtime.tv_sec != was->mtime.tv_sec ||
-		    is->mtime.tv_nsec != was->mtime.tv_nsec)
-			return TRUE;
-	}
-	return FALSE;
+	return !selected->box.marked ||
+	       notify_fingerprint(box->list, box->name) != selected->box.fingerprint;
 }
 
 /* --- core's context ---------------------------------------------------------- */
@@ -446,7 +402,7 @@ static enum mailbox_sync_flags sync_begins(struct notify_selected *selected, str
 	if ((flags & MAILBOX_SYNC_FLAG_FIX_INCONSISTENT) != 0)
 		return flags;
 	if (notify_selected_kinds(selected->session) != 0) {
-		marks_take(box, selected->box.marks);
+		selected->box.fingerprint = notify_fingerprint(box->list, box->name);
 		selected->box.marked = TRUE;
 	}
 	if (selected->mode != SELECTED_STOCK)

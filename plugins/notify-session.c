@@ -83,6 +83,18 @@ static void wait_for_output(struct notify_session *session)
 	o_stream_set_flush_pending(output, TRUE);
 }
 
+void notify_session_append_name(struct notify_session *session, string_t *line, const char *vname)
+{
+	string_t *name = t_str_new(128);
+
+	/* One that cannot be written is not UTF-8, so no LIST has it either. */
+	if (fantail_client_mailbox_from_utf8(session->client, vname, name) < 0) {
+		str_truncate(name, 0);
+		str_append(name, vname);
+	}
+	fantail_imap_append_astring(line, str_c(name));
+}
+
 /* --- flushing ---------------------------------------------------------------- */
 
 static bool flush_others(struct notify_session *session)
@@ -165,6 +177,12 @@ void notify_session_flush_soon(struct notify_session *session)
 
 /* --- wake-ups ---------------------------------------------------------------- */
 
+struct mail_namespace *notify_session_namespace(const struct notify_session *session,
+						const char *vname)
+{
+	return mail_namespace_find(session->client->user->namespaces, vname);
+}
+
 /* How the owner's name of a mailbox reads in a shared namespace of ours. */
 static const char *name_in_namespace(struct notify_session *session,
 				     const struct mail_namespace *ns, const char *name)
@@ -216,7 +234,7 @@ const char *notify_session_vname(struct notify_session *session, const struct wa
 /* The groups' events for a mailbox of that name, whether or not it exists (any more). */
 static notify_events events_of_name(struct notify_session *session, const char *vname)
 {
-	struct mail_namespace *ns = mail_namespace_find(session->client->user->namespaces, vname);
+	struct mail_namespace *ns = notify_session_namespace(session, vname);
 	struct notify_box box = {
 		.name = vname,
 		.separator = mail_namespace_get_sep(ns),
@@ -225,8 +243,10 @@ static notify_events events_of_name(struct notify_session *session, const char *
 	};
 	struct mailbox *mailbox;
 
-	/* A namespace that was never listed has no subscriptions to ask. */
-	if (mailbox_list_iter_subscriptions_refresh(ns->list) == 0) {
+	/* Reads a file, so only for who asks. A namespace that was never listed has no
+	 * subscriptions to ask for. */
+	if (session->spec.by_filter[NOTIFY_FILTER_SUBSCRIBED] != 0 &&
+	    mailbox_list_iter_subscriptions_refresh(ns->list) == 0) {
 		mailbox = mailbox_alloc(ns->list, vname, 0);
 		box.subscribed = mailbox_is_subscribed(mailbox);
 		mailbox_free(&mailbox);
@@ -237,7 +257,7 @@ static notify_events events_of_name(struct notify_session *session, const char *
 /* May the user know that there is something of that name? */
 static bool may_see(struct notify_session *session, const char *vname)
 {
-	struct mail_namespace *ns = mail_namespace_find(session->client->user->namespaces, vname);
+	struct mail_namespace *ns = notify_session_namespace(session, vname);
 
 	return ns->type == MAIL_NAMESPACE_TYPE_PRIVATE ||
 	       notify_acl_access(ns, vname, FALSE) != NOTIFY_ACCESS_NONE;
@@ -246,9 +266,7 @@ static bool may_see(struct notify_session *session, const char *vname)
 /* Whom others let look: what they let is asked before anything is told. */
 static bool is_guarded(struct notify_session *session, const char *vname)
 {
-	struct mail_namespace *ns = mail_namespace_find(session->client->user->namespaces, vname);
-
-	return ns->type != MAIL_NAMESPACE_TYPE_PRIVATE && notify_acl_active(ns);
+	return notify_acl_guards(notify_session_namespace(session, vname));
 }
 
 /* RFC 5465 section 5.4: the mailbox and its direct parent. */

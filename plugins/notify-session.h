@@ -12,6 +12,7 @@
  *   notify-session.c   wake-ups in, flushes out, timers
  *   notify-watch.c     other mailboxes: who is watched, what they said last
  *   notify-changes.c   LIST and METADATA lines that wait to be sent
+ *   notify-fingerprint.c  what tells that its files have changed
  *   notify-list.c      one mailbox as LIST has it
  *   notify-acl.c       rights
  *   notify-selected.c  the selected mailbox
@@ -83,6 +84,12 @@ bool notify_session_may_write(const struct notify_session *session);
 /* Sends one line if there is room. False: come again (notify_session_flush_soon is
  * arranged for when there is). The line is without CRLF. */
 bool notify_session_send(struct notify_session *session, const char *line);
+
+/* The namespace that a name belongs to, existing or not; never NULL. */
+struct mail_namespace *notify_session_namespace(const struct notify_session *session,
+						const char *vname);
+/* Appends the name as an astring, in the encoding that the client speaks. */
+void notify_session_append_name(struct notify_session *session, string_t *line, const char *vname);
 
 /* Says to the hub what is watched now: after NOTIFY, SELECT, a change of rights. */
 void notify_session_watch(struct notify_session *session);

@@ -14,9 +14,8 @@
 #include "limits.h"
 #include "notify-acl.h"
 #include "notify-changes.h"
+#include "notify-fingerprint.h"
 #include "notify-list.h"
-
-#include <sys/stat.h>
 
 /* What the client was told last, or would have been. */
 struct snapshot {
@@ -68,53 +67,14 @@ struct notify_watch {
 
 /* --- files ------------------------------------------------------------------- */
 
-static void mix(uint64_t *hash, uint64_t value)
-{
-	*hash = (*hash ^ value) * 0x9E3779B97F4A7C15ULL;
-	*hash ^= *hash >> 29;
-}
-
-static void mix_file(uint64_t *hash, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return;
-	mix(hash, (uint64_t)st.st_ino);
-	mix(hash, (uint64_t)st.st_mtim.tv_sec);
-	mix(hash, (uint64_t)st.st_mtim.tv_nsec);
-	mix(hash, (uint64_t)st.st_size);
-}
-
-/* Changes whenever Dovecot changes the mailbox (its log grows), and when another program
- * drops a file into a maildir. Opens nothing. */
 static uint64_t fingerprint(struct mail_namespace *ns, const char *vname)
 {
-	static const char *const mail_dirs[] = {"/new", "/cur"};
-	const char *name = mailbox_list_get_storage_name(ns->list, vname);
-	const char *path;
-	uint64_t hash = 0;
-
-	if (mailbox_list_get_path(ns->list, name, MAILBOX_LIST_PATH_TYPE_INDEX, &path) > 0)
-		mix_file(&hash, t_strconcat(path, "/dovecot.index.log", NULL));
-	if (mailbox_list_get_path(ns->list, name, MAILBOX_LIST_PATH_TYPE_MAILBOX, &path) > 0) {
-		mix_file(&hash, path);
-		for (unsigned int i = 0; i < N_ELEMENTS(mail_dirs); i++)
-			mix_file(&hash, t_strconcat(path, mail_dirs[i], NULL));
-	}
-	return hash;
+	return notify_fingerprint(ns->list, mailbox_list_get_storage_name(ns->list, vname));
 }
 
 static struct mail_namespace *namespace_of(const struct notify_watch *watch, const char *vname)
 {
-	return mail_namespace_find(watch->session->client->user->namespaces, vname);
-}
-
-/* Where others decide what this user may do. What owners take away from themselves LIST
- * and Dovecot's cache know early enough, and asking anew for a thousand mailboxes is dear. */
-static bool is_guarded(struct mail_namespace *ns)
-{
-	return ns->type != MAIL_NAMESPACE_TYPE_PRIVATE && notify_acl_active(ns);
+	return notify_session_namespace(watch->session, vname);
 }
 
 /* --- the table --------------------------------------------------------------- */
@@ -208,7 +168,7 @@ static struct watched *remember(struct notify_watch *watch, const struct mailbox
 		if ((events & NOTIFY_EVENTS_MESSAGE) != 0)
 			box->fingerprint = fingerprint(ns, box->vname);
 		read_id(watch, box, ns);
-		box->access = notify_acl_access(ns, box->vname, is_guarded(ns));
+		box->access = notify_acl_access(ns, box->vname, notify_acl_guards(ns));
 	}
 	box->events = events;
 	box->listed = TRUE;
@@ -414,15 +374,11 @@ static bool send_status(struct notify_watch *watch, const char *vname, items wha
 		{ITEM_UNSEEN, "UNSEEN", snapshot->unseen},
 		{ITEM_MODSEQ, "HIGHESTMODSEQ", snapshot->modseq},
 	};
-	string_t *line = t_str_new(128), *name = t_str_new(64);
+	string_t *line = t_str_new(128);
 	const char *blank = "";
 
-	if (fantail_client_mailbox_from_utf8(watch->session->client, vname, name) < 0) {
-		str_truncate(name, 0);
-		str_append(name, vname);
-	}
 	str_append(line, "* STATUS ");
-	fantail_imap_append_astring(line, str_c(name));
+	notify_session_append_name(watch->session, line, vname);
 	str_append(line, " (");
 	for (unsigned int i = 0; i < N_ELEMENTS(values); i++) {
 		if ((what & values[i].item) == 0)
@@ -647,7 +603,7 @@ void notify_watch_guarded(struct notify_watch *watch, ARRAY_TYPE(const_string) *
 	char *name;
 
 	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (!is_guarded(namespace_of(watch, name)))
+		if (!notify_acl_guards(namespace_of(watch, name)))
 			continue;
 		copy = t_strdup(name);
 		array_push_back(names, &copy);
@@ -778,8 +734,8 @@ static bool is_hidden(struct notify_watch *watch, const char *vname)
 	struct mail_namespace *ns = namespace_of(watch, vname);
 	struct mailbox_info info;
 
-	return is_guarded(ns) && (notify_acl_access(ns, vname, TRUE) == NOTIFY_ACCESS_NONE ||
-				  notify_list_find(watch->session, vname, &info));
+	return notify_acl_guards(ns) && (notify_acl_access(ns, vname, TRUE) == NOTIFY_ACCESS_NONE ||
+					 notify_list_find(watch->session, vname, &info));
 }
 
 bool notify_watch_relist(struct notify_watch *watch, notify_watch_name *changed)
