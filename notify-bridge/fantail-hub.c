@@ -1,13 +1,10 @@
 /* fantail-hub: options, signals, readiness. What it does is in hub.c. */
 #include "bridge-config.h"
+#include "daemon-main.h"
 #include "hub.h"
-#include "log-writer.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 
 #include <gio/gio.h>
@@ -116,6 +113,7 @@ static int run(const char *config_path)
 	sigset_t mask;
 	int fd;
 
+	raise_descriptors();
 	catch_signals(&mask);
 	if (!take_socket(&fd, &error) || (hub = hub_start(config_path, fd, &error)) == NULL) {
 		g_critical("%s", error->message);
@@ -130,52 +128,22 @@ static int run(const char *config_path)
 	return EX_OK;
 }
 
-static int check(const char *config_path)
+static gboolean check(const char *config_path, GError **error)
 {
-	g_autoptr(GError) error = NULL;
-	g_autoptr(config_t) config = config_load(config_path, &error);
+	g_autoptr(config_t) config = config_load(config_path, error);
 
-	if (config == NULL) {
-		fprintf(stderr, "%s\n", error->message);
-		return EX_CONFIG;
-	}
-	printf("%s: no errors\n", config_path);
-	return EX_OK;
+	return config != NULL;
 }
 
 int main(int argc, char **argv)
 {
-	g_autofree char *config_path = NULL;
-	gboolean only_check = FALSE, version = FALSE;
-	g_autoptr(GError) error = NULL;
-	const GOptionEntry entries[] = {
-		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path,
-		 "Read PATH instead of " FANTAIL_BRIDGE_CONF, "PATH"},
-		{"check", 0, 0, G_OPTION_ARG_NONE, &only_check,
-		 "Say whether the configuration is good, and exit", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and exit", NULL},
-		G_OPTION_ENTRY_NULL,
+	static const struct daemon_program program = {
+		.name = "fantail-hub",
+		.summary = "- wakes IMAP sessions when mail changes",
+		.config = FANTAIL_BRIDGE_CONF,
+		.check = check,
+		.run = run,
 	};
-	g_autoptr(GOptionContext) options =
-		g_option_context_new("- wakes IMAP sessions when mail changes");
 
-	g_option_context_add_main_entries(options, entries, NULL);
-	if (!g_option_context_parse(options, &argc, &argv, &error) || argc > 1) {
-		fprintf(stderr, "fantail-hub: %s\n",
-			error != NULL ? error->message : "takes no arguments but options");
-		return EX_USAGE;
-	}
-	if (version) {
-		printf("fantail-hub %s\n", FANTAIL_VERSION);
-		return EX_OK;
-	}
-	if (config_path == NULL)
-		config_path = g_strdup(FANTAIL_BRIDGE_CONF);
-	umask(077);
-	signal(SIGPIPE, SIG_IGN);
-	if (only_check)
-		return check(config_path);
-	log_writer_install("fantail-hub");
-	raise_descriptors();
-	return run(config_path);
+	return daemon_main(argc, argv, &program);
 }

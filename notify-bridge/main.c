@@ -1,14 +1,11 @@
 /* fantail-bridge: options, signals, readiness. What it does is in bridge.c. */
 #include "bridge.h"
 #include "bridge-config.h"
-#include "log-writer.h"
+#include "daemon-main.h"
 
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 
 #include <gio/gio.h>
@@ -99,6 +96,7 @@ static int run(const char *config_path)
 	g_autoptr(GError) error = NULL;
 	guint sources[3];
 
+	raise_descriptors();
 	if (!take_sockets(&sockets, &error) ||
 	    (process.bridge = bridge_start(config_path, &sockets, &error)) == NULL) {
 		g_critical("%s", error->message);
@@ -122,52 +120,15 @@ static int run(const char *config_path)
 	return EX_OK;
 }
 
-static int check(const char *config_path)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!bridge_check(config_path, &error)) {
-		fprintf(stderr, "%s\n", error->message);
-		return EX_CONFIG;
-	}
-	printf("%s: no errors\n", config_path);
-	return EX_OK;
-}
-
 int main(int argc, char **argv)
 {
-	g_autofree char *config_path = NULL;
-	gboolean only_check = FALSE, version = FALSE;
-	g_autoptr(GError) error = NULL;
-	const GOptionEntry entries[] = {
-		{"config", 'c', 0, G_OPTION_ARG_FILENAME, &config_path,
-		 "Read PATH instead of " FANTAIL_BRIDGE_CONF, "PATH"},
-		{"check", 0, 0, G_OPTION_ARG_NONE, &only_check,
-		 "Say whether the configuration is good, and exit", NULL},
-		{"version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version, and exit", NULL},
-		G_OPTION_ENTRY_NULL,
+	static const struct daemon_program program = {
+		.name = "fantail-bridge",
+		.summary = "- turns mail events into pushes",
+		.config = FANTAIL_BRIDGE_CONF,
+		.check = bridge_check,
+		.run = run,
 	};
-	g_autoptr(GOptionContext) options = g_option_context_new("- turns mail events into pushes");
 
-	g_option_context_add_main_entries(options, entries, NULL);
-	if (!g_option_context_parse(options, &argc, &argv, &error) || argc > 1) {
-		fprintf(stderr, "fantail-bridge: %s\n",
-			error != NULL ? error->message : "takes no arguments but options");
-		return EX_USAGE;
-	}
-	if (version) {
-		printf("fantail-bridge %s\n", FANTAIL_VERSION);
-		return EX_OK;
-	}
-	if (config_path == NULL)
-		config_path = g_strdup(FANTAIL_BRIDGE_CONF);
-	/* Keys and mail content pass through here: files are for this user alone, unless
-	 * the code says otherwise. */
-	umask(077);
-	signal(SIGPIPE, SIG_IGN);
-	if (only_check)
-		return check(config_path);
-	log_writer_install("fantail-bridge");
-	raise_descriptors();
-	return run(config_path);
+	return daemon_main(argc, argv, &program);
 }
