@@ -5,32 +5,27 @@
     bridge.ctl("status", "--json")
 """
 
-import atexit
 import json
-import os
-import pathlib
-import signal
 import socket
 import subprocess
 import urllib.parse
 
+from daemon import Daemon
 from fake_bridge import escape, unescape
-from scratch import BUILD, wait_for
+from scratch import BUILD
 
 
-class Bridge:
+class Bridge(Daemon):
+    program = "fantail-bridge"
+
     def __init__(self, folder, mail_uids=(), **sections):
         """sections: name of a config section -> dict of its keys; underscores in
         keys become dashes. A webhook is sections["webhook NAME"]."""
-        self.folder = pathlib.Path(folder)
+        super().__init__(folder, "bridge")
         self.state = self.folder / "state"
         self.spool = self.folder / "spool"
-        self.socket = self.folder / "bridge.sock"
         self.control = self.folder / "control.sock"
         self.metrics = self.folder / "metrics.sock"
-        self.config = self.folder / "bridge.conf"
-        self.log = self.folder / "bridge.log"
-        self.process = None
         self.state.mkdir(parents=True, exist_ok=True)
         self.spool.mkdir(exist_ok=True)
         # As data/tmpfiles.d makes it: anybody may leave a file, nobody else may take it.
@@ -61,68 +56,9 @@ class Bridge:
             lines.append("")
         self.config.write_text("\n".join(lines))
 
-    def start(self):
-        """Returns when it listens."""
-        environment = dict(os.environ)
-        # Readiness is what systemd would be told.
-        notify = self.folder / "notify.sock"
-        notify.unlink(missing_ok=True)
-        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ready.bind(str(notify))
-        ready.settimeout(0.05)
-        environment["NOTIFY_SOCKET"] = str(notify)
-        self.process = subprocess.Popen(
-            [BUILD / "notify-bridge" / "fantail-bridge", "--config", self.config],
-            stdout=subprocess.DEVNULL,
-            stderr=open(self.log, "ab"),
-            env=environment,
-        )
-        atexit.register(self.process.kill)  # whatever ends the test
-
-        def is_ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"fantail-bridge exited: {self.log_text()}")
-            try:
-                return b"READY=1" in ready.recv(4096)
-            except TimeoutError:
-                return False
-
-        try:
-            wait_for("fantail-bridge to be ready", is_ready)
-        finally:
-            ready.close()
-            notify.unlink(missing_ok=True)
-        return self
-
-    def log_text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
     def spooled(self):
         """Names of the batches that wait in the spool."""
         return [name.name for name in self.spool.iterdir() if len(name.name) == 32]
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def kill(self):
-        """As a crash does it; returns when it is gone."""
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        """SIGTERM; asserts that it ended by itself and cleanly."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
-        status = self.process.wait(60)
-        assert status == 0, f"fantail-bridge ended with {status}: {self.log_text()[-2000:]}"
-
-    def rss_kib(self):
-        for line in open(f"/proc/{self.process.pid}/status"):
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-        raise RuntimeError("no VmRSS")
 
     def ctl(self, *args, check=True):
         """Runs fantailctl; returns its CompletedProcess."""
@@ -150,16 +86,6 @@ class Bridge:
                 name, _, value = line.rpartition(" ")
                 samples[name] = float(value)
         return samples
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, kind, value, trace):
-        if kind is None:
-            self.stop()
-        elif self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 # --- the line protocol, spoken by tests directly ------------------------------

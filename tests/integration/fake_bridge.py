@@ -83,12 +83,16 @@ def parse_spool_file(path):
     return Batch(pairs["batch"], pairs["user"], events, os.stat(path).st_uid)
 
 
-class FakeBridge:
+class FakeSocket:
+    """Listens at `path` and gives each connection a thread of its own, which runs
+    _converse(connection), a subclass's. What that finds wrong is kept in `complaints`."""
+
     def __init__(self, path, backlog=128):
         self.path = path
-        self.mode, self.want, self.delay, self.code = "ok", "hint", 0.0, "busy"
-        self.batches, self.wants, self.complaints = [], [], []
+        self.mode, self.delay, self.code = "ok", 0.0, "busy"
+        self.complaints = []
         self.connections = 0
+        self.closed_early = 0  # connections the other side gave up
         self._changed = threading.Condition()
         self._open = set()
         self._listener = socket.socket(socket.AF_UNIX)
@@ -113,6 +117,34 @@ class FakeBridge:
             except OSError:
                 pass
         self._thread.join()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            self._converse(connection)
+        except (ValueError, KeyError, IndexError) as error:
+            self.complaints.append(repr(error))
+        except OSError:
+            self.closed_early += 1
+        finally:
+            self._open.discard(connection)
+            connection.close()
+
+
+class FakeBridge(FakeSocket):
+    def __init__(self, path, backlog=128):
+        self.want = "hint"
+        self.batches, self.wants = [], []
+        super().__init__(path, backlog)
 
     # --- what came -----------------------------------------------------------
 
@@ -141,26 +173,6 @@ class FakeBridge:
             self.wants.clear()
 
     # --- talking -------------------------------------------------------------
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        try:
-            self._converse(connection)
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            if not isinstance(error, OSError):
-                self.complaints.append(repr(error))
-        finally:
-            self._open.discard(connection)
-            connection.close()
 
     def _converse(self, connection):
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)

@@ -23,12 +23,9 @@ says how it behaves from the next request on:
     nul        answers with a NUL in a field
 """
 
-import os
-import socket
-import threading
 import time
 
-from fake_bridge import escape, unescape
+from fake_bridge import FakeSocket, escape, unescape
 from scratch import limit
 
 VAPID = ("BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS"
@@ -68,70 +65,26 @@ def line_of(*words, **pairs):
     return "\t".join(fields) + "\n"
 
 
-class FakeRegistrar:
+class FakeRegistrar(FakeSocket):
     CREATED = 1571242457  # 2019-10-16T16:14:17Z
 
     def __init__(self, path):
-        self.path = path
-        self.mode, self.delay, self.code, self.text = "ok", 0.0, "busy", "not now"
-        self.requests, self.complaints = [], []
+        self.text = "not now"
+        self.requests = []
         self.devices = {}  # (user, device) -> {"fields": [...], "state": ..., "token": ...}
-        self.closed_early = 0  # connections the other side gave up
-        self._lock = threading.Condition()
-        self._open = set()
-        self._listener = socket.socket(socket.AF_UNIX)
-        if os.path.exists(path):
-            os.unlink(path)
-        self._listener.bind(path)
-        os.chmod(path, 0o666)
-        self._listener.listen(64)
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def close(self):
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self._thread.join()
+        super().__init__(path)
 
     def token(self, user, device):
-        with self._lock:
+        with self._changed:
             return self.devices[user, device]["token"]
 
     def wait_requests(self, count, seconds=30.0):
-        with self._lock:
-            if not self._lock.wait_for(lambda: len(self.requests) >= count, seconds):
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self.requests) >= count, seconds):
                 raise AssertionError(f"{len(self.requests)} requests of {count}")
             return list(self.requests)
 
     # --- talking -------------------------------------------------------------
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        try:
-            self._converse(connection)
-        except (ValueError, KeyError, IndexError) as error:
-            self.complaints.append(repr(error))
-        except OSError:
-            self.closed_early += 1
-        finally:
-            self._open.discard(connection)
-            connection.close()
 
     def _converse(self, connection):
         reader = connection.makefile("rb")
@@ -153,9 +106,9 @@ class FakeRegistrar:
             connection.sendall(line_of("NO", 0, code="version", text="this is version 2").encode())
             return
         request = Request(line())
-        with self._lock:
+        with self._changed:
             self.requests.append(request)
-            self._lock.notify_all()
+            self._changed.notify_all()
         mode = self.mode
         answer = self._answer(request).encode()
         greeting = b"VERSION\tfantail\t1\t0\n"
@@ -201,7 +154,7 @@ class FakeRegistrar:
             for name in ("gateway", "dialect", "endpoint", "p256dh", "auth"):
                 if request.one(name) is None:
                     raise ValueError(f"SUBSCRIBE without {name}")
-            with self._lock:
+            with self._changed:
                 known = self.devices.get(key)
                 if known is None or known["fields"] != fields:
                     known = {"fields": fields, "state": "inactive",

@@ -7,33 +7,28 @@
 """
 
 import array
-import atexit
 import fcntl
-import os
-import pathlib
 import select
 import signal
 import socket
-import subprocess
 import termios
 
 from bridge import line
+from daemon import Daemon
 from fake_bridge import fields_of
-from scratch import BUILD, wait_for
+from scratch import wait_for
 
 ALL_KINDS = ("MessageNew MessageExpunge FlagChange MailboxCreate MailboxDelete MailboxRename "
              "SubscriptionChange MailboxMetadataChange ServerMetadataChange ACL")
 
 
-class Hub:
+class Hub(Daemon):
+    program = "fantail-hub"
+    start_seconds = stop_seconds = 20
+
     def __init__(self, folder, mail_uids=(), **keys):
         """keys: of the section [hub]; underscores become dashes."""
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.socket = self.folder / "hub.sock"
-        self.config = self.folder / "hub.conf"
-        self.log = self.folder / "hub.log"
-        self.process = None
+        super().__init__(folder, "hub")
         self.mail_uids = list(mail_uids)
         self.keys = {"socket": self.socket, **keys}
         self.write_config()
@@ -47,46 +42,10 @@ class Hub:
         lines += [f"{key.replace('_', '-')} = {value}" for key, value in self.keys.items()]
         self.config.write_text("\n".join(lines) + "\n")
 
-    def start(self, preexec_fn=None, **environment):
-        """Returns when it listens."""
-        notify = self.folder / "hub-notify.sock"
-        notify.unlink(missing_ok=True)
-        ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ready.bind(str(notify))
-        ready.settimeout(0.05)
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [BUILD / "notify-bridge" / "fantail-hub", "--config", self.config],
-                stdout=subprocess.DEVNULL, stderr=log, preexec_fn=preexec_fn,
-                env={**os.environ, "NOTIFY_SOCKET": str(notify), **environment},
-            )
-        atexit.register(self.process.kill)  # whatever ends the test
-
-        def is_ready():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"fantail-hub exited: {self.log_text()}")
-            try:
-                return b"READY=1" in ready.recv(4096)
-            except TimeoutError:
-                return False
-
-        try:
-            wait_for("fantail-hub to be ready", is_ready, 20)
-        finally:
-            ready.close()
-            notify.unlink(missing_ok=True)
-        return self
-
-    def log_text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
     def problems(self):
         """Lines of the log that tell of trouble."""
         return [text for text in self.log_text().splitlines()
                 if "warning: " in text or "error: " in text]
-
-    def signal(self, number):
-        self.process.send_signal(number)
 
     def reload(self):
         """SIGHUP; returns when it has answered, with what it said."""
@@ -96,37 +55,10 @@ class Hub:
                         lambda: [text for text in self.log_text().splitlines()[before:]
                                  if "is in force" in text or "keeping the old" in text])[-1]
 
-    def stop(self):
-        """SIGTERM; asserts that it ended by itself and cleanly."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
-        status = self.process.wait(20)
-        assert status == 0, f"fantail-hub ended with {status}: {self.log_text()[-2000:]}"
-
-    def kill(self):
-        """As a crash does it; returns when it is gone."""
-        self.process.kill()
-        self.process.wait()
-
-    def rss_kib(self):
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
-            return next(int(text.split()[1]) for text in status if text.startswith("VmRSS:"))
-
     def is_sanitized(self):
         """Built with AddressSanitizer, which takes memory of its own."""
         with open(f"/proc/{self.process.pid}/maps", encoding="ascii") as maps:
             return "libasan" in maps.read()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, kind, value, trace):
-        if kind is None:
-            self.stop()
-        elif self.process and self.process.poll() is None:
-            self.kill()
 
 
 class HubClient:
