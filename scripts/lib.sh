@@ -15,8 +15,13 @@ packages_build=(
 )
 # What the tests take besides.
 packages_test=(
-	clang clang-format cppcheck libclang-rt-14-dev sqlite3 nghttp2-server nghttp2-client
+	clang clang-format cppcheck libclang-rt-14-dev sqlite3 nghttp2-server nghttp2-client perl
 )
+# Source packages with live tests of IMAP servers; tests/integration/conformance_test.py
+# runs them. Their binary packages leave these out.
+suites=(libmail-imapclient-perl python-imapclient)
+# The Debian that both come from: 12 has only one of them, and one is as good as the other.
+suites_release=trixie
 
 say() {
 	printf '\033[1m==> %s\033[0m\n' "$*" >&2
@@ -69,6 +74,55 @@ install_node_modules() {
 		(cd "$top/tests" && npm ci --no-audit --no-fund --silent) || die "npm ci failed in tests/"
 		cp "$top/tests/package-lock.json" "$stamp"
 	fi
+}
+
+# The public suites, into tests/suites. Without them one test fails, and says so. apt works
+# with lists of its own, for the machine's may have no sources in them.
+install_suites() {
+	local name missing=() archive apt status=0
+	for name in "${suites[@]}"; do
+		[ -d "$top/tests/suites/$name" ] || missing+=("$name")
+	done
+	[ ${#missing[@]} = 0 ] && return
+	say "fetching public IMAP suites: ${missing[*]}"
+	archive=$(debian_archive) || archive=
+	if [ -z "$archive" ]; then
+		say "no suites: apt-get indextargets knows no archive of Debian's"
+		return
+	fi
+	apt=$(mktemp -d)
+	mkdir -p "$apt/lists" "$apt/cache"
+	printf 'deb-src [signed-by=%s] %s %s main\n' /usr/share/keyrings/debian-archive-keyring.gpg \
+		"$archive" $suites_release >"$apt/sources"
+	# The sandbox's user could not write there.
+	local options=(-qq -o "Dir::Etc::sourcelist=$apt/sources" -o Dir::Etc::sourceparts=-
+		-o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=)
+	{
+		apt-get "${options[@]}" update &&
+			(cd "$apt" && apt-get "${options[@]}" --download-only --tar-only source "${missing[@]}")
+	} >/tmp/fantail-suites.log 2>&1 || status=$?
+	for name in "${missing[@]}"; do
+		[ $status = 0 ] || break
+		mkdir -p "$apt/$name" "$top/tests/suites"
+		tar -C "$apt/$name" --strip-components=1 --no-same-owner -xf "$apt/$name"_*.orig.tar.* &&
+			mv "$apt/$name" "$top/tests/suites/" || status=$?
+	done 2>>/tmp/fantail-suites.log
+	rm -rf "$apt"
+	if [ $status != 0 ]; then
+		tail -5 /tmp/fantail-suites.log >&2
+		say "no suites: ${missing[*]} cannot be had; the log is /tmp/fantail-suites.log"
+	fi
+}
+
+# Where this machine gets Debian itself from.
+debian_archive() {
+	local release
+	release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	# shellcheck disable=SC2016 # apt's variable, not the shell's
+	local query=(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages'
+		'Origin: Debian' "Codename: $release")
+	[ -n "$("${query[@]}")" ] || apt-get update -qq >&2
+	"${query[@]}" | sed 1q
 }
 
 # build DIR MESON_OPTION...
