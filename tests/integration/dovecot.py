@@ -140,6 +140,7 @@ class Dovecot:
     inbox          configuration text within the user's own namespace
     metrics        {"name": "filter"}: statistics of events, see stats()
     lmtp_service_count  1: a new process for each LMTP session
+    one_imap       one process for all IMAP sessions
     extra          more configuration text, at the end
     """
 
@@ -147,7 +148,8 @@ class Dovecot:
                  mail_plugins="", protocol_plugins=None, settings=None, users=None,
                  password="secret", mail_uid=NOBODY, mail_gid=NOBODY, mail_driver="maildir",
                  shared=False, shared_index=False, acl_cache=1, list_index=None, metadata=False,
-                 hibernate=0, inbox="", metrics=None, lmtp_service_count=0, extra=""):
+                 hibernate=0, inbox="", metrics=None, lmtp_service_count=0, one_imap=False,
+                 extra=""):
         self.version = version()
         self.root = os.geteuid() == 0
         self.uid = mail_uid if self.root else os.geteuid()
@@ -167,6 +169,7 @@ class Dovecot:
         self.inbox = inbox
         self.metrics = metrics or {}
         self.lmtp_service_count = lmtp_service_count
+        self.one_imap = one_imap
         self.extra = extra
         self.imap_port, self.lmtp_port, self.pop3_port = free_ports(3)
         self.process = None
@@ -225,6 +228,12 @@ class Dovecot:
     def _mail_folder(self):
         return "Maildir" if self.mail_driver == "maildir" else self.mail_driver
 
+    def _service_count(self, count):
+        """A setting: how many connections a process serves, 0 for any number."""
+        if self.version >= (2, 4):
+            return f"restart_request_count = {count or 'unlimited'}"
+        return f"service_count = {count}"
+
     def _config_common(self):
         text = f"""
 base_dir = {self.path("run")}
@@ -257,8 +266,7 @@ service pop3-login {{
   }}
 }}
 service lmtp {{
-  {"restart_request_count" if self.version >= (2, 4) else "service_count"} = {
-        self.lmtp_service_count or ("unlimited" if self.version >= (2, 4) else 0)}
+  {self._service_count(self.lmtp_service_count)}
   inet_listener lmtp {{
     port = {self.lmtp_port}
   }}
@@ -266,6 +274,11 @@ service lmtp {{
 """
         if self.list_index is not None:
             text += f"mailbox_list_index = {'yes' if self.list_index else 'no'}\n"
+        if self.one_imap:
+            text += (f"service imap {{\n  {self._service_count(0)}\n  client_limit = 100\n"
+                     "  process_limit = 1\n}\n")
+            # Which no longer is root when the second session comes.
+            text += "service auth {\n  unix_listener auth-master {\n    mode = 0666\n  }\n}\n"
         if self.metadata:
             text += "protocol imap {\n  imap_metadata = yes\n}\n"
         if self.hibernate:

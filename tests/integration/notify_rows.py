@@ -9,7 +9,8 @@
         rows.main()
 
 Labels: N is a requirement of RFC 5465, in the order of its sections; D is a behaviour of
-stock Dovecot that the plugin changes, or has to keep. One label may have several rows.
+stock Dovecot that the plugin changes, or has to keep: notify_rules.py. One label may have
+several rows; a row without one is about the plugin and not about NOTIFY.
 
 Run as a program, a file of rows tests Dovecot with our plugins and answers in TAP: each row
 has to pass. --stock runs them against plain Dovecot with mailbox_list_index, to see
@@ -29,9 +30,10 @@ import threading
 import time
 import traceback
 
+import notify_table
 from dovecot import NOBODY, Dovecot
-from dovecot import version as dovecot_version
 from fake_bridge import FakeBridge
+from notify_rules import FACTS, REQUIREMENTS
 from notify_session import NotifySession, statuses
 from scratch import MODULES, scratch_dir
 from tap import Skip, Suite, check, equal
@@ -67,10 +69,14 @@ service auth {{
 
 WOKEN = {"woken": "event=imap_client_unhibernated"}
 
+# Users whose mail_plugins do not have ours.
+WITHOUT_US = {"plain": {"mail_plugins": "notify"}}
+
 # What the rows run on: arguments of Dovecot, and besides
 #   keepalive  seconds from one "* OK Still here" to the next
 #   ours       settings of our plugins
 #   hub        "own": one that the row may stop; "none": there is none
+#   pilot      the one user who has our plugins
 PLACES = {
     "maildir": {"metadata": True},
     "sdbox": {"mail_driver": "sdbox"},
@@ -92,6 +98,8 @@ PLACES = {
     "few-mailboxes": {"ours": {"fantail_notify_mailboxes": "20"}},
     "own-hub": {"hub": "own", "ours": {"fantail_notify_poll": "3600"}},
     "no-hub": {"hub": "none", "ours": {"fantail_notify_poll": "2"}},
+    "one-process": {"one_imap": True, "hub": "own", "users": WITHOUT_US},
+    "pilot": {"one_imap": True, "pilot": "pilot"},
     "auto-subscribe": {"inbox": "mailbox Auto {\n auto = subscribe\n }"},
 }
 
@@ -104,6 +112,7 @@ class Server:
         extra = EXTRA.format(keepalive=options.pop("keepalive", 120)) + options.pop("extra", "")
         imap_plugins = options.pop("protocol_plugins", "")
         ours, which = options.pop("ours", {}), options.pop("hub", None)
+        pilot = options.pop("pilot", None)
         self.kind, self.mode, self.hub = kind, mode, hub
         self.users = 0
         folder = scratch_dir(f"notify-{kind}")
@@ -112,8 +121,14 @@ class Server:
                 self.hub = new_hub(folder / "hub")
             if which == "own":
                 self.hub.start()
-            imap_plugins += " fantail_notify"
-            options.update(modules=[PLUGINS], mail_plugins="notify fantail_event",
+            options["mail_plugins"] = "notify"
+            if pilot is not None:
+                options["users"] = {
+                    pilot: {"mail_plugins": "notify,fantail_event,fantail_notify"}}
+            else:
+                options["mail_plugins"] += " fantail_event"
+                imap_plugins += " fantail_notify"
+            options.update(modules=[PLUGINS],
                            settings={"fantail_hub": self.hub.socket, "fantail_socket": bridge,
                                      "fantail_deadline": "5000",  # the stand-in is slow
                                      "fantail_spool": spool(folder), **ours})
@@ -278,7 +293,7 @@ class Row:
 
     @property
     def title(self):
-        return f"{self.labels}: {self.sentence}"
+        return f"{self.labels}: {self.sentence}" if self.labels else self.sentence
 
     def run(self, servers):
         """Raises what is wrong."""
@@ -314,6 +329,8 @@ class Rows:
         runs beside the others. only(): a reason why the row does not apply here, or None.
         stock: it makes sense without our plugins, too."""
         def take(function):
+            for label in labels.split():
+                check(label in FACTS or label in REQUIREMENTS, f"there is no rule {label}")
             self.rows.append(Row(labels, sentence, function, places or ("maildir",), background,
                                  only, stock))
             return function
@@ -374,7 +391,8 @@ class Rows:
         words = [word for word in sys.argv[1:] if not word.startswith("-")]
         table = next((word[8:] for word in sys.argv[1:] if word.startswith("--table=")), None)
         if table is not None:
-            self.write_table(table, {mode: self.run_plain(mode, words) for mode in MODES}, words)
+            results = {mode: self.run_plain(mode, words) for mode in MODES}
+            notify_table.write(table, self.chosen(words), results)
         elif "--stock" in sys.argv[1:]:
             self.run_plain(STOCK, words)
         else:
@@ -400,25 +418,6 @@ class Rows:
         print(f"{mode}: {colours.count('green')} green, {colours.count('red')} red, "
               f"{time.monotonic() - started:.0f} s")
         return results
-
-    def write_table(self, path, results, words):
-        def cell(text):
-            return re.sub(r"([\\|*_<>])", r"\\\1", text)
-
-        version = ".".join(map(str, dovecot_version()))
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(f"Dovecot {version}; written by `tests/integration/notify_test.py "
-                      "--table=FILE`. N: a requirement of RFC 5465, in the order of its\n"
-                      "sections. D: a behaviour of stock Dovecot that Fantail changes or keeps.\n")
-            chosen = set(self.chosen(words))
-            for part in self.parts:
-                out.write(f"\n### {part.name}\n\n| Rule | | Stock | Fantail |\n|---|---|---|---|\n")
-                for row in part.rows:
-                    if row not in chosen:
-                        continue
-                    colours = " | ".join(results[mode][row].colour if row in results[mode] else "?"
-                                         for mode in MODES)
-                    out.write(f"| {row.labels} | {cell(row.sentence)} | {colours} |\n")
 
     def run_tap(self, words):
         if not plugin_is_built():

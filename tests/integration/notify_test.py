@@ -11,12 +11,19 @@ What the rows are and what their labels mean: notify_rows.py.
 import notify_command_test
 import notify_events_test
 import notify_hibernate_test
+import notify_module_test
+import notify_push_test
 import notify_safety_test
 import notify_selected_test
 from notify_rows import Rows
+from notify_rules import FACTS, REQUIREMENTS
+from tap import equal
 
 rows = Rows("NOTIFY", notify_command_test.rows, notify_events_test.rows, notify_selected_test.rows,
-            notify_safety_test.rows, notify_hibernate_test.rows)
+            notify_push_test.rows, notify_safety_test.rows, notify_hibernate_test.rows,
+            notify_module_test.rows)
 
 if __name__ == "__main__":
+    tested = {label for row in rows.rows for label in row.labels.split()}
+    equal([rule for rule in (*FACTS, *REQUIREMENTS) if rule not in tested], [], "rules without a row")
     rows.main()

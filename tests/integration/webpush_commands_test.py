@@ -145,13 +145,7 @@ gougeon = Server(expected=[REFUSED], users={"carol": {"mail_plugins": "notify"}}
 coi = Server("coi", expected=[REFUSED], users={"carol": {"mail_plugins": "notify"}})
 # One process for all sessions: users with and without the plugin meet in it.
 shared = Server(expected=["Killed with signal 15"], users={"carol": {"mail_plugins": "notify"}},
-                extra=f"""
-service imap {{
-  {"restart_request_count = unlimited" if DOVECOT_24 else "service_count = 0"}
-  client_limit = 100
-  process_limit = 1
-}}
-""")
+                one_imap=True)
 metadata = Server("coi", extra=("""
 mail_attribute {
   dict file {
