@@ -7,8 +7,8 @@ version: most of it is what Fantail does otherwise, some of it what must not get
 """
 
 REQUIREMENTS = {
-    "N01": ("3", "MUST", "NOTIFY is advertised, and extended LIST responses are understood to come"),
-    "N02": ("3.1", "", "before the first NOTIFY only the selected mailbox is told, while a command runs"),
+    "N01": ("3", "MUST", "NOTIFY is advertised; LIST responses may be extended ones"),
+    "N02": ("3.1", "", "before the first NOTIFY only the selected mailbox, while a command runs"),
     "N03": ("3.1", "", "a SET replaces the former as a whole, and lasts until the next NOTIFY"),
     "N04": ("3.1", "", "NONE ends all of it until the next NOTIFY"),
     "N05": ("3.1", "MUST", "a SET tells all changes of the selected mailbox so far, as NOOP would"),
@@ -20,7 +20,7 @@ REQUIREMENTS = {
     "N11": ("3.1", "MUST", "STATUS for FlagChange: UIDVALIDITY HIGHESTMODSEQ"),
     "N12": ("3.1", "MUST", "names that do not exist are ignored"),
     "N13": ("3.1", "MUST", "names without the right l are ignored"),
-    "N14": ("3.1", "MUST", r"listable, but without another right that is needed: LIST with \NoAccess"),
+    "N14": ("3.1", "MUST", r"listable, but another right lacks: LIST with \NoAccess"),
     "N15": ("3.1", "SHOULD", "OK if at least one mailbox can be watched"),
     "N16": ("3.1", "MAY", "NO if none ever can"),
     "N17": ("3.1", "MAY", "too much to watch: NO with NOTIFICATIONOVERFLOW"),
@@ -35,7 +35,7 @@ REQUIREMENTS = {
     "N26": ("5", "", "a group with NONE is accepted and tells nothing"),
     "N27": ("5.1", "MUST", "flags in the selected mailbox: FETCH with UID and FLAGS"),
     "N28": ("5.1", "MUST", "flags that touch a search context: FETCH before ESEARCH"),
-    "N29": ("5.1", "MUST", "flags elsewhere, CONDSTORE or QRESYNC enabled: HIGHESTMODSEQ UIDVALIDITY"),
+    "N29": ("5.1", "MUST", "flags elsewhere, with CONDSTORE: HIGHESTMODSEQ UIDVALIDITY"),
     "N30": ("5.1", "MAY", r"UNSEEN when \Seen changes elsewhere"),
     "N31": ("5.1", "MUST", "another UIDVALIDITY elsewhere is told"),
     "N32": ("5.2", "MUST", "new mail in the selected mailbox: EXISTS, before its FETCH"),
@@ -44,7 +44,7 @@ REQUIREMENTS = {
     "N35": ("5.2", "SHOULD", "FETCH items of NOTIFY and of a search context come in one FETCH"),
     "N36": ("5.2, 7", "MUST", "FETCH before ESEARCH ADDTO; 5.2 and 7 differ, 7 is followed"),
     "N37": ("5.2", "MUST", "new mail elsewhere: UIDNEXT MESSAGES, HIGHESTMODSEQ with CONDSTORE"),
-    "N38": ("5.2", "", r"FETCH items that set \Seen, or name parts that are not there, are survived"),
+    "N38": ("5.2", "", r"FETCH items that set \Seen or name missing parts are survived"),
     "N39": ("5.3", "", "expunged in the selected mailbox: EXPUNGE, or VANISHED with QRESYNC"),
     "N40": ("5.3", "MUST", "expunged elsewhere: UIDNEXT MESSAGES, HIGHESTMODSEQ with QRESYNC"),
     "N41": ("5.4", "MUST", "granting or taking the right l counts as creating or deleting"),

@@ -55,6 +55,7 @@ def in_few_words(result):
     text = re.sub(r" \([\d.]+ \+ [\d.+ ]+secs\)\.?| after \[\]", "", text)
     text = re.sub(r" \(mailboxes zz-f.*?: ", ": ", text)  # the fence
     text = re.sub(r"; but \[\]", "; nothing came", text)
+    text = re.sub(r"; last was False| \[\w+\.py:\d+\]$|(?<=: )seed \d+: ", "", text)
     text = re.sub(r":?\n *got  (.*)\n *want (.*)", r": \1, not \2", text, flags=re.DOTALL)
     text = " ".join(text.replace("`", "'").replace("|", r"\|").split())
     if len(text) > LONGEST:
