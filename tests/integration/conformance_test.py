@@ -191,7 +191,8 @@ def imaptest_scripts(dovecot, folder):
 
 
 def imaptest_load(dovecot, folder):
-    """The kinds of complaints, without numbers: which come how often is a matter of chance."""
+    """The kinds of complaints, without numbers: which come how often is a matter of chance.
+    Without checkpoint=, which does not wait for who appends before it selects."""
     output, complaints = imaptest(dovecot, folder, "loaded", "clients=20", "random", "msgs=50",
                                   "seed=1", f"secs={IMAPTEST_SECONDS}")
     kinds = {re.sub(r"\d+", "N", line) for line in (output + complaints).splitlines()
