@@ -71,18 +71,17 @@ class Lines:
 
 
 class Session(Lines):
-    """`told`: {mailbox: [(messages, uidnext, when)]}, in the order of arrival; EXISTS is of
-    the mailbox None and has no UIDNEXT."""
+    """`login` is that command's tag. `told`: {mailbox: [(messages, uidnext, when)]}, in the
+    order of arrival; EXISTS is of the mailbox None and has no UIDNEXT."""
 
     def __init__(self, loop, port, user, password="secret"):
         self.user = user
         self.told = {}
         self.answers = {}
         self.tags = 0
-        self.greeted = self.continued = False
+        self.continued = False
         super().__init__(loop, port)
-        loop.until(lambda: self.greeted or self.closed)
-        self.ok(f"LOGIN {user} {password}")
+        self.login = self.start(f"LOGIN {user} {password}")
 
     def line(self, line, now):
         if line.startswith(b"* STATUS "):
@@ -99,7 +98,6 @@ class Session(Lines):
         elif not line.startswith(b"*"):
             tag, status, _ = line.split(b" ", 2)
             self.answers[tag] = (status, line)
-        self.greeted = True
 
     def start(self, *commands):
         """Sends them at once; returns the tag of the last."""
@@ -110,12 +108,22 @@ class Session(Lines):
         self.sock.sendall(lines)
         return b"%d" % self.tags
 
-    def ok(self, *commands):
-        tag = self.start(*commands)
-        self.loop.until(lambda: tag in self.answers or self.closed)
+    def done(self, tag):
+        """Whether that command is answered. RuntimeError: not with OK, or never."""
+        if not (self.closed or tag in self.answers):
+            return False
         if self.answers.get(tag, (None,))[0] != b"OK":
-            raise RuntimeError(f"{self.user}: {commands[-1]}: {self.answers.get(tag)}")
+            raise RuntimeError(f"{self.user}: {self.answers.get(tag, 'closed')}")
+        return True
+
+    def finish(self, tag):
+        self.loop.until(lambda: self.done(tag))
+        if not self.done(tag):
+            raise RuntimeError(f"{self.user}: no answer")
         self.answers.clear()
+
+    def ok(self, *commands):
+        self.finish(self.start(*commands))
 
     def idle(self):
         self.start("IDLE")

@@ -11,14 +11,18 @@ def _status(pid):
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
-def children(parent, name):
-    """Of that process, those of that name."""
+def _name(pid):
+    return (PROC / str(pid) / "comm").read_text().strip()
+
+
+def children(parent, called=None):
+    """Of that process, those of that name; or all."""
     found = []
     for entry in PROC.iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if (entry / "comm").read_text().strip() == name and \
+            if called in (None, _name(entry.name)) and \
                     int(_status(entry.name)["PPid"]) == parent:
                 found.append(int(entry.name))
         except (OSError, KeyError):
@@ -56,12 +60,24 @@ def pss_kib(pid):
     raise RuntimeError(f"no Pss of {pid}")
 
 
+def pss_by_name(pids):
+    """{name: KiB of all processes of that name}."""
+    found = {}
+    for pid in pids:
+        try:
+            name, kib = _name(pid), pss_kib(pid)
+        except OSError:
+            continue
+        found[name] = found.get(name, 0) + kib
+    return found
+
+
 def inotify_instances(pids):
     count = 0
     for pid in pids:
-        for entry in (PROC / str(pid) / "fd").iterdir():
-            try:
-                count += os.readlink(entry) == "anon_inode:inotify"
-            except OSError:
-                pass
+        try:
+            links = [os.readlink(entry) for entry in (PROC / str(pid) / "fd").iterdir()]
+        except OSError:
+            continue
+        count += links.count("anon_inode:inotify")
     return count
