@@ -48,6 +48,8 @@ def main():
     if not set(wanted) <= set(PARTS):
         print(f"parts are {', '.join(PARTS)}")
         return 64
+    if "asleep" in wanted:
+        notify_asleep.allow_descriptors()
     started = time.perf_counter()
     if parts := [part for part in wanted if part in BESIDE_STOCK]:
         beside_stock(parts)
