@@ -129,10 +129,6 @@ class Session(Lines):
         self.start("IDLE")
         self.loop.until(lambda: self.continued)
 
-    def messages(self, mailbox):
-        """As told last."""
-        return self.told[mailbox][-1][0] if mailbox in self.told else 0
-
     def when(self, mailbox, messages):
         """When it was first told of as many; None: never."""
         return next((when for count, _, when in self.told.get(mailbox, ()) if count >= messages),
