@@ -11,6 +11,7 @@
  *   notify-cmd.c       the NOTIFY command
  *   notify-session.c   wake-ups in, flushes out, timers
  *   notify-watch.c     other mailboxes: who is watched, what they said last
+ *   notify-table.c     these, by name
  *   notify-changes.c   LIST and METADATA lines that wait to be sent
  *   notify-fingerprint.c  what tells that its files have changed
  *   notify-list.c      one mailbox as LIST has it

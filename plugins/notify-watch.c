@@ -16,43 +16,13 @@
 #include "notify-changes.h"
 #include "notify-fingerprint.h"
 #include "notify-list.h"
-
-/* What the client was told last, or would have been. */
-struct snapshot {
-	uint64_t modseq;
-	uint32_t uidvalidity; /* 0 = there is none */
-	uint32_t uidnext;     /* 0 = not known, either */
-	uint32_t messages;
-	uint32_t unseen;
-};
-
-struct watched {
-	struct watched *prev, *next; /* while dirty */
-	char *vname;
-	guid_128_t id; /* only outside the personal namespaces; else empty */
-	notify_events events;
-	/* NONE: a name that LIST shows for its children's sake, or one that was taken away
-	 * from the user and may be given back. */
-	enum notify_access access;
-	bool told_noaccess; /* the client has been told that it lacks rights */
-	wake_kinds dirty;
-	bool is_dirty; /* in the list; `dirty` 0 then: find out whether anything changed */
-	bool listed;   /* while all are listed again */
-	bool own;      /* as dirty, but what changed is no news */
-	bool subscribed;
-	bool imported;      /* it was there when the session fell asleep */
-	unsigned int again; /* how often to look for an expunge yet */
-	uint64_t fingerprint;
-	struct snapshot last;
-};
+#include "notify-table.h"
 
 struct notify_watch {
 	struct notify_session *session;
 	const struct notify_spec *spec;
-	HASH_TABLE(char *, struct watched *) names;
-	HASH_TABLE(uint8_t *, struct watched *) ids; /* those that have one */
-	struct watched *dirty;                       /* the oldest last */
-	struct watched *dirty_tail;
+	struct notify_table *table;
+	struct watched_more *dirty, *dirty_tail; /* the oldest first */
 	struct timeout *to_later;
 };
 
@@ -79,46 +49,53 @@ static struct mail_namespace *namespace_of(const struct notify_watch *watch, con
 
 /* --- the table --------------------------------------------------------------- */
 
+static struct watched *find(const struct notify_watch *watch, const char *vname)
+{
+	return notify_table_find(watch->table, vname);
+}
+
 static void set_clean(struct notify_watch *watch, struct watched *box)
 {
-	if (box->is_dirty)
-		DLLIST2_REMOVE(&watch->dirty, &watch->dirty_tail, box);
-	box->is_dirty = box->own = FALSE;
-	box->dirty = 0;
+	struct watched_more *more = box->more;
+
+	if (more == NULL)
+		return;
+	if (more->is_dirty)
+		DLLIST2_REMOVE(&watch->dirty, &watch->dirty_tail, more);
+	more->is_dirty = more->own = FALSE;
+	more->dirty = 0;
 }
 
 static void set_dirty(struct notify_watch *watch, struct watched *box)
 {
-	if (!box->is_dirty)
-		DLLIST2_APPEND(&watch->dirty, &watch->dirty_tail, box);
-	box->is_dirty = TRUE;
+	struct watched_more *more = notify_watched_more(box);
+
+	if (!more->is_dirty)
+		DLLIST2_APPEND(&watch->dirty, &watch->dirty_tail, more);
+	more->is_dirty = TRUE;
+}
+
+static void set_last(struct watched *box, const struct notify_snapshot *now)
+{
+	notify_watched_more(box)->last = *now;
 }
 
 static void later_timeout(struct notify_watch *watch)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	struct watched *box;
-	char *name;
 
 	timeout_remove(&watch->to_later);
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (box->again > 0)
+	notify_table_foreach (watch->table, box) {
+		if (box->more != NULL && box->more->again > 0)
 			set_dirty(watch, box);
 	}
-	hash_table_iterate_deinit(&iter);
 	notify_session_flush_soon(watch->session);
 }
 
 static void forget(struct notify_watch *watch, struct watched *box)
 {
-	uint8_t *id = box->id;
-
 	set_clean(watch, box);
-	if (!guid_128_is_empty(box->id) && hash_table_lookup(watch->ids, id) == box)
-		hash_table_remove(watch->ids, id);
-	hash_table_remove(watch->names, box->vname);
-	i_free(box->vname);
-	i_free(box);
+	notify_table_remove(watch->table, box);
 }
 
 /* Mailboxes of others are known by GUID: their owner's name for one need not be ours. */
@@ -130,12 +107,8 @@ static void read_id(struct notify_watch *watch, struct watched *box, struct mail
 	if (ns->type == MAIL_NAMESPACE_TYPE_PRIVATE)
 		return;
 	mailbox = mailbox_alloc(ns->list, box->vname, MAILBOX_FLAG_READONLY);
-	if (mailbox_get_metadata(mailbox, MAILBOX_METADATA_GUID, &metadata) == 0) {
-		uint8_t *id = box->id;
-
-		guid_128_copy(box->id, metadata.guid);
-		hash_table_update(watch->ids, id, box);
-	}
+	if (mailbox_get_metadata(mailbox, MAILBOX_METADATA_GUID, &metadata) == 0)
+		notify_table_set_id(watch->table, box, metadata.guid);
 	mailbox_free(&mailbox);
 }
 
@@ -152,7 +125,7 @@ static struct watched *remember(struct notify_watch *watch, const struct mailbox
 		.subscribed = (info->flags & MAILBOX_SUBSCRIBED) != 0,
 	};
 	notify_events events = notify_spec_match(watch->spec, &seen);
-	struct watched *box = hash_table_lookup(watch->names, info->vname);
+	struct watched *box = find(watch, info->vname);
 
 	if ((info->flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) != 0)
 		events &= ~(notify_events)NOTIFY_EVENTS_MESSAGE;
@@ -162,9 +135,7 @@ static struct watched *remember(struct notify_watch *watch, const struct mailbox
 		return NULL;
 	}
 	if (box == NULL) {
-		box = i_new(struct watched, 1);
-		box->vname = i_strdup(info->vname);
-		hash_table_insert(watch->names, box->vname, box);
+		box = notify_table_insert(watch->table, info->vname);
 		if ((events & NOTIFY_EVENTS_MESSAGE) != 0)
 			box->fingerprint = fingerprint(ns, box->vname);
 		read_id(watch, box, ns);
@@ -178,7 +149,7 @@ static struct watched *remember(struct notify_watch *watch, const struct mailbox
 
 bool notify_watch_full(const struct notify_watch *watch)
 {
-	return hash_table_count(watch->names) > watch->session->settings->notify_max_mailboxes;
+	return notify_table_count(watch->table) > watch->session->settings->notify_max_mailboxes;
 }
 
 /* All of one namespace that match the pattern. FALSE: cannot be listed, or too many. */
@@ -248,8 +219,7 @@ struct notify_watch *notify_watch_new(struct notify_session *session,
 
 	watch->session = session;
 	watch->spec = spec;
-	hash_table_create(&watch->names, default_pool, 0, str_hash, strcmp);
-	hash_table_create(&watch->ids, default_pool, 0, guid_128_hash, guid_128_cmp);
+	watch->table = notify_table_new();
 	if (!list_all(watch))
 		notify_watch_free(&watch);
 	else
@@ -260,28 +230,13 @@ struct notify_watch *notify_watch_new(struct notify_session *session,
 void notify_watch_free(struct notify_watch **watch_p)
 {
 	struct notify_watch *watch = *watch_p;
-	struct hash_iterate_context *iter;
-	struct watched *box;
-	char *name;
 
 	if (watch == NULL)
 		return;
 	*watch_p = NULL;
 	timeout_remove(&watch->to_later);
-	iter = hash_table_iterate_init(watch->names);
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		i_free(box->vname);
-		i_free(box);
-	}
-	hash_table_iterate_deinit(&iter);
-	hash_table_destroy(&watch->names);
-	hash_table_destroy(&watch->ids);
+	notify_table_free(&watch->table);
 	i_free(watch);
-}
-
-static struct watched *find(const struct notify_watch *watch, const char *vname)
-{
-	return hash_table_lookup(watch->names, vname);
 }
 
 bool notify_watch_has(struct notify_watch *watch, const char *vname)
@@ -300,13 +255,12 @@ bool notify_watch_may_read(struct notify_watch *watch, const char *vname)
 
 const char *notify_watch_find_id(struct notify_watch *watch, const char *mailbox_id)
 {
-	struct watched *box;
+	const struct watched *box;
 	guid_128_t guid = {0};
-	uint8_t *id = guid;
 
 	if (guid_128_from_string(mailbox_id, guid) < 0)
 		return NULL;
-	box = hash_table_lookup(watch->ids, id);
+	box = notify_table_find_id(watch->table, guid);
 	return box == NULL ? NULL : box->vname;
 }
 
@@ -320,7 +274,7 @@ enum look_result {
 };
 
 static enum look_result look_at(struct notify_watch *watch, const char *vname,
-				struct snapshot *snapshot_r)
+				struct notify_snapshot *snapshot_r)
 {
 	struct client *client = watch->session->client;
 	struct mailbox_status status;
@@ -361,7 +315,7 @@ typedef unsigned int items;
 
 /* Returns whether there is room for more. */
 static bool send_status(struct notify_watch *watch, const char *vname, items what,
-			const struct snapshot *snapshot)
+			const struct notify_snapshot *snapshot)
 {
 	const struct {
 		enum item item;
@@ -413,51 +367,45 @@ static items indicator_items(notify_events events)
 
 void notify_watch_send_noaccess(struct notify_watch *watch)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	struct watched *box;
-	char *name;
 
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+	notify_table_foreach (watch->table, box) {
 		if (box->access != NOTIFY_ACCESS_LIST)
 			continue;
 		T_BEGIN
 		{
-			notify_changes_send_noaccess(watch->session, name);
+			notify_changes_send_noaccess(watch->session, box->vname);
 		}
 		T_END;
 		box->told_noaccess = TRUE;
 	}
-	hash_table_iterate_deinit(&iter);
 }
 
 void notify_watch_send_status(struct notify_watch *watch)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
+	const char *vname = NULL;
 	struct watched *box;
-	char *name;
 
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+	/* Looking may come back to the table. */
+	while ((box = notify_table_after(watch->table, vname)) != NULL) {
 		items what = indicator_items(box->events);
+		struct notify_snapshot now;
 
-		struct snapshot now;
-
-		if (what == 0 || box->access != NOTIFY_ACCESS_READ || is_selected(watch, name))
+		vname = t_strdup(box->vname);
+		if (what == 0 || box->access != NOTIFY_ACCESS_READ || is_selected(watch, vname))
 			continue;
 		T_BEGIN
 		{
-			const char *vname = t_strdup(name);
-
 			/* Else silently, 3.1; a fault was logged. */
 			if (look_at(watch, vname, &now) == LOOK_OK) {
 				(void)send_status(watch, vname, what, &now);
 				box = find(watch, vname);
 				if (box != NULL)
-					box->last = now;
+					set_last(box, &now);
 			}
 		}
 		T_END;
 	}
-	hash_table_iterate_deinit(&iter);
 }
 
 /* --- what changed ------------------------------------------------------------ */
@@ -473,7 +421,7 @@ void notify_watch_woken(struct notify_watch *watch, const char *vname, wake_kind
 		kinds &= ~WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	if (kinds == 0)
 		return;
-	box->dirty |= kinds;
+	notify_watched_more(box)->dirty |= kinds;
 	set_dirty(watch, box);
 }
 
@@ -483,7 +431,7 @@ void notify_watch_own(struct notify_watch *watch, const char *vname)
 
 	if (box == NULL || (box->events & NOTIFY_EVENTS_MESSAGE) == 0)
 		return;
-	box->own = TRUE;
+	notify_watched_more(box)->own = TRUE;
 	set_dirty(watch, box);
 }
 
@@ -492,7 +440,7 @@ static void suspect(struct notify_watch *watch, struct watched *box)
 {
 	if ((box->events & NOTIFY_EVENTS_MESSAGE) == 0)
 		return;
-	if (box->last.uidnext == 0 &&
+	if (notify_watched_last(box)->uidnext == 0 &&
 	    fingerprint(namespace_of(watch, box->vname), box->vname) == box->fingerprint)
 		return;
 	set_dirty(watch, box);
@@ -501,7 +449,7 @@ static void suspect(struct notify_watch *watch, struct watched *box)
 /* The client believes it to be empty. */
 static void appeared(struct notify_watch *watch, struct watched *box)
 {
-	box->last.uidnext = 1;
+	notify_watched_more(box)->last.uidnext = 1;
 	suspect(watch, box);
 }
 
@@ -509,7 +457,7 @@ bool notify_watch_update(struct notify_watch *watch, const char *vname, bool cre
 {
 	bool known = find(watch, vname) != NULL;
 	struct mailbox_info info;
-	struct snapshot now;
+	struct notify_snapshot now;
 	struct watched *box;
 
 	if (!notify_list_find(watch->session, vname, &info))
@@ -525,7 +473,7 @@ bool notify_watch_update(struct notify_watch *watch, const char *vname, bool cre
 	else if (!known && (box->events & NOTIFY_EVENTS_MESSAGE) != 0 &&
 		 box->access == NOTIFY_ACCESS_READ && look_at(watch, vname, &now) == LOOK_OK &&
 		 (box = find(watch, vname)) != NULL)
-		box->last = now;
+		set_last(box, &now);
 	return TRUE;
 }
 
@@ -552,7 +500,7 @@ static enum notify_rights_news gain(struct notify_watch *watch, struct watched *
 	bool told = box != NULL && box->told_noaccess;
 	uint64_t before = box != NULL ? box->fingerprint : 0;
 	uint64_t now = fingerprint(namespace_of(watch, vname), vname);
-	struct snapshot snapshot;
+	struct notify_snapshot snapshot;
 
 	if (!notify_watch_update(watch, vname, FALSE))
 		notify_watch_forget(watch, vname);
@@ -567,7 +515,7 @@ static enum notify_rights_news gain(struct notify_watch *watch, struct watched *
 			set_dirty(watch, box);
 		else if (before == 0 && look_at(watch, vname, &snapshot) == LOOK_OK &&
 			 (box = find(watch, vname)) != NULL)
-			box->last = snapshot;
+			set_last(box, &snapshot);
 	}
 	return told ? NOTIFY_RIGHTS_REGAINED : NOTIFY_RIGHTS_GAINED;
 }
@@ -597,27 +545,21 @@ enum notify_rights_news notify_watch_rights(struct notify_watch *watch, const ch
 
 void notify_watch_guarded(struct notify_watch *watch, ARRAY_TYPE(const_string) *names)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	struct watched *box;
 	const char *copy;
-	char *name;
 
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (!notify_acl_guards(namespace_of(watch, name)))
+	notify_table_foreach (watch->table, box) {
+		if (!notify_acl_guards(namespace_of(watch, box->vname)))
 			continue;
-		copy = t_strdup(name);
+		copy = t_strdup(box->vname);
 		array_push_back(names, &copy);
 	}
-	hash_table_iterate_deinit(&iter);
 }
 
-static void move(struct notify_watch *watch, struct watched *box, const char *vname)
+static struct watched *move(struct notify_watch *watch, struct watched *box, const char *vname)
 {
 	notify_watch_forget(watch, vname);
-	hash_table_remove(watch->names, box->vname);
-	i_free(box->vname);
-	box->vname = i_strdup(vname);
-	hash_table_insert(watch->names, box->vname, box);
+	return notify_table_rename(watch->table, box, vname);
 }
 
 /* What the client knows of it goes with it, whether or not it is there by now: if not,
@@ -632,12 +574,12 @@ static void rename_one(struct notify_watch *watch, const char *old_vname, const 
 		(void)notify_watch_update(watch, vname, TRUE);
 		return;
 	}
-	move(watch, box, vname);
+	box = move(watch, box, vname);
 	if (notify_list_find(watch->session, vname, &info))
 		box = remember(watch, &info);
 	/* To rename it touches its files, so they do not show whether mail had come, and one
 	 * too many is better than none. */
-	if (box != NULL && own && box->last.uidnext == 0)
+	if (box != NULL && own && notify_watched_last(box)->uidnext == 0)
 		box->fingerprint = fingerprint(namespace_of(watch, vname), vname);
 	if (box != NULL)
 		suspect(watch, box);
@@ -676,24 +618,21 @@ bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, cons
 			 notify_watch_name *changed)
 {
 	char sep = mail_namespace_get_sep(namespace_of(watch, old_vname));
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	bool own = changed == NULL;
 	size_t len = strlen(old_vname);
 	ARRAY_TYPE(const_string) names;
 	struct watched *box;
 	const char *name;
-	char *key;
 
 	/* Its children went with it, but for INBOX's. */
 	t_array_init(&names, 8);
-	while (strcasecmp(old_vname, "INBOX") != 0 &&
-	       hash_table_iterate(iter, watch->names, &key, &box)) {
-		if (strncmp(key, old_vname, len) != 0 || key[len] != sep)
-			continue;
-		name = t_strdup(key);
+	box = notify_table_after(watch->table, t_strdup_printf("%s%c", old_vname, sep));
+	while (strcasecmp(old_vname, "INBOX") != 0 && box != NULL &&
+	       strncmp(box->vname, old_vname, len) == 0 && box->vname[len] == sep) {
+		name = t_strdup(box->vname);
 		array_push_back(&names, &name);
+		box = notify_table_after(watch->table, name);
 	}
-	hash_table_iterate_deinit(&iter);
 	rename_one(watch, old_vname, vname, own);
 	/* Each of these is some listings: of many it is believed. */
 	array_foreach_elem (&names, name) {
@@ -702,7 +641,7 @@ bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, cons
 		if (array_count(&names) <= RENAME_UPDATES)
 			rename_one(watch, name, child, own);
 		else
-			move(watch, find(watch, name), child);
+			(void)move(watch, find(watch, name), child);
 	}
 	return own || new_children(watch, vname, changed);
 }
@@ -710,20 +649,17 @@ bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, cons
 /* Names of the watched mailboxes; data stack. */
 static ARRAY_TYPE(const_string) names_of(struct notify_watch *watch, bool listed)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	ARRAY_TYPE(const_string) names;
 	struct watched *box;
 	const char *name;
-	char *key;
 
 	t_array_init(&names, 16);
-	while (hash_table_iterate(iter, watch->names, &key, &box)) {
+	notify_table_foreach (watch->table, box) {
 		if (box->listed != listed)
 			continue;
-		name = t_strdup(key);
+		name = t_strdup(box->vname);
 		array_push_back(&names, &name);
 	}
-	hash_table_iterate_deinit(&iter);
 	return names;
 }
 
@@ -785,21 +721,19 @@ bool notify_watch_relist(struct notify_watch *watch, notify_watch_name *changed)
 
 void notify_watch_poll(struct notify_watch *watch)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	struct watched *box;
-	char *name;
 
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
+	notify_table_foreach (watch->table, box) {
 		if ((box->events & NOTIFY_EVENTS_MESSAGE) == 0 || box->access != NOTIFY_ACCESS_READ)
 			continue;
 		T_BEGIN
 		{
-			if (fingerprint(namespace_of(watch, name), name) != box->fingerprint)
+			if (fingerprint(namespace_of(watch, box->vname), box->vname) !=
+			    box->fingerprint)
 				set_dirty(watch, box);
 		}
 		T_END;
 	}
-	hash_table_iterate_deinit(&iter);
 }
 
 bool notify_watch_dirty(const struct notify_watch *watch)
@@ -810,23 +744,24 @@ bool notify_watch_dirty(const struct notify_watch *watch)
 /* What is to be said, given what it said last, what it says now, and what we were told
  * has happened. RFC 5465 sections 5.1-5.3. */
 static items changed_items(struct client *client, const struct watched *box,
-			   const struct snapshot *now)
+			   const struct notify_snapshot *now)
 {
 	bool condstore = client_has_enabled(client, imap_feature_condstore);
-	bool known = box->last.uidvalidity != 0;
-	wake_kinds dirty = box->dirty;
+	const struct notify_snapshot *last = &box->more->last;
+	bool known = last->uidvalidity != 0;
+	wake_kinds dirty = box->more->dirty;
 	items what = 0;
 
-	if (known && now->uidvalidity != box->last.uidvalidity)
+	if (known && now->uidvalidity != last->uidvalidity)
 		return ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UIDVALIDITY | ITEM_UNSEEN |
 		       (condstore ? ITEM_MODSEQ : 0);
 	/* Found by looking, not by being told. */
 	if (dirty == 0) {
-		if (now->uidnext != box->last.uidnext)
+		if (now->uidnext != last->uidnext)
 			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
-		if (known && now->messages != box->last.messages)
+		if (known && now->messages != last->messages)
 			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE);
-		if (known && (now->modseq != box->last.modseq || now->unseen != box->last.unseen))
+		if (known && (now->modseq != last->modseq || now->unseen != last->unseen))
 			dirty |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	}
 	if ((box->events & NOTIFY_MESSAGE_NEW) != 0 &&
@@ -837,7 +772,7 @@ static items changed_items(struct client *client, const struct watched *box,
 	    (dirty & WAKE_KIND_BIT(WAKE_FLAG_CHANGE)) != 0) {
 		if (condstore)
 			what |= ITEM_UIDVALIDITY | ITEM_MODSEQ;
-		if (known && now->unseen != box->last.unseen)
+		if (known && now->unseen != last->unseen)
 			what |= ITEM_UNSEEN;
 	}
 	return what;
@@ -845,17 +780,18 @@ static items changed_items(struct client *client, const struct watched *box,
 
 /* An expunge is told when it is asked for, and done a moment later: a count that has not
  * fallen is looked at again. */
-static void look_later(struct notify_watch *watch, struct watched *box, uint32_t messages_before)
+static void look_later(struct notify_watch *watch, struct watched_more *more,
+		       uint32_t messages_before)
 {
-	bool asked = (box->dirty & WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE)) != 0;
+	bool asked = (more->dirty & WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE)) != 0;
 
-	if (asked && messages_before <= box->last.messages)
-		box->again = LATER_LOOKS;
-	else if (box->again > 0 && messages_before == box->last.messages)
-		box->again--;
+	if (asked && messages_before <= more->last.messages)
+		more->again = LATER_LOOKS;
+	else if (more->again > 0 && messages_before == more->last.messages)
+		more->again--;
 	else
-		box->again = 0;
-	if (box->again > 0 && watch->to_later == NULL)
+		more->again = 0;
+	if (more->again > 0 && watch->to_later == NULL)
 		watch->to_later = timeout_add_short(LATER_MSECS, later_timeout, watch);
 }
 
@@ -864,7 +800,8 @@ static bool flush_box(struct notify_watch *watch, struct watched *box)
 {
 	/* Looking may make the mailbox (auto=create), and so come back to this table. */
 	const char *vname = t_strdup(box->vname);
-	struct snapshot now;
+	struct watched_more *more;
+	struct notify_snapshot now;
 	enum look_result result;
 	bool own;
 	items what = 0;
@@ -874,27 +811,28 @@ static bool flush_box(struct notify_watch *watch, struct watched *box)
 	box = find(watch, vname);
 	if (box == NULL)
 		return TRUE;
-	own = box->own && box->dirty == 0;
+	more = notify_watched_more(box);
+	own = more->own && more->dirty == 0;
 	/* The selected group speaks for it, and once it is not selected any more it is
 	 * news what has changed since. */
 	if (is_selected(watch, vname))
 		own = TRUE;
 	switch (result) {
 	case LOOK_OK: {
-		uint32_t messages_before = box->last.messages;
+		uint32_t messages_before = more->last.messages;
 
 		if (!own)
 			what = changed_items(watch->session->client, box, &now);
-		box->last = now;
+		more->last = now;
 		box->fingerprint = before;
-		look_later(watch, box, messages_before);
+		look_later(watch, more, messages_before);
 		break;
 	}
 	case LOOK_GONE:
 		/* Somebody will tell of that, and of its new name; then what it is now is
 		 * news. */
-		if (box->last.uidnext == 0)
-			box->last.uidnext = 1;
+		if (more->last.uidnext == 0)
+			more->last.uidnext = 1;
 		break;
 	case LOOK_DENIED:
 		box->access = NOTIFY_ACCESS_LIST;
@@ -915,7 +853,7 @@ bool notify_watch_flush(struct notify_watch *watch)
 	for (unsigned int i = 0; i < FLUSH_BOXES && room && watch->dirty != NULL; i++) {
 		T_BEGIN
 		{
-			room = flush_box(watch, watch->dirty);
+			room = flush_box(watch, watch->dirty->box);
 		}
 		T_END;
 	}
@@ -938,24 +876,26 @@ static void add_owner_rule(ARRAY_TYPE(notify_hub_rules) *rules, const char *owne
 	rule->kinds = kinds;
 }
 
+static bool has_id(const struct watched *box)
+{
+	return box->more != NULL && !guid_128_is_empty(box->more->id);
+}
+
 static void add_id_rule(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules,
 			wake_kinds kinds)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	ARRAY_TYPE(const_string) ids;
 	struct hub_rule *rule;
 	struct watched *box;
 	const char *id;
-	char *name;
 
 	t_array_init(&ids, 16);
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (guid_128_is_empty(box->id))
+	notify_table_foreach (watch->table, box) {
+		if (!has_id(box))
 			continue;
-		id = guid_128_to_string(box->id);
+		id = guid_128_to_string(box->more->id);
 		array_push_back(&ids, &id);
 	}
-	hash_table_iterate_deinit(&iter);
 	if (array_is_empty(&ids))
 		return;
 	rule = array_append_space(rules);
@@ -1091,19 +1031,16 @@ static void exact_add_groups(struct notify_watch *watch, struct exact_rules *exa
 static void exact_add_watched(struct notify_watch *watch, struct exact_rules *exact,
 			      notify_events wide)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	notify_events subscribed = watch->spec->by_filter[NOTIFY_FILTER_SUBSCRIBED];
 	struct watched *box;
-	char *name;
 
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (!guid_128_is_empty(box->id))
-			exact_add(exact, exact_kinds(box->events), guid_128_to_string(box->id),
-				  TRUE);
+	notify_table_foreach (watch->table, box) {
+		if (has_id(box))
+			exact_add(exact, exact_kinds(box->events),
+				  guid_128_to_string(box->more->id), TRUE);
 		else if (box->subscribed)
-			exact_add(exact, exact_kinds(subscribed & ~wide), name, FALSE);
+			exact_add(exact, exact_kinds(subscribed & ~wide), box->vname, FALSE);
 	}
-	hash_table_iterate_deinit(&iter);
 }
 
 static void exact_add_owners(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules)
@@ -1165,70 +1102,76 @@ enum state_flag {
 
 static void export_box(const struct watched *box, buffer_t *dest)
 {
+	const struct notify_snapshot *last = notify_watched_last(box);
 	unsigned char flags = box->subscribed ? STATE_SUBSCRIBED : 0;
 
 	if ((box->events & NOTIFY_EVENTS_MESSAGE) != 0)
 		flags |= STATE_FINGERPRINT;
-	if (box->last.uidvalidity != 0)
+	if (last->uidvalidity != 0)
 		flags |= STATE_SNAPSHOT;
 	buffer_append_c(dest, flags);
 	buffer_append(dest, box->vname, strlen(box->vname) + 1);
 	if ((flags & STATE_FINGERPRINT) != 0)
 		buffer_append(dest, &box->fingerprint, sizeof(box->fingerprint));
 	if ((flags & STATE_SNAPSHOT) != 0) {
-		numpack_encode(dest, box->last.uidvalidity);
-		numpack_encode(dest, box->last.uidnext);
-		numpack_encode(dest, box->last.messages);
-		numpack_encode(dest, box->last.unseen);
-		numpack_encode(dest, box->last.modseq);
+		numpack_encode(dest, last->uidvalidity);
+		numpack_encode(dest, last->uidnext);
+		numpack_encode(dest, last->messages);
+		numpack_encode(dest, last->unseen);
+		numpack_encode(dest, last->modseq);
 	}
 }
 
 void notify_watch_export(const struct notify_watch *watch, buffer_t *dest)
 {
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
 	struct watched *box;
-	char *name;
 
-	numpack_encode(dest, hash_table_count(watch->names));
-	while (hash_table_iterate(iter, watch->names, &name, &box))
+	numpack_encode(dest, notify_table_count(watch->table));
+	notify_table_foreach (watch->table, box)
 		export_box(box, dest);
-	hash_table_iterate_deinit(&iter);
 }
 
-static int import_box(const unsigned char **data, const unsigned char *end, struct watched *box_r,
-		      unsigned int *flags_r)
+/* A mailbox as it was; strings are borrowed. */
+struct exported {
+	const char *vname;
+	unsigned char flags;
+	uint64_t fingerprint;
+	struct notify_snapshot last;
+};
+
+static int import_box(const unsigned char **data, const unsigned char *end, struct exported *was_r)
 {
 	const unsigned char *name;
 
+	i_zero(was_r);
 	if (*data == end)
 		return -1;
-	*flags_r = *(*data)++;
+	was_r->flags = *(*data)++;
 	name = *data;
 	*data = memchr(name, '\0', (size_t)(end - name));
 	if (*data == NULL)
 		return -1;
 	(*data)++;
-	box_r->vname = t_strdup_noconst((const char *)name);
-	if ((*flags_r & STATE_FINGERPRINT) != 0) {
-		if ((size_t)(end - *data) < sizeof(box_r->fingerprint))
+	was_r->vname = (const char *)name;
+	if ((was_r->flags & STATE_FINGERPRINT) != 0) {
+		if ((size_t)(end - *data) < sizeof(was_r->fingerprint))
 			return -1;
-		memcpy(&box_r->fingerprint, *data, sizeof(box_r->fingerprint));
-		*data += sizeof(box_r->fingerprint);
+		memcpy(&was_r->fingerprint, *data, sizeof(was_r->fingerprint));
+		*data += sizeof(was_r->fingerprint);
 	}
-	if ((*flags_r & STATE_SNAPSHOT) != 0 &&
-	    (numpack_decode32(data, end, &box_r->last.uidvalidity) < 0 ||
-	     numpack_decode32(data, end, &box_r->last.uidnext) < 0 ||
-	     numpack_decode32(data, end, &box_r->last.messages) < 0 ||
-	     numpack_decode32(data, end, &box_r->last.unseen) < 0 ||
-	     numpack_decode(data, end, &box_r->last.modseq) < 0))
+	if ((was_r->flags & STATE_SNAPSHOT) != 0 &&
+	    (numpack_decode32(data, end, &was_r->last.uidvalidity) < 0 ||
+	     numpack_decode32(data, end, &was_r->last.uidnext) < 0 ||
+	     numpack_decode32(data, end, &was_r->last.messages) < 0 ||
+	     numpack_decode32(data, end, &was_r->last.unseen) < 0 ||
+	     numpack_decode(data, end, &was_r->last.modseq) < 0))
 		return -1;
 	return 0;
 }
 
-static void restore_box(struct notify_watch *watch, const struct watched *was, unsigned int flags)
+static void restore_box(struct notify_watch *watch, const struct exported *was)
 {
-	bool subscribed = (flags & STATE_SUBSCRIBED) != 0;
+	bool subscribed = (was->flags & STATE_SUBSCRIBED) != 0;
 	struct watched *box = find(watch, was->vname);
 	struct mailbox_info info;
 
@@ -1240,46 +1183,51 @@ static void restore_box(struct notify_watch *watch, const struct watched *was, u
 		return;
 	}
 	box->imported = TRUE;
-	if ((flags & STATE_FINGERPRINT) != 0)
+	if ((was->flags & STATE_FINGERPRINT) != 0)
 		box->fingerprint = was->fingerprint;
-	box->last = was->last;
+	if ((was->flags & STATE_SNAPSHOT) != 0)
+		set_last(box, &was->last);
 	/* Last, since it may be too much, and the end of the watch. */
 	if (box->subscribed != subscribed)
 		notify_session_missed(watch->session, was->vname, TRUE);
 }
 
 /* It was not there when the session fell asleep, or was in none of the groups. */
-static void found_new(struct notify_watch *watch, struct watched *box)
+static void found_new(struct notify_watch *watch, const char *vname)
 {
 	struct notify_session *session = watch->session;
+	struct notify_snapshot now;
+	struct watched *box;
 
-	notify_session_missed(session, box->vname, FALSE);
-	if (session->watch != watch || (box->events & NOTIFY_EVENTS_MESSAGE) == 0)
+	notify_session_missed(session, vname, FALSE);
+	box = session->watch == watch ? find(watch, vname) : NULL;
+	if (box == NULL || (box->events & NOTIFY_EVENTS_MESSAGE) == 0 ||
+	    look_at(watch, vname, &now) != LOOK_OK || (box = find(watch, vname)) == NULL)
 		return;
 	/* As notify_watch_update(), but it has had the time to get messages. */
-	if (look_at(watch, box->vname, &box->last) == LOOK_OK && box->last.messages > 0) {
-		i_zero(&box->last);
+	if (now.messages > 0)
 		set_dirty(watch, box);
-	}
+	else
+		set_last(box, &now);
 }
 
 static void find_new(struct notify_watch *watch)
 {
 	struct notify_session *session = watch->session;
-	struct hash_iterate_context *iter = hash_table_iterate_init(watch->names);
-	ARRAY(struct watched *) found;
-	struct watched *box;
-	char *name;
+	ARRAY_TYPE(const_string) found;
+	const struct watched *box;
+	const char *name;
 
 	t_array_init(&found, 8);
-	while (hash_table_iterate(iter, watch->names, &name, &box)) {
-		if (!box->imported)
-			array_push_back(&found, &box);
+	notify_table_foreach (watch->table, box) {
+		if (box->imported)
+			continue;
+		name = t_strdup(box->vname);
+		array_push_back(&found, &name);
 	}
-	hash_table_iterate_deinit(&iter);
-	array_foreach_elem (&found, box) {
+	array_foreach_elem (&found, name) {
 		if (session->watch == watch)
-			found_new(watch, box);
+			found_new(watch, name);
 	}
 }
 
@@ -1287,20 +1235,19 @@ int notify_watch_import(struct notify_watch *watch, const unsigned char **data,
 			const unsigned char *end)
 {
 	struct notify_session *session = watch->session;
-	struct watched was;
-	unsigned int flags, count;
+	struct exported was;
+	unsigned int count;
 	int ret = 0;
 
 	if (numpack_decode32(data, end, &count) < 0)
 		return -1;
 	/* It may become too much to tell, and then there is no watch any more. */
 	for (unsigned int i = 0; ret == 0 && i < count && session->watch == watch; i++) {
-		i_zero(&was);
 		T_BEGIN
 		{
-			ret = import_box(data, end, &was, &flags);
+			ret = import_box(data, end, &was);
 			if (ret == 0)
-				restore_box(watch, &was, flags);
+				restore_box(watch, &was);
 		}
 		T_END;
 	}
