@@ -319,10 +319,12 @@
  * another program dropped into a maildir. Some stat() calls for each mailbox. */
 #define LIMIT_NOTIFY_POLL_SECS 30
 #define LIMIT_NOTIFY_POLL_SECS_MAX 86400
-/* Mailboxes watched by one session, and names in one NOTIFY command: some 150 bytes each.
- * More is NOTIFICATIONOVERFLOW, and the client asks for less. */
+/* Mailboxes watched by one session, and names in one NOTIFY command: some 50 bytes each, 150
+ * with what was told of them. More is NOTIFICATIONOVERFLOW, and the client asks for less.
+ * Each is put in its place among those that are there: 14 ms of work for 10,000 in any
+ * order, a second for ten times as many. */
 #define LIMIT_NOTIFY_MAILBOXES 10000
-#define LIMIT_NOTIFY_MAILBOXES_MAX 1000000
+#define LIMIT_NOTIFY_MAILBOXES_MAX 100000
 /* LIST and METADATA lines that wait for a client that does not read; more is
  * NOTIFICATIONOVERFLOW. Message counts need no such room. */
 #define LIMIT_NOTIFY_CHANGES 4096
