@@ -20,6 +20,7 @@
 #include "notify-hibernate.h"
 #include "notify-idle.h"
 #include "notify-list.h"
+#include "notify-rules.h"
 #include "notify-selected.h"
 #include "notify-watch.h"
 
@@ -547,9 +548,13 @@ void notify_session_watch(struct notify_session *session)
 			hub_link_new(session->event, session->settings->hub_path, user->username,
 				     user->session_id, &hub_callbacks, session);
 	t_array_init(&rules, 8);
-	if (kinds != 0 &&
-	    !(notify_hibernate_drowsy(session) && notify_watch_rules_exact(session->watch, &rules)))
-		notify_watch_rules(session->watch, kinds, &rules);
+	if (kinds != 0) {
+		const struct notify_table *table = notify_watch_table(session->watch);
+
+		if (!notify_hibernate_drowsy(session) ||
+		    !notify_rules_exact(session, table, &rules))
+			notify_rules_all(session, table, kinds, &rules);
+	}
 	if (selected != 0) {
 		struct mailbox *box = session->client->mailbox;
 		const struct mail_user *owner = mailbox_get_namespace(box)->owner;

@@ -66,21 +66,13 @@ void notify_watch_poll(struct notify_watch *watch);
  * more. For what nobody told: a hub that is or was away. FALSE: too many, or `changed`
  * said so. */
 bool notify_watch_relist(struct notify_watch *watch, notify_watch_name *changed);
+/* What is watched. Borrowed. */
+const struct notify_table *notify_watch_table(const struct notify_watch *watch);
 /* More than fantail_notify_mailboxes by now. */
 bool notify_watch_full(const struct notify_watch *watch);
 bool notify_watch_dirty(const struct notify_watch *watch);
 /* Sends STATUS for what is dirty. False: the client has to read first. */
 bool notify_watch_flush(struct notify_watch *watch);
-
-/* Rules for the hub: appends to `rules` (struct hub_rule), whose strings live as long as
- * the watch is not changed. */
-void notify_watch_rules(struct notify_watch *watch, wake_kinds kinds,
-			ARRAY_TYPE(notify_hub_rules) *rules);
-
-/* The rules for a session that sleeps: kinds and mailboxes that were asked for, and no
- * others, as far as rules can say that ("subtree" is all of its owner's). False: they
- * are more than the hub takes, and `rules` is as it was. */
-bool notify_watch_rules_exact(struct notify_watch *watch, ARRAY_TYPE(notify_hub_rules) *rules);
 
 /* Appends what each mailbox said last, or its fingerprint: some 10 bytes and the name each,
  * 40 with what it said. */
