@@ -12,6 +12,7 @@
  *   notify-session.c   wake-ups in, flushes out, timers
  *   notify-watch.c     other mailboxes: who is watched, what they said last
  *   notify-table.c     these, by name
+ *   notify-status.c    what one of them says, and which of that is news
  *   notify-rules.c     these, as the hub is told of them
  *   notify-changes.c   LIST and METADATA lines that wait to be sent
  *   notify-fingerprint.c  what tells that its files have changed

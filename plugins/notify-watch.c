@@ -4,17 +4,16 @@
 #include "ioloop.h"
 #include "llist.h"
 #include "numpack.h"
-#include "str.h"
 #include "mail-namespace.h"
-#include "mail-storage-private.h"
+#include "mail-storage.h"
 #include "mailbox-list-iter.h"
-#include "dovecot-compat.h"
 
 #include "fantail-settings.h"
 #include "notify-acl.h"
 #include "notify-changes.h"
 #include "notify-fingerprint.h"
 #include "notify-list.h"
+#include "notify-status.h"
 #include "notify-table.h"
 
 struct notify_watch {
@@ -268,105 +267,11 @@ const char *notify_watch_find_id(struct notify_watch *watch, const char *mailbox
 	return box == NULL ? NULL : box->vname;
 }
 
-/* --- what a mailbox says ----------------------------------------------------- */
-
-enum look_result {
-	LOOK_OK,
-	LOOK_GONE,   /* or not visible */
-	LOOK_DENIED, /* may be listed, not read */
-	LOOK_FAILED,
-};
-
-static enum look_result look_at(struct notify_watch *watch, const char *vname,
-				struct notify_snapshot *snapshot_r)
-{
-	struct client *client = watch->session->client;
-	struct mailbox_status status;
-	struct mailbox *box;
-	enum mail_error error;
-	enum look_result result = LOOK_OK;
-
-	box = mailbox_alloc(namespace_of(watch, vname)->list, vname, MAILBOX_FLAG_READONLY);
-	(void)mailbox_enable(box, client_enabled_mailbox_features(client));
-	/* Not by imap_status_get(), which enables CONDSTORE for HIGHESTMODSEQ. */
-	if (mailbox_get_status(box,
-			       STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY |
-				       STATUS_UNSEEN | STATUS_HIGHESTMODSEQ,
-			       &status) == 0) {
-		snapshot_r->uidvalidity = status.uidvalidity;
-		snapshot_r->uidnext = status.uidnext;
-		snapshot_r->messages = status.messages;
-		snapshot_r->unseen = status.unseen;
-		snapshot_r->modseq = status.highest_modseq;
-	} else {
-		(void)mailbox_get_last_error(box, &error);
-		result = error == MAIL_ERROR_NOTFOUND ? LOOK_GONE
-			 : error == MAIL_ERROR_PERM   ? LOOK_DENIED
-						      : LOOK_FAILED;
-	}
-	mailbox_free(&box);
-	return result;
-}
-
-enum item {
-	ITEM_MESSAGES = 1 << 0,
-	ITEM_UIDNEXT = 1 << 1,
-	ITEM_UIDVALIDITY = 1 << 2,
-	ITEM_UNSEEN = 1 << 3,
-	ITEM_MODSEQ = 1 << 4,
-};
-typedef unsigned int items;
-
-/* Returns whether there is room for more. */
-static bool send_status(struct notify_watch *watch, const char *vname, items what,
-			const struct notify_snapshot *snapshot)
-{
-	const struct {
-		enum item item;
-		const char *name;
-		uint64_t value;
-	} values[] = {
-		{ITEM_MESSAGES, "MESSAGES", snapshot->messages},
-		{ITEM_UIDNEXT, "UIDNEXT", snapshot->uidnext},
-		{ITEM_UIDVALIDITY, "UIDVALIDITY", snapshot->uidvalidity},
-		{ITEM_UNSEEN, "UNSEEN", snapshot->unseen},
-		{ITEM_MODSEQ, "HIGHESTMODSEQ", snapshot->modseq},
-	};
-	string_t *line = t_str_new(128);
-	const char *blank = "";
-
-	str_append(line, "* STATUS ");
-	notify_session_append_name(watch->session, line, vname);
-	str_append(line, " (");
-	for (unsigned int i = 0; i < N_ELEMENTS(values); i++) {
-		if ((what & values[i].item) == 0)
-			continue;
-		str_printfa(line, "%s%s %" PRIu64, blank, values[i].name, values[i].value);
-		blank = " ";
-	}
-	str_append_c(line, ')');
-	return notify_session_send(watch->session, str_c(line));
-}
-
 static bool is_selected(const struct notify_watch *watch, const char *vname)
 {
 	struct mailbox *selected = watch->session->client->mailbox;
 
 	return selected != NULL && mailbox_equals(selected, namespace_of(watch, vname), vname);
-}
-
-/* RFC 5465 section 3.1. */
-static items indicator_items(notify_events events)
-{
-	items what = 0;
-
-	if ((events & NOTIFY_MESSAGE_NEW) != 0)
-		what |= ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UIDVALIDITY | ITEM_UNSEEN;
-	if ((events & NOTIFY_MESSAGE_EXPUNGE) != 0)
-		what |= ITEM_MESSAGES;
-	if ((events & NOTIFY_FLAG_CHANGE) != 0)
-		what |= ITEM_UIDVALIDITY | ITEM_MODSEQ;
-	return what;
 }
 
 void notify_watch_send_noaccess(struct notify_watch *watch)
@@ -392,7 +297,7 @@ void notify_watch_send_status(struct notify_watch *watch)
 
 	/* Looking may come back to the table. */
 	while ((box = notify_table_after(watch->table, vname)) != NULL) {
-		items what = indicator_items(box->events);
+		notify_items what = notify_status_indicator(box->events);
 		struct notify_snapshot now;
 
 		vname = t_strdup(box->vname);
@@ -401,8 +306,8 @@ void notify_watch_send_status(struct notify_watch *watch)
 		T_BEGIN
 		{
 			/* Else silently, 3.1; a fault was logged. */
-			if (look_at(watch, vname, &now) == LOOK_OK) {
-				(void)send_status(watch, vname, what, &now);
+			if (notify_status_look(watch->session, vname, &now) == NOTIFY_LOOK_OK) {
+				(void)notify_status_send(watch->session, vname, what, &now);
 				box = find(watch, vname);
 				if (box != NULL)
 					set_last(box, &now);
@@ -475,7 +380,8 @@ bool notify_watch_update(struct notify_watch *watch, const char *vname, bool cre
 		appeared(watch, box);
 	/* What it says now is where we begin, so that the first event is the first change. */
 	else if (!known && (box->events & NOTIFY_EVENTS_MESSAGE) != 0 &&
-		 box->access == NOTIFY_ACCESS_READ && look_at(watch, vname, &now) == LOOK_OK &&
+		 box->access == NOTIFY_ACCESS_READ &&
+		 notify_status_look(watch->session, vname, &now) == NOTIFY_LOOK_OK &&
 		 (box = find(watch, vname)) != NULL)
 		set_last(box, &now);
 	return TRUE;
@@ -517,7 +423,8 @@ static enum notify_rights_news gain(struct notify_watch *watch, struct watched *
 		/* What has happened meanwhile is news if it was watched before. */
 		if (before != 0 && before != now)
 			set_dirty(watch, box);
-		else if (before == 0 && look_at(watch, vname, &snapshot) == LOOK_OK &&
+		else if (before == 0 &&
+			 notify_status_look(watch->session, vname, &snapshot) == NOTIFY_LOOK_OK &&
 			 (box = find(watch, vname)) != NULL)
 			set_last(box, &snapshot);
 	}
@@ -745,43 +652,6 @@ bool notify_watch_dirty(const struct notify_watch *watch)
 	return watch->dirty != NULL;
 }
 
-/* What is to be said, given what it said last, what it says now, and what we were told
- * has happened. RFC 5465 sections 5.1-5.3. */
-static items changed_items(struct client *client, const struct watched *box,
-			   const struct notify_snapshot *now)
-{
-	bool condstore = client_has_enabled(client, imap_feature_condstore);
-	const struct notify_snapshot *last = &box->more->last;
-	bool known = last->uidvalidity != 0;
-	wake_kinds dirty = box->more->dirty;
-	items what = 0;
-
-	if (known && now->uidvalidity != last->uidvalidity)
-		return ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UIDVALIDITY | ITEM_UNSEEN |
-		       (condstore ? ITEM_MODSEQ : 0);
-	/* Found by looking, not by being told. */
-	if (dirty == 0) {
-		if (now->uidnext != last->uidnext)
-			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
-		if (known && now->messages != last->messages)
-			dirty |= WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE);
-		if (known && (now->modseq != last->modseq || now->unseen != last->unseen))
-			dirty |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
-	}
-	if ((box->events & NOTIFY_MESSAGE_NEW) != 0 &&
-	    (dirty & (WAKE_KIND_BIT(WAKE_MESSAGE_NEW) | WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE))) != 0)
-		what |= ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UNSEEN |
-			(known ? 0 : ITEM_UIDVALIDITY) | (condstore ? ITEM_MODSEQ : 0);
-	if ((box->events & NOTIFY_FLAG_CHANGE) != 0 &&
-	    (dirty & WAKE_KIND_BIT(WAKE_FLAG_CHANGE)) != 0) {
-		if (condstore)
-			what |= ITEM_UIDVALIDITY | ITEM_MODSEQ;
-		if (known && now->unseen != last->unseen)
-			what |= ITEM_UNSEEN;
-	}
-	return what;
-}
-
 /* An expunge is told when it is asked for, and done a moment later: a count that has not
  * fallen is looked at again. */
 static void look_later(struct notify_watch *watch, struct watched_more *more,
@@ -806,12 +676,12 @@ static bool flush_box(struct notify_watch *watch, struct watched *box)
 	const char *vname = t_strdup(box->vname);
 	struct watched_more *more;
 	struct notify_snapshot now;
-	enum look_result result;
+	enum notify_look result;
 	bool own;
-	items what = 0;
+	notify_items what = 0;
 	uint64_t before = fingerprint(namespace_of(watch, vname), vname);
 
-	result = look_at(watch, vname, &now);
+	result = notify_status_look(watch->session, vname, &now);
 	box = find(watch, vname);
 	if (box == NULL)
 		return TRUE;
@@ -822,31 +692,32 @@ static bool flush_box(struct notify_watch *watch, struct watched *box)
 	if (is_selected(watch, vname))
 		own = TRUE;
 	switch (result) {
-	case LOOK_OK: {
+	case NOTIFY_LOOK_OK: {
 		uint32_t messages_before = more->last.messages;
 
 		if (!own)
-			what = changed_items(watch->session->client, box, &now);
+			what = notify_status_news(watch->session->client, box->events, more->dirty,
+						  &more->last, &now);
 		more->last = now;
 		box->fingerprint = before;
 		look_later(watch, more, messages_before);
 		break;
 	}
-	case LOOK_GONE:
+	case NOTIFY_LOOK_GONE:
 		/* Somebody will tell of that, and of its new name; then what it is now is
 		 * news. */
 		if (more->last.uidnext == 0)
 			more->last.uidnext = 1;
 		break;
-	case LOOK_DENIED:
+	case NOTIFY_LOOK_DENIED:
 		box->access = NOTIFY_ACCESS_LIST;
 		box->fingerprint = before;
 		break;
-	case LOOK_FAILED:
+	case NOTIFY_LOOK_FAILED:
 		break; /* the next poll tries again */
 	}
 	set_clean(watch, box);
-	return what == 0 || send_status(watch, vname, what, &now);
+	return what == 0 || notify_status_send(watch->session, vname, what, &now);
 }
 
 bool notify_watch_flush(struct notify_watch *watch)
@@ -974,7 +845,8 @@ static void found_new(struct notify_watch *watch, const char *vname)
 	notify_session_missed(session, vname, FALSE);
 	box = session->watch == watch ? find(watch, vname) : NULL;
 	if (box == NULL || (box->events & NOTIFY_EVENTS_MESSAGE) == 0 ||
-	    look_at(watch, vname, &now) != LOOK_OK || (box = find(watch, vname)) == NULL)
+	    notify_status_look(watch->session, vname, &now) != NOTIFY_LOOK_OK ||
+	    (box = find(watch, vname)) == NULL)
 		return;
 	/* As notify_watch_update(), but it has had the time to get messages. */
 	if (now.messages > 0)
