@@ -13,7 +13,6 @@
 #include "fantail-settings.h"
 #include "limits.h"
 #include "notify-changes.h"
-#include "notify-list.h"
 #include "notify-selected.h"
 #include "notify-watch.h"
 
@@ -121,7 +120,7 @@ static bool finish(struct client_command_context *cmd, struct notify_session *se
 		notify_watch_send_noaccess(session->watch);
 	if (session->watch != NULL && session->spec.status)
 		notify_watch_send_status(session->watch);
-	notify_list_forget(session);
+	notify_session_rest(session);
 	/* What has accumulated in the selected mailbox, as NOOP would (3.1). */
 	return cmd_sync(cmd, 0, IMAP_SYNC_FLAG_SAFE, "OK NOTIFY completed.");
 }

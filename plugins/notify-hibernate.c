@@ -217,9 +217,7 @@ static bool is_waiting(const struct notify_session *session)
 	const struct client *client = session->client;
 	const struct client_command_context *idle = notify_idle_command(session);
 
-	return client->command_queue == idle &&
-	       client->command_queue_size == (idle == NULL ? 0 : 1) &&
-	       (client->input_lock == NULL || client->input_lock == idle) && client->io != NULL &&
+	return (client->input_lock == NULL || client->input_lock == idle) && client->io != NULL &&
 	       i_stream_get_data_size(client->input) == 0 &&
 	       o_stream_get_buffer_used_size(client->output) == 0 &&
 	       notify_session_may_write(session) && notify_idle_at_rest(session);

@@ -1,5 +1,6 @@
 #include "notify-list.h"
 #include "data-stack.h"
+#include "mail-index-private.h"
 #include "mail-namespace.h"
 #include "mail-storage.h"
 #include "mailbox-list-index.h"
@@ -158,8 +159,14 @@ void notify_list_forget(struct notify_session *session)
 
 		if (index == NULL || index->syncing)
 			continue;
-		/* A LIST that is under way has a reference of its own. */
 		mailbox_list_index_reset(index);
+		/* It holds all of its records in memory as well. One that has fallen back to
+		 * memory, where there is no file, has nowhere else to be. */
+		if (index->opened && index->index->views == NULL &&
+		    !mail_index_is_in_memory(index->index)) {
+			mail_index_close(index->index);
+			index->opened = FALSE;
+		}
 		/* Or it would not be read again before the next turn of the ioloop. */
 		i_zero(&index->last_refresh_timeval);
 	}

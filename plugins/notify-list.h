@@ -14,9 +14,9 @@
 bool notify_list_find(struct notify_session *session, const char *vname,
 		      struct mailbox_info *info_r);
 
-/* Gives back what Dovecot keeps of listing, some 200 bytes for each mailbox: it reads its
- * list index anew anyhow after any change of any mailbox. For who will be idle now; no
- * cheap call. */
+/* Gives back what Dovecot keeps of listing, some 300 bytes for each mailbox: it reads its
+ * list index anew anyhow after any change of any mailbox. For who will be idle now and has
+ * no command under way, which may be a LIST; no cheap call. */
 void notify_list_forget(struct notify_session *session);
 
 #endif

@@ -33,6 +33,13 @@ static MODULE_CONTEXT_DEFINE_INIT(notify_client_module, &imap_module_register);
  * write. */
 #define OUTPUT_FULL CLIENT_OUTPUT_OPTIMAL_SIZE
 
+/* Where something has changed more will, and to read Dovecot's list again for each is 5 ms
+ * if it has a thousand names. */
+#define REST_MSECS 30000
+/* NOTIFY listed all, and what that found is to be sent first; then nothing like it will
+ * come again soon. */
+#define LISTED_MSECS 100
+
 /* For the log; the client hears a sentence. */
 #define TOO_MUCH "too many mailboxes, or changes of them that wait to be sent"
 
@@ -98,6 +105,8 @@ void notify_session_append_name(struct notify_session *session, string_t *line, 
 
 /* --- flushing ---------------------------------------------------------------- */
 
+static void rest_in(struct notify_session *session, unsigned int msecs);
+
 static bool flush_others(struct notify_session *session)
 {
 	if (session->overflowed) {
@@ -120,6 +129,26 @@ static bool others_wait(const struct notify_session *session)
 	       (session->watch != NULL && notify_watch_dirty(session->watch));
 }
 
+static void rest_timeout(struct notify_session *session)
+{
+	timeout_remove(&session->to_rest);
+	if (!notify_session_at_rest(session))
+		rest_in(session, REST_MSECS);
+	else
+		notify_list_forget(session);
+}
+
+static void rest_in(struct notify_session *session, unsigned int msecs)
+{
+	timeout_remove(&session->to_rest);
+	session->to_rest = timeout_add_short(msecs, rest_timeout, session);
+}
+
+void notify_session_rest(struct notify_session *session)
+{
+	rest_in(session, LISTED_MSECS);
+}
+
 /* FALSE: the client may be gone. */
 static bool flush(struct notify_session *session)
 {
@@ -136,7 +165,7 @@ static bool flush(struct notify_session *session)
 		return FALSE;
 	session->flushed_usecs = monotonic_us();
 	if (others_wait(session)) {
-		session->busy = TRUE;
+		rest_in(session, REST_MSECS);
 		notify_hibernate_postpone(session);
 		o_stream_ref(output);
 		o_stream_cork(output);
@@ -433,6 +462,7 @@ static void woken(const struct wake *wake, void *context)
 	{
 		bool selected = notify_selected_woken(session, wake);
 
+		rest_in(session, REST_MSECS);
 		if (session->watch != NULL)
 			others_woken(session, wake, selected);
 		if (selected || others_wait(session))
@@ -449,6 +479,8 @@ static void look_at_all(struct notify_session *session, bool names)
 		notify_selected_mark(session);
 	if (session->watch == NULL)
 		return;
+	if (names)
+		rest_in(session, 0);
 	if ((names && !notify_watch_relist(session->watch, name_changed)) ||
 	    !poll_rights(session)) {
 		notify_session_overflow(session, TOO_MUCH);
@@ -459,8 +491,12 @@ static void look_at_all(struct notify_session *session, bool names)
 
 bool notify_session_at_rest(const struct notify_session *session)
 {
-	return session->waiting == NULL && session->to_flush == NULL && !session->blocked &&
-	       !others_wait(session);
+	const struct client *client = session->client;
+	const struct client_command_context *idle = notify_idle_command(session);
+
+	return client->command_queue == idle &&
+	       client->command_queue_size == (idle == NULL ? 0 : 1) && session->waiting == NULL &&
+	       session->to_flush == NULL && !session->blocked && !others_wait(session);
 }
 
 void notify_session_missed(struct notify_session *session, const char *vname, bool subscription)
@@ -584,9 +620,6 @@ void notify_session_watch(struct notify_session *session)
 
 static void poll_timeout(struct notify_session *session)
 {
-	bool was_busy = session->busy;
-
-	session->busy = FALSE;
 	T_BEGIN
 	{
 		look_at_all(session, session->hub == NULL || !hub_link_complete(session->hub));
@@ -594,8 +627,6 @@ static void poll_timeout(struct notify_session *session)
 	T_END;
 	if (notify_selected_kinds(session) != 0 || others_wait(session))
 		notify_session_flush_soon(session);
-	else if (was_busy)
-		notify_list_forget(session);
 }
 
 /* A client that only waits for notifications: its connection is kept open by both ends,
@@ -703,6 +734,7 @@ void notify_session_destroy(struct notify_session *session)
 	timeout_remove(&session->to_ready);
 	timeout_remove(&session->to_flush);
 	timeout_remove(&session->to_poll);
+	timeout_remove(&session->to_rest);
 	timeout_remove(&session->to_keepalive);
 	/* The client goes on writing while it is destroyed. */
 	if (session->blocked)

@@ -61,10 +61,9 @@ struct notify_session {
 	bool waited; /* long enough, or the hub is ready */
 	struct timeout *to_ready;
 
-	struct timeout *to_flush, *to_poll, *to_keepalive;
+	struct timeout *to_flush, *to_poll, *to_rest, *to_keepalive;
 	uint64_t flushed_usecs; /* when the last flush began, monotonic */
 	bool overflowed;        /* the line that says so has yet to be sent */
-	bool busy;              /* mailboxes were looked at since the last slow poll */
 	bool blocked;           /* the flush callback of the output will go on */
 };
 
@@ -103,7 +102,10 @@ void notify_session_watch(struct notify_session *session);
 void notify_session_set(struct notify_session *session, struct notify_spec *spec, pool_t pool,
 			struct notify_watch *watch, const char *command);
 
-/* Nothing waits to be sent or to be looked at. */
+/* Mailboxes were listed, and that is over for now: gives back what Dovecot keeps of it, as
+ * soon as the session is at rest. */
+void notify_session_rest(struct notify_session *session);
+/* Nothing waits to be sent or to be looked at, and no command but IDLE is under way. */
 bool notify_session_at_rest(const struct notify_session *session);
 /* While the session slept the mailbox came or went, or with `subscription` was
  * (un)subscribed: to be called when the watch knows what is there now. */
