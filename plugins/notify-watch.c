@@ -632,6 +632,7 @@ bool notify_watch_relist(struct notify_watch *watch, notify_watch_name *changed)
 
 void notify_watch_poll(struct notify_watch *watch)
 {
+	struct notify_root root = {.list = NULL};
 	struct watched *box;
 
 	notify_table_foreach (watch->table, box) {
@@ -639,12 +640,15 @@ void notify_watch_poll(struct notify_watch *watch)
 			continue;
 		T_BEGIN
 		{
-			if (fingerprint(namespace_of(watch, box->vname), box->vname) !=
-			    box->fingerprint)
+			struct mailbox_list *list = namespace_of(watch, box->vname)->list;
+			const char *name = mailbox_list_get_storage_name(list, box->vname);
+
+			if (notify_fingerprint_next(&root, list, name) != box->fingerprint)
 				set_dirty(watch, box);
 		}
 		T_END;
 	}
+	notify_root_close(&root);
 }
 
 bool notify_watch_dirty(const struct notify_watch *watch)
