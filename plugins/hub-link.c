@@ -63,14 +63,19 @@ static void link_close(struct hub_link *link)
 	link->greeted = link->looked = FALSE;
 }
 
+/* Closes it, and comes back later. */
 static void link_retry(struct hub_link *link)
 {
+	bool was_there = link->looked;
 	unsigned int least = link->pause == PAUSE_FIRST ? PAUSE_MIN : link->pause / 2;
 
+	link_close(link);
 	timeout_remove(&link->to_connect);
 	link->to_connect = timeout_add_short(least + i_rand_limit(link->pause - least + 1),
 					     link_connect, link);
 	link->pause = I_MIN(link->pause * 2, PAUSE_MAX);
+	if (was_there)
+		link->callbacks.lost(link->context);
 }
 
 static void report(struct hub_link *link, const char *error)
@@ -85,7 +90,6 @@ static void report(struct hub_link *link, const char *error)
 static void link_failed(struct hub_link *link, const char *error)
 {
 	report(link, error);
-	link_close(link);
 	link_retry(link);
 }
 
@@ -93,7 +97,6 @@ static void link_failed(struct hub_link *link, const char *error)
 static void link_lost(struct hub_link *link, const char *reason)
 {
 	e_debug(link->event, "hub %s: %s", link->path, reason);
-	link_close(link);
 	link_retry(link);
 }
 

@@ -18,6 +18,9 @@ struct hub_link_callbacks {
 	 * (re)connect, or it had to drop wake-ups: look at everything that is watched;
 	 * else at what the new rules add. Likewise. */
 	void (*look)(bool missed, void *context);
+	/* The hub is away, which knew all rules: what changes from now on is not woken for
+	 * until the next look(). It may be hub_link_watch() that finds that out. Likewise. */
+	void (*lost)(void *context);
 };
 
 /* Not connected yet: the first hub_link_watch does that. `parent` gets the log lines;

@@ -13,6 +13,7 @@
 #include "dovecot-compat.h"
 
 #include "fantail-settings.h"
+#include "limits.h"
 #include "monotonic.h"
 #include "notify-acl.h"
 #include "notify-changes.h"
@@ -204,6 +205,8 @@ void notify_session_flush_soon(struct notify_session *session)
 	if (session->to_flush == NULL && !session->client->disconnected)
 		session->to_flush = timeout_add_short(msecs, flush_timeout, session);
 }
+
+static void poll_plan(struct notify_session *session);
 
 /* --- wake-ups ---------------------------------------------------------------- */
 
@@ -471,12 +474,27 @@ static void woken(const struct wake *wake, void *context)
 	T_END;
 }
 
+/* FALSE: some of what Dovecot does has to be found by looking. */
+static bool told_of_all(const struct notify_session *session)
+{
+	/* That it is told of a new selected mailbox is no reason to look at all. */
+	return session->hub != NULL && session->told &&
+	       (hub_link_complete(session->hub) || hub_link_pending(session->hub));
+}
+
+static void look_at_selected(struct notify_session *session)
+{
+	session->peeked_usecs = monotonic_us();
+	if (notify_selected_kinds(session) != 0 && notify_selected_changed(session))
+		notify_selected_mark(session);
+}
+
 /* Everything, since nobody may have told us. Names are listed again only while that is
  * likely; files are cheap to look at. */
 static void look_at_all(struct notify_session *session, bool names)
 {
-	if (notify_selected_kinds(session) != 0 && notify_selected_changed(session))
-		notify_selected_mark(session);
+	session->looked_usecs = monotonic_us();
+	look_at_selected(session);
 	if (session->watch == NULL)
 		return;
 	if (names)
@@ -526,22 +544,35 @@ static void look(bool missed, void *context)
 {
 	struct notify_session *session = context;
 
+	session->told = hub_link_complete(session->hub);
 	T_BEGIN
 	{
 		if (missed)
 			look_at_all(session, TRUE);
-		else if (notify_selected_kinds(session) != 0 && notify_selected_changed(session))
-			notify_selected_mark(session);
+		else
+			look_at_selected(session);
 	}
 	T_END;
+	poll_plan(session);
 	notify_cmd_ready(session);
 	notify_hibernate_ready(session);
 	notify_session_flush_soon(session);
 }
 
+static void lost(void *context)
+{
+	struct notify_session *session = context;
+
+	session->told = FALSE;
+	/* Up to now we were. */
+	session->looked_usecs = monotonic_us();
+	poll_plan(session);
+}
+
 static const struct hub_link_callbacks hub_callbacks = {
 	.woken = woken,
 	.look = look,
+	.lost = lost,
 };
 
 static wake_kinds kinds_of_events(notify_events events)
@@ -614,19 +645,51 @@ void notify_session_watch(struct notify_session *session)
 	}
 	hub_link_watch(session->hub, array_is_empty(&rules) ? NULL : array_front(&rules),
 		       array_count(&rules));
+	poll_plan(session);
 }
 
 /* --- timers ------------------------------------------------------------------ */
+
+/* The hub tells of all that Dovecot does. What other programs do can wait. */
+static uint64_t look_interval(const struct notify_session *session)
+{
+	uint64_t interval = session->settings->notify_poll_secs * 1000000ULL;
+
+	return told_of_all(session) ? interval * LIMIT_NOTIFY_POLL_PATIENCE : interval;
+}
 
 static void poll_timeout(struct notify_session *session)
 {
 	T_BEGIN
 	{
-		look_at_all(session, session->hub == NULL || !hub_link_complete(session->hub));
+		if (monotonic_us() >= session->looked_usecs + look_interval(session))
+			look_at_all(session, !told_of_all(session));
+		else
+			look_at_selected(session);
 	}
 	T_END;
 	if (notify_selected_kinds(session) != 0 || others_wait(session))
 		notify_session_flush_soon(session);
+	poll_plan(session);
+}
+
+static void poll_plan(struct notify_session *session)
+{
+	uint64_t due = session->looked_usecs + look_interval(session), now = monotonic_us();
+
+	timeout_remove(&session->to_poll);
+	if (!session->active || session->spec.none)
+		return;
+	if (notify_selected_kinds(session) == 0) {
+		session->peeked_usecs = 0;
+	} else {
+		if (session->peeked_usecs == 0)
+			session->peeked_usecs = now;
+		due = I_MIN(due, session->peeked_usecs +
+					 session->settings->notify_poll_secs * 1000000ULL);
+	}
+	session->to_poll = timeout_add_short(
+		due <= now ? 0 : (unsigned int)((due - now + 999) / 1000), poll_timeout, session);
 }
 
 /* A client that only waits for notifications: its connection is kept open by both ends,
@@ -659,15 +722,6 @@ void notify_session_keep_alive(struct notify_session *session)
 	session->to_keepalive = timeout_add_short(interval, keepalive_timeout, session);
 }
 
-static void poll_start(struct notify_session *session)
-{
-	timeout_remove(&session->to_poll);
-	if (!session->active || session->spec.none)
-		return;
-	session->to_poll = timeout_add_short(session->settings->notify_poll_secs * 1000,
-					     poll_timeout, session);
-}
-
 /* --- what is asked for ------------------------------------------------------- */
 
 static void session_reset(struct notify_session *session)
@@ -692,7 +746,8 @@ void notify_session_set(struct notify_session *session, struct notify_spec *spec
 	session->changes = notify_changes_new(session);
 	session->active = TRUE;
 	i_zero(spec);
-	poll_start(session);
+	session->looked_usecs = monotonic_us();
+	poll_plan(session);
 	notify_session_keep_alive(session);
 	notify_hibernate_postpone(session);
 }

@@ -63,8 +63,12 @@ struct notify_session {
 
 	struct timeout *to_flush, *to_poll, *to_rest, *to_keepalive;
 	uint64_t flushed_usecs; /* when the last flush began, monotonic */
-	bool overflowed;        /* the line that says so has yet to be sent */
-	bool blocked;           /* the flush callback of the output will go on */
+	/* Likewise: since when somebody else than the hub may have changed what is watched,
+	 * and the selected mailbox (0: none is watched). */
+	uint64_t looked_usecs, peeked_usecs;
+	bool told;       /* the hub told of all that it was asked for, when it last said so */
+	bool overflowed; /* the line that says so has yet to be sent */
+	bool blocked;    /* the flush callback of the output will go on */
 };
 
 /* NULL: this client's user does not have the plugin. */

@@ -609,6 +609,17 @@ def _(case):
     session.expect_status("A", MESSAGES=1)
 
 
+@rows.row("N37", "when the hub goes, a session soon looks by itself", "parting-hub",
+          background=True, stock=False)
+def _(case):
+    session = case.watcher(f"(personal {NEW})", create=("A",))
+    case.deliver("A")
+    session.expect_status("A", MESSAGES=1)
+    case.server.hub.stop()
+    case.deliver("A")
+    session.expect_status("A", seconds=60, MESSAGES=2)
+
+
 @rows.row("N37", "what happens while the hub restarts is told when it is back", "own-hub",
           stock=False)
 def _(case):

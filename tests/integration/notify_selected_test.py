@@ -562,6 +562,15 @@ def _(case):
     session.expect(r"^\* 1 EXISTS")
 
 
+@rows.row("D30", "a file dropped into the selected mailbox is found sooner than others", "patient",
+          background=True)
+def _(case):
+    session = case.watcher(f"(selected {NEW}) (personal {NEW})", create=("A",))
+    session.select("A")
+    drop(case, "A", 1)
+    session.expect(r"^\* 1 EXISTS", 60)
+
+
 @rows.row("N23 D42", "what the session itself did in a mailbox that it has left is not told", "polling",
           "no-hub", stock=False)
 def _(case):

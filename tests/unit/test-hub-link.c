@@ -117,7 +117,7 @@ static void expect_heard(const char *const *lines)
 static struct {
 	struct event *event;
 	struct hub_link *link;
-	unsigned int looks;
+	unsigned int looks, losses;
 	string_t *woken;
 	bool unwatch; /* when woken */
 } owner;
@@ -136,7 +136,17 @@ static void look(bool missed ATTR_UNUSED, void *context)
 	owner.looks++;
 }
 
-static const struct hub_link_callbacks callbacks = {.woken = woken, .look = look};
+static void lost(void *context)
+{
+	test_assert(context == &owner);
+	owner.losses++;
+}
+
+static const struct hub_link_callbacks callbacks = {
+	.woken = woken,
+	.look = look,
+	.lost = lost,
+};
 
 static const struct hub_rule own = {.owner = "alice", .kinds = WAKE_KINDS_MESSAGE};
 #define OWN "RULE\tkinds=MessageNew MessageExpunge FlagChange\towner=alice"
@@ -364,7 +374,7 @@ static void test_no_rules(void)
 	hub_link_watch(owner.link, &own, 1);
 	run(looked, 2);
 	EXPECT_HEARD(HELLO, ALICE, OWN, "READY", HELLO, ALICE, OWN, "READY");
-	test_assert(hub.connections == 2);
+	test_assert(hub.connections == 2 && owner.losses == 0);
 
 	/* From a callback, too; what else has come is not heard. */
 	owner.unwatch = TRUE;
@@ -383,11 +393,13 @@ static void test_comes_back(void)
 	hub_start();
 	run(looked, 1);
 	test_assert(hub.connections == 1);
+	/* Not yet: one that was not there cannot get lost. */
+	test_assert(owner.losses == 0);
 	EXPECT_HEARD(HELLO, ALICE, OWN, "READY");
 	hub_stop();
 	hub_start();
 	run(looked, 2);
-	test_assert(hub.connections == 2);
+	test_assert(hub.connections == 2 && owner.losses == 1);
 	EXPECT_HEARD(HELLO, ALICE, OWN, "READY");
 	end();
 }
