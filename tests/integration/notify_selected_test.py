@@ -567,8 +567,11 @@ def _(case):
 def _(case):
     session = case.watcher(f"(selected {NEW}) (personal {NEW})", create=("A",))
     session.select("A")
+    case.deliver("A")
+    session.expect(r"^\* 1 EXISTS")
+    case.fence(session)
     drop(case, "A", 1)
-    session.expect(r"^\* 1 EXISTS", 60)
+    session.expect(r"^\* 2 EXISTS", 60)
 
 
 @rows.row("N23 D42", "what the session itself did in a mailbox that it has left is not told", "polling",
