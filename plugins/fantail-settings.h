@@ -26,7 +26,7 @@ struct fantail_settings {
 	unsigned int notify_window_msecs;  /* fantail_notify_window: from one burst of
 					    * notifications to the next */
 	unsigned int notify_poll_secs;     /* fantail_notify_poll: how often a session looks for
-					    * what nobody told it */
+					    * what nobody told it; fantail(7) says at what */
 	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
 	const char *webpush_dialect; /* fantail_webpush_dialect, for pushimap/ to judge; or NULL */
 };
