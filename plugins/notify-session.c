@@ -465,9 +465,10 @@ static void woken(const struct wake *wake, void *context)
 	{
 		bool selected = notify_selected_woken(session, wake);
 
-		rest_in(session, REST_MSECS);
-		if (session->watch != NULL)
+		if (session->watch != NULL) {
+			rest_in(session, REST_MSECS);
 			others_woken(session, wake, selected);
+		}
 		if (selected || others_wait(session))
 			notify_session_flush_soon(session);
 	}
