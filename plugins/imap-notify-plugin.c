@@ -148,8 +148,7 @@ static void own_rename(struct mailbox *src, struct mailbox *dest)
 	struct notify_session *session = session_of(dest);
 
 	if (session != NULL)
-		(void)notify_watch_rename(session->watch, mailbox_get_vname(src),
-					  mailbox_get_vname(dest), NULL);
+		notify_session_renamed(session, mailbox_get_vname(src), mailbox_get_vname(dest));
 }
 
 static void own_subscribed(struct mailbox *box, bool subscribed ATTR_UNUSED)

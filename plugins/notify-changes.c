@@ -13,6 +13,7 @@
 /* Of two that say LIST about one name the first of these is kept. */
 enum change_kind {
 	CHANGE_LIST_NOACCESS,
+	CHANGE_LIST_DELETED,
 	CHANGE_LIST,
 	CHANGE_LIST_IF_VISIBLE,
 	CHANGE_RENAME,
@@ -88,8 +89,11 @@ static bool add_list(struct notify_changes *changes, enum change_kind kind, cons
 {
 	struct change *change;
 
-	for (unsigned int i = changes->next; i < array_count(&changes->waiting); i++) {
-		change = array_idx_modifiable(&changes->waiting, i);
+	for (unsigned int i = array_count(&changes->waiting); i > changes->next; i--) {
+		change = array_idx_modifiable(&changes->waiting, i - 1);
+		/* What is told after a rename is not told by what comes before it. */
+		if (change->kind == CHANGE_RENAME)
+			break;
 		if (change->kind <= CHANGE_LIST_IF_VISIBLE && strcmp(change->vname, vname) == 0) {
 			change->kind = I_MIN(change->kind, kind);
 			return TRUE;
@@ -101,6 +105,11 @@ static bool add_list(struct notify_changes *changes, enum change_kind kind, cons
 bool notify_changes_list(struct notify_changes *changes, const char *vname)
 {
 	return add_list(changes, CHANGE_LIST, vname);
+}
+
+bool notify_changes_deleted(struct notify_changes *changes, const char *vname)
+{
+	return add_list(changes, CHANGE_LIST_DELETED, vname);
 }
 
 bool notify_changes_list_if_visible(struct notify_changes *changes, const char *vname)
@@ -127,24 +136,76 @@ bool notify_changes_parent(struct notify_changes *changes, const char *vname)
 			t_strdup_until(vname, sep));
 }
 
+/* The rename that came last, if it waits. One before it is no place for another: what they
+ * name may be the same. */
+static struct change *last_rename(struct notify_changes *changes)
+{
+	for (unsigned int i = array_count(&changes->waiting); i > changes->next; i--) {
+		struct change *change = array_idx_modifiable(&changes->waiting, i - 1);
+
+		if (change->kind == CHANGE_RENAME)
+			return change;
+	}
+	return NULL;
+}
+
+static bool is_below(const char *vname, const char *parent, char sep)
+{
+	size_t len = strlen(parent);
+
+	return strncmp(vname, parent, len) == 0 && (vname[len] == sep || vname[len] == '\0');
+}
+
+bool notify_changes_renamed(struct notify_changes *changes, const char *vname,
+			    const char *old_vname)
+{
+	char sep = mail_namespace_get_sep(notify_session_namespace(changes->session, old_vname));
+	unsigned int end = array_count(&changes->waiting);
+	struct change *change, moved;
+	const char *name;
+
+	/* INBOX stays, and so do its children. */
+	if (strcasecmp(old_vname, "INBOX") == 0)
+		return TRUE;
+	for (unsigned int i = changes->next; i < end;) {
+		change = array_idx_modifiable(&changes->waiting, i);
+		if (!is_below(change->vname, old_vname, sep)) {
+			i++;
+			continue;
+		}
+		name = t_strconcat(vname, change->vname + strlen(old_vname), NULL);
+		if (change->kind == CHANGE_RENAME) {
+			/* Its line comes too late to tell the attributes. */
+			if (change_add(changes, CHANGE_LIST, name) == NULL)
+				return FALSE;
+			i++;
+			continue;
+		}
+		moved = *change;
+		array_delete(&changes->waiting, i, 1);
+		end--;
+		i_free(moved.vname);
+		moved.vname = i_strdup(name);
+		array_push_back(&changes->waiting, &moved);
+	}
+	return TRUE;
+}
+
 bool notify_changes_rename(struct notify_changes *changes, const char *vname, const char *old_vname)
 {
-	struct change *change;
+	struct change *change = last_rename(changes);
 
 	/* A to B, and B to C: the client has never heard of B. */
-	for (unsigned int i = changes->next; i < array_count(&changes->waiting); i++) {
-		change = array_idx_modifiable(&changes->waiting, i);
-		if (change->kind == CHANGE_RENAME && strcmp(change->vname, old_vname) == 0) {
-			i_free(change->vname);
-			change->vname = i_strdup(vname);
-			return TRUE;
-		}
+	if (change != NULL && strcmp(change->vname, old_vname) == 0) {
+		i_free(change->vname);
+		change->vname = i_strdup(vname);
+	} else {
+		change = change_add(changes, CHANGE_RENAME, vname);
+		if (change == NULL)
+			return FALSE;
+		change->old_vname = i_strdup(old_vname);
 	}
-	change = change_add(changes, CHANGE_RENAME, vname);
-	if (change == NULL)
-		return FALSE;
-	change->old_vname = i_strdup(old_vname);
-	return TRUE;
+	return notify_changes_renamed(changes, vname, old_vname);
 }
 
 bool notify_changes_metadata(struct notify_changes *changes, const char *vname,
@@ -204,6 +265,16 @@ static bool is_personal(struct notify_session *session, const char *vname)
 	return notify_session_namespace(session, vname)->type == MAIL_NAMESPACE_TYPE_PRIVATE;
 }
 
+/* Deleted, and there again: the client has to forget what it knew of it. */
+static void send_deleted(struct notify_session *session, const char *vname)
+{
+	const struct mailbox_info info = {.flags = MAILBOX_NONEXISTENT};
+	string_t *line = t_str_new(128);
+
+	append_list(session, line, vname, &info, FALSE);
+	(void)notify_session_send(session, str_c(line));
+}
+
 static bool send_list(struct notify_session *session, const struct change *change)
 {
 	struct mailbox_info info = {.flags = MAILBOX_NONEXISTENT};
@@ -213,6 +284,10 @@ static bool send_list(struct notify_session *session, const struct change *chang
 
 	if (found) {
 		noaccess = !is_readable(session, vname, &info);
+		if (change->kind == CHANGE_LIST_DELETED &&
+		    (info.flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) == 0)
+			send_deleted(session, vname);
+		notify_watch_told(session->watch, &info);
 	} else {
 		/* Not a word of what this user may not see. */
 		if (change->kind == CHANGE_LIST_IF_VISIBLE ||
@@ -222,8 +297,8 @@ static bool send_list(struct notify_session *session, const struct change *chang
 		 * by that name. */
 		info.flags = change->kind == CHANGE_RENAME ? 0 : MAILBOX_NONEXISTENT;
 		noaccess = change->kind == CHANGE_LIST_NOACCESS;
-		if (change->kind == CHANGE_LIST)
-			notify_watch_forget(session->watch, change->vname);
+		if (change->kind == CHANGE_LIST || change->kind == CHANGE_LIST_DELETED)
+			notify_watch_forget(session->watch, vname);
 	}
 	append_list(session, line, vname, &info, noaccess);
 	if (change->old_vname != NULL) {

@@ -16,6 +16,8 @@ void notify_changes_free(struct notify_changes **changes);
 
 /* What LIST says of it now; \NonExistent if nothing. */
 bool notify_changes_list(struct notify_changes *changes, const char *vname);
+/* It was deleted; said even if it is there again. */
+bool notify_changes_deleted(struct notify_changes *changes, const char *vname);
 /* The same, and nothing if LIST has nothing: for names the user may never have seen. */
 bool notify_changes_list_if_visible(struct notify_changes *changes, const char *vname);
 /* The same, with \NoAccess unless it is there again by then: the right l was lost. */
@@ -25,6 +27,10 @@ bool notify_changes_parent(struct notify_changes *changes, const char *vname);
 /* With OLDNAME, and without \NonExistent: what became of it since is a change of its own. */
 bool notify_changes_rename(struct notify_changes *changes, const char *vname,
 			   const char *old_vname);
+/* This session renamed it. What waits to be said of it and its children goes by the new
+ * name from now on; notify_changes_rename() sees to that itself. */
+bool notify_changes_renamed(struct notify_changes *changes, const char *vname,
+			    const char *old_vname);
 /* `vname` "": of the server. `entries` as wake.h has them. */
 bool notify_changes_metadata(struct notify_changes *changes, const char *vname,
 			     const char *const *entries, size_t entry_count);

@@ -336,7 +336,14 @@ static bool rename_woken(struct notify_session *session, const char *old, const 
 	}
 	/* Children after the line about the parent, by which the client moves what it
 	 * knows. */
-	return notify_watch_rename(session->watch, old, vname, name_changed) && room;
+	return notify_watch_rename(session->watch, old, vname, FALSE, name_changed) && room;
+}
+
+void notify_session_renamed(struct notify_session *session, const char *old, const char *vname)
+{
+	if (!notify_changes_renamed(session->changes, vname, old) ||
+	    !notify_watch_rename(session->watch, old, vname, TRUE, name_changed))
+		notify_session_overflow(session, TOO_MUCH);
 }
 
 /* FALSE: too much waits. */
@@ -344,19 +351,23 @@ static bool name_woken(struct notify_session *session, const struct wake *wake, 
 {
 	bool wanted, known = notify_watch_has(session->watch, vname);
 	bool created = (wake->kinds & WAKE_KIND_BIT(WAKE_MAILBOX_CREATE)) != 0;
+	bool deleted = (wake->kinds & WAKE_KIND_BIT(WAKE_MAILBOX_DELETE)) != 0;
 
 	if ((wake->kinds & WAKE_KIND_BIT(WAKE_MAILBOX_RENAME)) != 0 && wake->old_mailbox != NULL)
 		return rename_woken(session, notify_session_vname(session, wake, wake->old_mailbox),
 				    vname);
 	wanted = (events_of_name(session, vname) & NOTIFY_MAILBOX_NAME) != 0;
-	/* What is created and gone will be told to be deleted, or renamed. */
-	if (!notify_watch_update(session->watch, vname, created) && !created)
+	/* What there is of that name is another one. */
+	if (deleted)
 		notify_watch_forget(session->watch, vname);
+	/* What is created and gone will be told to be deleted, or renamed. */
+	(void)notify_watch_update(session->watch, vname, created || deleted);
 	if (!wanted)
 		return TRUE;
 	/* Not the end of what this user was never shown. */
-	if ((wake->kinds & WAKE_KIND_BIT(WAKE_MAILBOX_DELETE)) != 0)
-		return !known || list_with_parent(session, vname);
+	if (deleted)
+		return !known || (notify_changes_deleted(session->changes, vname) &&
+				  notify_changes_parent(session->changes, vname));
 	if (known || notify_watch_has(session->watch, vname))
 		return list_with_parent(session, vname);
 	/* A new one gets its rights a moment later, and a wake-up comes of that. */

@@ -117,6 +117,9 @@ void notify_session_missed(struct notify_session *session, const char *vname, bo
 /* What could change while nobody was told: looks at all that is watched. */
 void notify_session_look(struct notify_session *session);
 
+/* This session itself renamed it. */
+void notify_session_renamed(struct notify_session *session, const char *old, const char *vname);
+
 /* RFC 5465 section 5.8: says "* OK [NOTIFICATIONOVERFLOW]" and goes on as after NOTIFY
  * NONE. */
 void notify_session_overflow(struct notify_session *session, const char *reason);

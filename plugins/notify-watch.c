@@ -28,8 +28,6 @@ struct notify_watch {
  * does not show yet. */
 #define LATER_LOOKS 3
 #define LATER_MSECS 50
-/* Children looked at one by one after a rename. */
-#define RENAME_UPDATES 32
 /* Mailboxes looked at in one turn of the ioloop. */
 #define FLUSH_BOXES 100
 
@@ -387,6 +385,17 @@ bool notify_watch_update(struct notify_watch *watch, const char *vname, bool cre
 	return TRUE;
 }
 
+void notify_watch_told(struct notify_watch *watch, const struct mailbox_info *info)
+{
+	struct watched *box;
+
+	if (find(watch, info->vname) != NULL)
+		return;
+	box = remember(watch, info);
+	if (box != NULL)
+		appeared(watch, box);
+}
+
 void notify_watch_forget(struct notify_watch *watch, const char *vname)
 {
 	struct watched *box = find(watch, vname);
@@ -467,10 +476,35 @@ void notify_watch_guarded(struct notify_watch *watch, ARRAY_TYPE(const_string) *
 	}
 }
 
+/* Names of the watched mailboxes that begin so; data stack. */
+static ARRAY_TYPE(const_string) names_below(struct notify_watch *watch, const char *prefix)
+{
+	struct watched *box = notify_table_after(watch->table, prefix);
+	ARRAY_TYPE(const_string) names;
+	const char *name;
+
+	t_array_init(&names, 8);
+	while (box != NULL && strncmp(box->vname, prefix, strlen(prefix)) == 0) {
+		name = t_strdup(box->vname);
+		array_push_back(&names, &name);
+		box = notify_table_after(watch->table, name);
+	}
+	return names;
+}
+
 static struct watched *move(struct notify_watch *watch, struct watched *box, const char *vname)
 {
 	notify_watch_forget(watch, vname);
 	return notify_table_rename(watch->table, box, vname);
+}
+
+/* To rename it touches its files, so they do not show whether mail had come, and one too
+ * many is better than none. */
+static void moved(struct notify_watch *watch, struct watched *box, bool own)
+{
+	if (own && notify_watched_last(box)->uidnext == 0)
+		box->fingerprint = fingerprint(namespace_of(watch, box->vname), box->vname);
+	suspect(watch, box);
 }
 
 /* What the client knows of it goes with it, whether or not it is there by now: if not,
@@ -478,83 +512,95 @@ static struct watched *move(struct notify_watch *watch, struct watched *box, con
 static void rename_one(struct notify_watch *watch, const char *old_vname, const char *vname,
 		       bool own)
 {
+	struct mailbox_info info = {.vname = vname, .ns = namespace_of(watch, vname)};
 	struct watched *box = find(watch, old_vname);
-	struct mailbox_info info;
+	bool known = box != NULL, found;
 
-	if (box == NULL) {
-		(void)notify_watch_update(watch, vname, TRUE);
-		return;
-	}
-	box = move(watch, box, vname);
-	if (notify_list_find(watch->session, vname, &info))
+	if (known)
+		box = move(watch, box, vname);
+	found = notify_list_find(watch->session, vname, &info);
+	/* The client is told of it in any case where there are no secrets. */
+	if (found || (!known && info.ns->type == MAIL_NAMESPACE_TYPE_PRIVATE))
 		box = remember(watch, &info);
-	/* To rename it touches its files, so they do not show whether mail had come, and one
-	 * too many is better than none. */
-	if (box != NULL && own && notify_watched_last(box)->uidnext == 0)
-		box->fingerprint = fingerprint(namespace_of(watch, vname), vname);
-	if (box != NULL)
-		suspect(watch, box);
-	/* An INBOX stays, and another one may have been created. */
-	(void)notify_watch_update(watch, old_vname, TRUE);
+	if (box == NULL)
+		return;
+	if (known)
+		moved(watch, box, own);
+	else if (found)
+		appeared(watch, box);
 }
 
-/* Children that the client has not heard of by their former names: those that were created
- * just before. */
-static bool new_children(struct notify_watch *watch, const char *vname, notify_watch_name *changed)
+/* Is what the client believes about the children of `vname`, now that it has moved some,
+ * what LIST has? New to it are those that were created just before, or in the old place
+ * just after; gone may be those that somebody else deleted meanwhile. */
+static bool compare_children(struct notify_watch *watch, const char *vname, bool own,
+			     notify_watch_name *changed)
 {
 	struct mail_namespace *ns = namespace_of(watch, vname);
 	const char *prefix = t_strdup_printf("%s%c", vname, mail_namespace_get_sep(ns));
+	ARRAY_TYPE(const_string) names = names_below(watch, prefix);
 	struct mailbox_list_iterate_context *iter;
 	const struct mailbox_info *info;
 	struct watched *box;
+	const char *name;
 	bool ok = TRUE;
 
+	array_foreach_elem (&names, name)
+		find(watch, name)->listed = FALSE;
 	iter = mailbox_list_iter_init(ns->list, t_strconcat(prefix, "*", NULL),
 				      MAILBOX_LIST_ITER_RETURN_SUBSCRIBED);
 	while ((info = mailbox_list_iter_next(iter)) != NULL) {
-		if (strncmp(info->vname, prefix, strlen(prefix)) != 0 ||
-		    find(watch, info->vname) != NULL)
+		bool known = find(watch, info->vname) != NULL;
+
+		if (strncmp(info->vname, prefix, strlen(prefix)) != 0)
 			continue;
 		box = remember(watch, info);
 		if (box == NULL)
 			continue;
-		appeared(watch, box);
-		ok = changed(watch->session, box->vname) && ok;
+		if (known) {
+			moved(watch, box, own);
+		} else {
+			appeared(watch, box);
+			ok = changed(watch->session, box->vname) && ok;
+		}
 	}
 	(void)mailbox_list_iter_deinit(&iter);
+	array_foreach_elem (&names, name) {
+		box = find(watch, name);
+		if (box == NULL || box->listed)
+			continue;
+		box->listed = TRUE;
+		ok = changed(watch->session, name) && ok;
+	}
 	return ok;
 }
 
 bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, const char *vname,
-			 notify_watch_name *changed)
+			 bool own, notify_watch_name *changed)
 {
 	char sep = mail_namespace_get_sep(namespace_of(watch, old_vname));
-	bool own = changed == NULL;
-	size_t len = strlen(old_vname);
 	ARRAY_TYPE(const_string) names;
-	struct watched *box;
+	struct mailbox_info info;
 	const char *name;
+	bool ok;
 
-	/* Its children went with it, but for INBOX's. */
-	t_array_init(&names, 8);
-	box = notify_table_after(watch->table, t_strdup_printf("%s%c", old_vname, sep));
-	while (strcasecmp(old_vname, "INBOX") != 0 && box != NULL &&
-	       strncmp(box->vname, old_vname, len) == 0 && box->vname[len] == sep) {
-		name = t_strdup(box->vname);
-		array_push_back(&names, &name);
-		box = notify_table_after(watch->table, name);
-	}
 	rename_one(watch, old_vname, vname, own);
-	/* Each of these is some listings: of many it is believed. */
-	array_foreach_elem (&names, name) {
-		const char *child = t_strconcat(vname, name + len, NULL);
-
-		if (array_count(&names) <= RENAME_UPDATES)
-			rename_one(watch, name, child, own);
-		else
-			(void)move(watch, find(watch, name), child);
+	/* An INBOX stays, with its children. */
+	if (strcasecmp(old_vname, "INBOX") == 0) {
+		(void)notify_watch_update(watch, old_vname, TRUE);
+		return compare_children(watch, vname, own, changed);
 	}
-	return own || new_children(watch, vname, changed);
+	names = names_below(watch, t_strdup_printf("%s%c", old_vname, sep));
+	array_foreach_elem (&names, name)
+		(void)move(watch, find(watch, name),
+			   t_strconcat(vname, name + strlen(old_vname), NULL));
+	ok = compare_children(watch, vname, own, changed);
+	/* Others may have been created in their place, and told of before. */
+	if (notify_list_find(watch->session, old_vname, &info) &&
+	    (info.flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) == 0 &&
+	    notify_watch_update(watch, old_vname, TRUE))
+		ok = changed(watch->session, old_vname) && ok;
+	return compare_children(watch, old_vname, own, changed) && ok;
 }
 
 /* Names of the watched mailboxes; data stack. */

@@ -52,13 +52,17 @@ void notify_watch_guarded(struct notify_watch *watch, ARRAY_TYPE(const_string) *
  * subscribed. FALSE: LIST does not show it. Then nothing has changed here: the
  * client still has to be told that it is gone. */
 bool notify_watch_update(struct notify_watch *watch, const char *vname, bool created);
+/* The client is told that it is there, with these attributes. */
+struct mailbox_info;
+void notify_watch_told(struct notify_watch *watch, const struct mailbox_info *info);
 /* The client is told that it is gone. */
 void notify_watch_forget(struct notify_watch *watch, const char *vname);
 typedef bool notify_watch_name(struct notify_session *session, const char *vname);
-/* It got another name, and so did its children; `changed` is called for those that were not
- * known before. NULL: this session did it. FALSE: `changed` said so. */
+/* It got another name, and so did its children: what is known of them goes by their new
+ * names from now on. `changed` is called for those about which the client, having done the
+ * same, is wrong. `own`: this session did it. FALSE: `changed` said so. */
 bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, const char *vname,
-			 notify_watch_name *changed);
+			 bool own, notify_watch_name *changed);
 
 /* Looks at the files of all; those that changed are dirty. */
 void notify_watch_poll(struct notify_watch *watch);

@@ -97,6 +97,8 @@ PLACES = {
     # With a hub all is looked at ten times as rarely.
     "polling": {"ours": {"fantail_notify_poll": "1"}},
     "patient": {"ours": {"fantail_notify_poll": "12"}},
+    "slow-window": {"mail_driver": "sdbox", "ours": {"fantail_notify_window": "300"}},
+    "slow-window-maildir": {"ours": {"fantail_notify_window": "300"}},
     "few-mailboxes": {"ours": {"fantail_notify_mailboxes": "20"}},
     "own-hub": {"hub": "own", "ours": {"fantail_notify_poll": "3600"}},
     "parting-hub": {"hub": "own", "ours": {"fantail_notify_poll": "12"}},

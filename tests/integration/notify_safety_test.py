@@ -9,6 +9,7 @@ notify_rows.py.
 import os
 import random
 import re
+import signal
 import socket
 import sys
 import threading
@@ -835,6 +836,91 @@ class Worker(threading.Thread):
             equal(count, int(said[1]), f"messages in INBOX after {lines}")
 
 
+def check_model(case, model, what):
+    """A mailbox that nothing happens to any more is as the listener believes."""
+    fresh = case.session()
+    fresh.command("CREATE zz-end")
+    case.deliver("zz-end")
+
+    def agrees():
+        model.session.pump(0.1)
+        model.read()
+        counts = counts_of(fresh)
+        names = set(counts)
+        wrong = [(name, counts[name], model.counts.get(name)) for name in sorted(names)
+                 if model.counts.get(name, (0, 1)) != counts[name]]
+        agrees.difference = f"names {sorted(names ^ model.names)}, counts {wrong}"
+        return names == model.names and not wrong
+
+    try:
+        eventually(agrees, f"{what}: the listener's view is right", case.wait)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: differs in {agrees.difference}") from None
+
+
+# --- names that change faster than they are told ------------------------------------
+
+QUICK = {  # what there is, what is done to it before the listener is told of any of that
+    "created, its parent renamed twice":
+        (["p/old"], ["CREATE p/kid", "RENAME p q", "RENAME q r"]),
+    "created, renamed and deleted":
+        ([], ["CREATE a", "RENAME a b", "DELETE b"]),
+    "deleted and created":
+        (["a"], ["DELETE a", "CREATE a"]),
+    "two that swap names":
+        (["a", "b"], ["RENAME a t", "RENAME b a", "RENAME t b"]),
+    "deleted, its parent renamed, another one there":
+        (["p", "p/a"], ["DELETE p/a", "RENAME p q", "CREATE p", "CREATE p/a"]),
+    "renamed, and its parent":
+        (["a/x", "b/y"], ["RENAME a b/c", "RENAME b d"]),
+}
+
+
+def quick_changes(case, change):
+    """`change(session, commands)` gives the commands."""
+    wrong = []
+    for what, (before, commands) in QUICK.items():
+        user = case.user = case.new_user()
+        others = case.session(user=user)
+        model = Model(case.session(user=user))
+        for name in before:
+            others.ok(f"CREATE {name}")
+            case.deliver(name, user)
+        check_model(case, model, f"before {what}")
+        change(others, commands)
+        try:
+            check_model(case, model, what)
+        except AssertionError as error:
+            wrong.append(str(error))
+    equal(wrong, [], "views")
+
+
+def give(session, commands):
+    for command in commands:
+        session.ok(command)
+
+
+@rows.row("N35 N36", "names that change several times before they are told end up right",
+          "slow-window", "slow-window-maildir", stock=False)
+def _(case):
+    quick_changes(case, give)  # the window of what was told before has only just begun
+
+
+@rows.row("N35 N36", "names that changed again when the first change becomes known end up right",
+          "own-hub", stock=False)
+def _(case):
+    hub = case.server.hub
+
+    def change(session, commands):
+        hub.signal(signal.SIGSTOP)
+        try:
+            give(session, commands)
+        finally:
+            hub.signal(signal.SIGCONT)
+
+    quick_changes(case, change)
+
+
 @rows.row("D63 D60 N63", "under random load nothing breaks and views stay right", "maildir",
           "sdbox")
 def _(case):
@@ -854,30 +940,7 @@ def _(case):
         if worker.failure is not None:
             raise AssertionError(f"seed {seed}: {worker.failure}") from worker.failure
     equal(trouble(case.dovecot.log())[before:], [], f"log, seed {seed}")
-    check_model(case, model, seed)
-
-
-def check_model(case, model, seed):
-    """A mailbox that nothing happens to any more is as the listener believes."""
-    case.other.command("CREATE zz-end")
-    case.deliver("zz-end")
-
-    def agrees():
-        model.session.pump(0.1)
-        model.read()
-        fresh = case.session()
-        counts = counts_of(fresh)
-        names = set(counts)
-        fresh.close()
-        wrong = [(name, counts[name], model.counts.get(name)) for name in sorted(names)
-                 if model.counts.get(name, (0, 1)) != counts[name]]
-        agrees.difference = f"names {sorted(names ^ model.names)}, counts {wrong}"
-        return names == model.names and not wrong
-
-    try:
-        eventually(agrees, f"seed {seed}: the listener's view is right", case.wait)
-    except AssertionError as error:
-        raise AssertionError(f"{error}: differs in {agrees.difference}") from None
+    check_model(case, model, f"seed {seed}")
 
 
 if __name__ == "__main__":
