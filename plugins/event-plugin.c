@@ -50,6 +50,7 @@ struct event_txn {
 
 /* A mailbox being deleted: at the end it is closed and has no GUID any more. */
 struct event_delete_txn {
+	struct mailbox *box;
 	char *mailbox_id; /* NULL: not known */
 };
 
@@ -342,12 +343,15 @@ static void event_transaction_commit(void *_txn, struct mail_transaction_commit_
 
 	if (txn == NULL)
 		return;
-	/* First, since it waits for nobody. */
-	T_BEGIN
-	{
-		event_wake_committed(txn->box, txn->euser->settings->hub_path, &txn->wake);
+	/* First, since it waits for nobody. What is being deleted is emptied first: whoever
+	 * looked at it now would see its files go, and log errors. */
+	if (!txn->box->deleting) {
+		T_BEGIN
+		{
+			event_wake_committed(txn->box, txn->euser->settings->hub_path, &txn->wake);
+		}
+		T_END;
 	}
-	T_END;
 	/* `none` was said of the user, so it is true of flag changes as well. */
 	if (txn->fold != NULL && !event_fold_empty(txn->fold) &&
 	    !(txn->asked && txn->want == EVENT_WANT_NONE)) {
@@ -418,6 +422,7 @@ static void *event_mailbox_delete_begin(struct mailbox *box)
 	if (box_user(box) == NULL)
 		return NULL;
 	txn = i_new(struct event_delete_txn, 1);
+	txn->box = box;
 	txn->mailbox_id = i_strdup(event_box_guid(box));
 	return txn;
 }
@@ -438,10 +443,15 @@ static void event_mailbox_delete_commit(void *_txn, struct mailbox *box)
 	delete_txn_free(txn);
 }
 
+/* It is there, and may be empty. */
 static void event_mailbox_delete_rollback(void *_txn)
 {
-	if (_txn != NULL)
-		delete_txn_free(_txn);
+	struct event_delete_txn *txn = _txn;
+
+	if (txn == NULL)
+		return;
+	event_mailbox_update(txn->box);
+	delete_txn_free(txn);
 }
 
 static void event_mailbox_rename(struct mailbox *src, struct mailbox *dest)

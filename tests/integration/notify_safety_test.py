@@ -597,6 +597,32 @@ def _(case):
     equal(own_trouble(case), [], "log")
 
 
+@rows.row("D63", "a mailbox that is deleted is told of once, and by its name", "maildir", "sdbox",
+          stock=False)
+def _(case):
+    session = case.watcher("(personal (MessageNew MessageExpunge MailboxName))", create=("A",))
+    case.deliver("A")
+    session.expect_status("A", MESSAGES=1)
+    case.other.ok("DELETE A")
+    equal([line.split(") ")[0] for line in case.fence(session)], [r"* LIST (\NonExistent"],
+          "lines of the deletion")
+
+
+@rows.row("D63", "who has a deleted mailbox selected is told at once", "maildir", "sdbox")
+def _(case):
+    case.create("A", "B")
+    for name, groups in (("A", None), ("B", f"(selected {NEW})")):
+        session = case.session(name)
+        if groups is None:
+            session.idle()
+        else:
+            session.notify(groups)
+        case.deliver(name)
+        session.expect(r"^\* 1 EXISTS")
+        case.other.ok(f"DELETE {name}")
+        session.expect(r"^\* BYE")
+
+
 # --- when parts are away ---------------------------------------------------------
 
 
@@ -782,7 +808,7 @@ class Worker(threading.Thread):
             tag = session.idle()
             session.pump(pick.random() * 0.2)
             session.done(tag)
-        elif what == 5 and RENAMES and self.case.kind != "maildir":
+        elif what == 5 and RENAMES:
             # There a rename takes away the lock of one who just looks at it, and whoever
             # comes next waits for two minutes, with the list of mailboxes locked.
             session.command(f"RENAME {self.name()} {self.new_name()}")
