@@ -21,9 +21,6 @@ from tap import check, equal, eventually
 
 NEW = "(MessageNew MessageExpunge)"
 ALL = "(MessageNew MessageExpunge FlagChange)"
-# Quick renames in a row of a name that is no mailbox, with children, are not told right
-# yet each time: by option, until they are.
-RENAMES = "--renames" in sys.argv
 LOAD = next((int(word[7:]) for word in sys.argv if word.startswith("--load=")), 10)
 
 rows = Rows("NOTIFY: safety")
@@ -729,12 +726,15 @@ class Worker(threading.Thread):
     sessions rename and delete the same ones, Dovecot itself logs errors. Its view of the
     selected mailbox has to be right in the end."""
 
+    opening = threading.Lock()  # many mailboxes at once
+
     def __init__(self, case, number, seed, end):
         super().__init__(daemon=True)
         self.case, self.end = case, end
         self.random = random.Random(f"{seed}-{number}")
         self.root = f"w{number}"
-        self.names = [self.root + rest for rest in ("", "/x", "/y", "/x/z")]
+        self.unused = [self.root + rest for rest in ("", "/x", "/y", "/x/z")]
+        self.names = list(self.unused)
         self.fresh = 0
         self.failure = None
         self.commands = 0
@@ -750,7 +750,11 @@ class Worker(threading.Thread):
         return self.random.choice(self.names)
 
     def new_name(self):
-        """One that there has not been: Dovecot's maildir trips over children left behind."""
+        """One that there has not been: who opens a mailbox while another gets the name of
+        one before it has the index of one and the log of the other, and Dovecot, NOTIFY or
+        not, calls that corrupted; and its maildir trips over children left behind."""
+        if self.unused:
+            return self.unused.pop(0)
         self.fresh += 1
         name = self.random.choice((f"{self.root}-{self.fresh}", f"{self.root}/{self.fresh}"))
         self.names = self.names[-7:] + [name]
@@ -777,6 +781,8 @@ class Worker(threading.Thread):
             selected = self.step(session, selected)
             self.commands += 1
         if slow and pick.random() < 0.5:
+            # Not of a mailbox that the next session deletes while this FETCH still runs.
+            session.command("SELECT INBOX")
             session.start("FETCH 1:* (BODY.PEEK[])")
             time.sleep(pick.random())  # cut off in the middle
         elif selected:
@@ -798,7 +804,8 @@ class Worker(threading.Thread):
         pick = self.random
         what = pick.randrange(14)
         if what == 0:
-            session.ok("NOTIFY SET " + self.groups())
+            with self.opening:
+                session.ok("NOTIFY SET " + self.groups())
         elif what == 1:
             session.ok("NOTIFY NONE")
         elif what in (2, 3):
@@ -808,12 +815,10 @@ class Worker(threading.Thread):
             tag = session.idle()
             session.pump(pick.random() * 0.2)
             session.done(tag)
-        elif what == 5 and RENAMES:
-            # There a rename takes away the lock of one who just looks at it, and whoever
-            # comes next waits for two minutes, with the list of mailboxes locked.
-            session.command(f"RENAME {self.name()} {self.new_name()}")
+        elif what == 5:
+            self.rename(session)
         elif what == 6:
-            self.create(session, pick.choice((self.name(), self.new_name())))
+            self.create(session, self.new_name())
         elif what == 7:
             session.command(f"DELETE {self.name()}")
         elif what == 8 and selected:
@@ -831,6 +836,21 @@ class Worker(threading.Thread):
         else:
             session.pump(pick.random() * 0.05)
         return selected
+
+    def rename(self, session):
+        """A rename takes a maildir's lock away from one who opens it just then, a plain STATUS
+        will do, and whoever comes next waits for two minutes, with the list of mailboxes
+        locked. So there others have had their look before, and do not take one now."""
+        old, new = self.name(), self.new_name()
+        end = time.monotonic() + (0.3 if self.case.kind == "maildir" else 0)
+        while time.monotonic() < end:
+            session.pump(end - time.monotonic())
+        with self.opening:
+            if session.command(f"RENAME {old} {new}").status != "OK":
+                return
+        # Not the old name any more: to who has it selected APPEND would not say NO, but fail.
+        self.names = [new + name[len(old):] if (name + "/").startswith(old + "/") else name
+                      for name in self.names]
 
     @staticmethod
     def create(session, name):
