@@ -13,6 +13,7 @@
 #include "mail-storage-hooks.h"
 #include "dovecot-compat.h"
 
+#include "notify-acl.h"
 #include "notify-fingerprint.h"
 #include "notify-idle.h"
 #include "notify-watch.h"
@@ -656,10 +657,20 @@ void notify_selected_restore(struct notify_session *session, uint32_t uidnext)
 	selected->box.told_recent = client->messages_count > last ? 0 : client->recent_count;
 }
 
+/* RFC 5465 section 5 wants the right r for each event, also if it was there at SELECT. */
+static bool may_hear(const struct notify_session *session)
+{
+	struct mailbox *box = session->client->mailbox;
+	struct mail_namespace *ns = mailbox_get_namespace(box);
+
+	return !notify_acl_guards(ns) ||
+	       notify_acl_access(ns, mailbox_get_vname(box), TRUE) == NOTIFY_ACCESS_READ;
+}
+
 void notify_selected_mark(struct notify_session *session)
 {
 	selected_follow(session->selected);
-	if (may_say(session))
+	if (may_say(session) && may_hear(session))
 		session->selected->box.dirty = TRUE;
 }
 

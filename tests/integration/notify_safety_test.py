@@ -245,6 +245,18 @@ def _(case):
     case.nothing(session, "more than that")
 
 
+@rows.row("N23 N54", "who may not read the selected mailbox any more hears nothing of it", "shared")
+def _(case):
+    shared = Shared(case, "lrs")
+    session = shared.watcher(f"(selected {NEW})")
+    session.select(f"{shared.root}/Box")
+    case.deliver("Box")
+    session.expect(r"^\* 1 EXISTS")
+    shared.revoke()
+    case.deliver("Box")
+    case.no_more(session, "EXISTS", "after the right is gone")
+
+
 @rows.row("N54 N55", r"without MailboxName: \NoAccess when l is lost, LIST when it is back, and "
           "messages", "shared", "patient-acl")
 def _(case):
