@@ -3,7 +3,7 @@
 parts are away (RFC 5465 sections 5.8, 5.9, 9). How rows are run and what their labels mean:
 notify_rows.py.
 
-    notify_safety_test.py --load=60      seconds of random load instead of 10
+    notify_safety_test.py --load=60      seconds of random load instead of 20
 """
 
 import os
@@ -21,7 +21,7 @@ from tap import check, equal, eventually
 
 NEW = "(MessageNew MessageExpunge)"
 ALL = "(MessageNew MessageExpunge FlagChange)"
-LOAD = next((int(word[7:]) for word in sys.argv if word.startswith("--load=")), 10)
+LOAD = next((int(word[7:]) for word in sys.argv if word.startswith("--load=")), 20)
 
 rows = Rows("NOTIFY: safety")
 
