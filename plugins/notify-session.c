@@ -364,10 +364,12 @@ static bool name_woken(struct notify_session *session, const struct wake *wake, 
 	(void)notify_watch_update(session->watch, vname, created || deleted);
 	if (!wanted)
 		return TRUE;
-	/* Not the end of what this user was never shown. */
+	/* Not the end of what this user was never shown, where that is a secret; elsewhere a
+	 * client may know of it by a rename that was told late. */
 	if (deleted)
-		return !known || (notify_changes_deleted(session->changes, vname) &&
-				  notify_changes_parent(session->changes, vname));
+		return (!known && is_guarded(session, vname)) ||
+		       (notify_changes_deleted(session->changes, vname) &&
+			notify_changes_parent(session->changes, vname));
 	if (known || notify_watch_has(session->watch, vname))
 		return list_with_parent(session, vname);
 	/* A new one gets its rights a moment later, and a wake-up comes of that. */
