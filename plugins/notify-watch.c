@@ -575,6 +575,17 @@ static bool compare_children(struct notify_watch *watch, const char *vname, bool
 	return ok;
 }
 
+/* A name that is no mailbox goes with its last child, and nobody says so. */
+static bool parent_left(struct notify_watch *watch, const char *vname, notify_watch_name *changed)
+{
+	const char *sep = strrchr(vname, mail_namespace_get_sep(namespace_of(watch, vname)));
+	const char *parent = sep == NULL ? "" : t_strdup_until(vname, sep);
+	struct mailbox_info info;
+
+	return find(watch, parent) == NULL || notify_list_find(watch->session, parent, &info) ||
+	       changed(watch->session, parent);
+}
+
 bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, const char *vname,
 			 bool own, notify_watch_name *changed)
 {
@@ -600,6 +611,7 @@ bool notify_watch_rename(struct notify_watch *watch, const char *old_vname, cons
 	    (info.flags & (MAILBOX_NOSELECT | MAILBOX_NONEXISTENT)) == 0 &&
 	    notify_watch_update(watch, old_vname, TRUE))
 		ok = changed(watch->session, old_vname) && ok;
+	ok = parent_left(watch, old_vname, changed) && ok;
 	return compare_children(watch, old_vname, own, changed) && ok;
 }
 

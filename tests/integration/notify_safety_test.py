@@ -929,6 +929,8 @@ QUICK = {  # what there is, what is done to it before the listener is told of an
         (["a", "b"], ["RENAME a t", "RENAME b a", "RENAME t b"]),
     "deleted, its parent renamed, another one there":
         (["p", "p/a"], ["DELETE p/a", "RENAME p q", "CREATE p", "CREATE p/a"]),
+    "a name for the sake of one child, both renamed":
+        (["p/kid"], ["RENAME p q", "RENAME q/kid r"]),
     "renamed, and its parent":
         (["a/x", "b/y"], ["RENAME a b/c", "RENAME b d"]),
 }
