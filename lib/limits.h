@@ -181,8 +181,8 @@
 /* Packets taken from one connection at a turn, so that one that talks all the time
  * does not keep the others waiting. */
 #define LIMIT_HUB_PACKETS 32
-/* Rules looked at for its wake-ups after which its turn ends as well: a packet may concern
- * nobody or all. Some 1 ms, or 10 if each of them is told. */
+/* Rules and levels of names looked at for its wake-ups after which its turn ends as well: a
+ * packet may concern nobody or all. Some 1 ms, or 10 if each of them is told. */
 #define LIMIT_HUB_VISITS 4096
 /* Wake-ups of one uid about mailboxes for whose owners it may not speak: so many a minute,
  * and so many at once. Who works in a shared mailbox makes some in a second, and one that

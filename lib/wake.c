@@ -64,6 +64,7 @@ static const struct {
 	{"owner", offsetof(struct wake, owner), LIMIT_USER},
 	{"mailbox", offsetof(struct wake, mailbox), LIMIT_MAILBOX},
 	{"oldmailbox", offsetof(struct wake, old_mailbox), LIMIT_MAILBOX},
+	{"separator", offsetof(struct wake, separator), 1},
 	{"mailboxid", offsetof(struct wake, mailbox_id), LIMIT_MAILBOX_ID},
 	{"session", offsetof(struct wake, session), LIMIT_SESSION_ID},
 	{"only", offsetof(struct wake, only), LIMIT_USER},

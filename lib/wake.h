@@ -47,6 +47,7 @@ struct wake {
 	const char *mailbox;     /* as `owner` names it; of a public one, as `user` does.
 				  * SERVER_METADATA: "" */
 	const char *old_mailbox; /* MAILBOX_RENAME: the former name, likewise */
+	const char *separator;   /* (optional) one octet: what parts the levels of these names */
 	const char *mailbox_id;  /* (optional) GUID, 32 hexadecimal digits */
 	const char *session;     /* (optional) Dovecot session id of the origin */
 	const char *only;        /* (optional) of concern to this user alone: private metadata,

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Something that is watched: an owner's mailboxes, one of them, or a GUID. Many
- * sessions share it. */
+/* Something that is watched: an owner's mailboxes, one of them, one with all below it, or
+ * a GUID. Many sessions share it. */
 struct topic {
 	struct entry *first;
 	char name[];
@@ -74,6 +74,11 @@ static void owner_topic(GString *name, const char *owner)
 static void mailbox_topic(GString *name, const char *owner, const char *mailbox)
 {
 	g_string_printf(name, "m%zu:%s%s", strlen(owner), owner, mailbox);
+}
+
+static void subtree_topic(GString *name, const char *owner, const char *mailbox)
+{
+	g_string_printf(name, "s%zu:%s%s", strlen(owner), owner, mailbox);
 }
 
 static void guid_topic(GString *name, const char *guid)
@@ -186,6 +191,11 @@ const char *hub_rule_owner(const struct tabline_field *fields, size_t count)
 	return tabline_get(fields, count, "owner");
 }
 
+static gboolean is_name(const struct tabline_field *field)
+{
+	return has_key(field, "mailbox") || has_key(field, "subtree");
+}
+
 /* What a rule would add. FALSE if one of its names is overlong or
  * a GUID is none. */
 static gboolean count_names(const struct tabline_field *fields, size_t count, guint *mailboxes_r,
@@ -197,7 +207,7 @@ static gboolean count_names(const struct tabline_field *fields, size_t count, gu
 	for (size_t i = 1; i < count; i++) {
 		gsize len = strlen(fields[i].value);
 
-		if (has_key(&fields[i], "mailbox")) {
+		if (is_name(&fields[i])) {
 			if (len > LIMIT_MAILBOX)
 				return FALSE;
 			mailboxes++;
@@ -246,6 +256,8 @@ enum hub_rule_result hub_watcher_add(struct hub_watcher *watcher,
 	for (size_t i = 1; i < count; i++) {
 		if (has_key(&fields[i], "mailbox"))
 			mailbox_topic(name, owner, fields[i].value);
+		else if (has_key(&fields[i], "subtree"))
+			subtree_topic(name, owner, fields[i].value);
 		else if (has_key(&fields[i], "mailboxid"))
 			guid_topic(name, fields[i].value);
 		else
@@ -291,6 +303,28 @@ static void tell_topic(struct telling *telling, const GString *name)
 	}
 }
 
+static void tell_mailbox(struct telling *telling, GString *name, const char *mailbox)
+{
+	const struct wake *wake = telling->wake;
+	gsize first, len;
+
+	mailbox_topic(name, wake->owner, mailbox);
+	tell_topic(telling, name);
+	subtree_topic(name, wake->owner, mailbox);
+	tell_topic(telling, name);
+	if (wake->separator == NULL || *wake->separator == '\0')
+		return;
+	/* Those above it, which have a name each. */
+	first = name->len - strlen(mailbox) + 1;
+	for (len = name->len; len-- > first;) {
+		if (name->str[len] != *wake->separator)
+			continue;
+		g_string_truncate(name, len);
+		telling->visited++;
+		tell_topic(telling, name);
+	}
+}
+
 guint hub_table_each(struct hub_table *table, const struct wake *wake, hub_table_callback *callback,
 		     void *context)
 {
@@ -300,12 +334,9 @@ guint hub_table_each(struct hub_table *table, const struct wake *wake, hub_table
 	table->round++;
 	owner_topic(name, wake->owner);
 	tell_topic(&telling, name);
-	mailbox_topic(name, wake->owner, wake->mailbox);
-	tell_topic(&telling, name);
-	if (wake->old_mailbox != NULL) {
-		mailbox_topic(name, wake->owner, wake->old_mailbox);
-		tell_topic(&telling, name);
-	}
+	tell_mailbox(&telling, name, wake->mailbox);
+	if (wake->old_mailbox != NULL)
+		tell_mailbox(&telling, name, wake->old_mailbox);
 	if (wake->mailbox_id != NULL) {
 		guid_topic(name, wake->mailbox_id);
 		tell_topic(&telling, name);

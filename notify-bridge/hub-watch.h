@@ -2,8 +2,8 @@
  * Who watches what: the hub's table of rules, and who is to hear of a wake-up.
  *
  * A wake-up costs what it matches and not how many watch: rules are found by whose
- * mailbox it is and its name, or by its GUID. Pure; nobody here knows of sockets or of
- * who may watch what (peer-rule.h).
+ * mailbox it is, its name and those above it, or by its GUID. Pure; nobody here knows of sockets or
+ * of who may watch what (peer-rule.h).
  */
 #ifndef FANTAIL_HUB_WATCH_H
 #define FANTAIL_HUB_WATCH_H
@@ -46,11 +46,12 @@ gsize hub_watcher_size(const struct hub_watcher *watcher);
 
 typedef void hub_table_callback(void *watcher_data, void *context);
 /* Calls `callback` once for each watcher whom the wake-up concerns; it must not change
- * the table. Returns how many rules were looked at, which is what it has cost. */
+ * the table. Returns how many rules and levels of the name were looked at, which is what
+ * it has cost. */
 guint hub_table_each(struct hub_table *table, const struct wake *wake, hub_table_callback *callback,
 		     void *context);
 
-/* How many different names and GUIDs are watched. */
+/* How many different names, subtrees and GUIDs are watched. */
 guint hub_table_size(const struct hub_table *table);
 
 #endif

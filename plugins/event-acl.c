@@ -112,6 +112,7 @@ void event_acl_created(struct mailbox *box, const char *hub_path)
 	wake->owner = p_strdup(pool, wake->owner);
 	wake->mailbox = p_strdup(pool, wake->mailbox);
 	wake->session = p_strdup(pool, wake->session);
+	wake->separator = p_strdup(pool, wake->separator);
 	wake->mailbox_id = p_strdup(pool, event_box_guid(box));
 	/* By then the function that creates it has returned, whoever calls it in whatever
 	 * ioloop. */

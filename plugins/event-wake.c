@@ -25,6 +25,7 @@ static void wake_fill(struct wake *wake, struct mailbox *box)
 	if (wake->owner == NULL)
 		wake->owner = user->username;
 	wake->mailbox = wake_name(box);
+	wake->separator = t_strdup_printf("%c", mail_namespace_get_sep(mailbox_get_namespace(box)));
 	wake->session = event_user_session(user);
 }
 

@@ -306,7 +306,7 @@ static bool rule_items(struct tabline_buf *buf, const struct hub_rule *rule, con
 
 static bool rule_encode(struct tabline_buf *buf, const struct hub_rule *rule)
 {
-	if (rule->mailbox_count == 0 && rule->mailbox_id_count == 0) {
+	if (rule->mailbox_count + rule->subtree_count + rule->mailbox_id_count == 0) {
 		rule_begin(buf, rule, rule->owner);
 		return tabline_end(buf);
 	}
@@ -314,6 +314,7 @@ static bool rule_encode(struct tabline_buf *buf, const struct hub_rule *rule)
 	 * the owner's. */
 	return rule_items(buf, rule, rule->owner, "mailbox", rule->mailboxes,
 			  rule->mailbox_count) &&
+	       rule_items(buf, rule, rule->owner, "subtree", rule->subtrees, rule->subtree_count) &&
 	       rule_items(buf, rule, NULL, "mailboxid", rule->mailbox_ids, rule->mailbox_id_count);
 }
 

@@ -34,10 +34,12 @@ void hub_link_free(struct hub_link **link);
 struct hub_rule {
 	const char *owner; /* NULL: not by owner but by `mailbox_ids` alone */
 	wake_kinds kinds;
-	/* Exactly these, by name as `owner` sees them or by GUID; both empty = all of the
-	 * owner's. */
+	/* Exactly these, by name as `owner` sees them, with all below it, or by GUID; all
+	 * empty = all of the owner's. */
 	const char *const *mailboxes;
 	size_t mailbox_count;
+	const char *const *subtrees;
+	size_t subtree_count;
 	const char *const *mailbox_ids;
 	size_t mailbox_id_count;
 };

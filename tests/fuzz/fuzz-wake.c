@@ -54,6 +54,7 @@ static void is_sound(const struct wake *wake)
 	is_text(wake->owner);
 	is_text(wake->mailbox);
 	is_text(wake->old_mailbox);
+	is_text(wake->separator);
 	is_text(wake->session);
 	is_text(wake->only);
 	for (size_t i = 0; i < wake->entry_count; i++)
@@ -83,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		same(wake.owner, again.owner);
 		same(wake.mailbox, again.mailbox);
 		same(wake.old_mailbox, again.old_mailbox);
+		same(wake.separator, again.separator);
 		same(wake.mailbox_id, again.mailbox_id);
 		same(wake.session, again.session);
 		same(wake.only, again.only);

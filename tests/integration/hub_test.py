@@ -367,6 +367,39 @@ def rules_choose():
 
 
 @suite.test
+def subtrees():
+    ready("tree")
+    imap = dovecot.imap("tree", "INBOX")
+    for name in ("Work", "Work/a", "Work/a/b", "Workshop", "inbox/Sub"):
+        expect_ok(imap.create(name))
+    imap.xatom("SETACL", "Work/a", "treeguest", "lri")
+    kinds = "MessageNew MailboxCreate MailboxRename"
+    rows = {name: [{"kinds": kinds, "owner": "tree", "subtree": name}]
+            for name in ("Work", "Work/a", "Wor", "INBOX")}
+    clients = {name: watcher("tree", rules=rules) for name, rules in rows.items()}
+    for name in ("Workshop", "Work", "Work/a/b", "InBoX/Sub", "INBOX"):
+        expect_ok(imap.append(name, None, None, MESSAGE))
+    guest = dovecot.imap("treeguest")
+    expect_ok(guest.append("shared/tree/Work/a", None, None, MESSAGE))
+    guest.logout()
+    expect_ok(imap.create("Work/new"))
+    expect_ok(imap.rename("Workshop", "Work/in"))
+    expect_ok(imap.rename("Work/in", "Out"))
+    expect_ok(imap.rename("Out", "Further"))
+    expected = {
+        "Work": ["Work", "Work/a/b", "Work/a", "Work/new", "Work/in", "Out"],
+        "Work/a": ["Work/a/b", "Work/a"],
+        "Wor": [],
+        "INBOX": ["INBOX/Sub", "INBOX"],
+    }
+    for name, client in clients.items():
+        equal([client.wake()["mailbox"] for _ in expected[name]], expected[name], name)
+        silent(client, name)
+        client.close()
+    imap.logout()
+
+
+@suite.test
 def rename_matches_by_the_former_name():
     ready("former")
     imap = dovecot.imap("former")

@@ -325,6 +325,10 @@ static void test_rules(void)
 		 .kinds = WAKE_KIND_BIT(WAKE_ACL),
 		 .mailbox_ids = ids,
 		 .mailbox_id_count = 1},
+		{.owner = "bob",
+		 .kinds = WAKE_KIND_BIT(WAKE_ACL),
+		 .subtrees = names,
+		 .subtree_count = 2},
 	};
 
 	begin("hub link: forms of rules");
@@ -336,7 +340,8 @@ static void test_rules(void)
 		     "RULE\tkinds=ACL\tmailboxid=00112233445566778899aabbccddeeff",
 		     "RULE\tkinds=ACL\tmailboxid=00112233445566778899aabbccddeeff",
 		     /* Its owner would make it one about all of bob's. */
-		     "RULE\tkinds=ACL\tmailboxid=00112233445566778899aabbccddeeff", "READY");
+		     "RULE\tkinds=ACL\tmailboxid=00112233445566778899aabbccddeeff",
+		     "RULE\tkinds=ACL\towner=bob\tsubtree=INBOX\tsubtree=a\001tb", "READY");
 	end();
 }
 

@@ -111,6 +111,57 @@ static const struct match_row {
 	 {"RULE\tkinds=MailboxRename\towner=a\tmailbox=Other"},
 	 {RENAME, .mailbox = "New", .old_mailbox = "Old"},
 	 FALSE},
+#define BELOW(owner_, name, ...) \
+	MAIL, .owner = (owner_), .mailbox = (name), .separator = "/", ##__VA_ARGS__
+	{"a subtree's own name", {NEW "\towner=a\tsubtree=W"}, {BELOW("a", "W")}, TRUE},
+	{"a child", {NEW "\towner=a\tsubtree=W"}, {BELOW("a", "W/x")}, TRUE},
+	{"a child's child", {NEW "\towner=a\tsubtree=W"}, {BELOW("a", "W/x/y")}, TRUE},
+	{"a child of a child", {NEW "\towner=a\tsubtree=W/x"}, {BELOW("a", "W/x/y")}, TRUE},
+	{"a parent", {NEW "\towner=a\tsubtree=W/x"}, {BELOW("a", "W")}, FALSE},
+	{"a sibling", {NEW "\towner=a\tsubtree=W/x"}, {BELOW("a", "W/y")}, FALSE},
+	{"begins alike", {NEW "\towner=a\tsubtree=W"}, {BELOW("a", "Wx/y")}, FALSE},
+	{"begins with no child", {NEW "\towner=a\tsubtree=W"}, {BELOW("a", "Wx")}, FALSE},
+	{"somewhere below others", {NEW "\towner=a\tsubtree=x"}, {BELOW("a", "W/x")}, FALSE},
+	{"another owner's subtree", {NEW "\towner=a\tsubtree=W"}, {BELOW("b", "W/x")}, FALSE},
+	{"a public subtree", {NEW "\towner=\tsubtree=W"}, {BELOW("", "W/x")}, TRUE},
+	{"a mailbox is no subtree", {NEW "\towner=a\tmailbox=W"}, {BELOW("a", "W/x")}, FALSE},
+	{"another kind in a subtree",
+	 {"RULE\tkinds=FlagChange\towner=a\tsubtree=W"},
+	 {BELOW("a", "W/x")},
+	 FALSE},
+	{"another separator",
+	 {NEW "\towner=a\tsubtree=W"},
+	 {MAIL, .owner = "a", .mailbox = "W/x", .separator = "."},
+	 FALSE},
+	{"no separator",
+	 {NEW "\towner=a\tsubtree=W"},
+	 {MAIL, .owner = "a", .mailbox = "W/x"},
+	 FALSE},
+	{"a subtree without one",
+	 {NEW "\towner=a\tsubtree=W"},
+	 {MAIL, .owner = "a", .mailbox = "W"},
+	 TRUE},
+	{"names of INBOX are capitals",
+	 {NEW "\towner=a\tsubtree=INBOX"},
+	 {BELOW("a", "INBOX/x")},
+	 TRUE},
+	{"the empty name has no children", {NEW "\towner=a\tsubtree="}, {BELOW("a", "/x")}, FALSE},
+	{"one that ends in the separator",
+	 {NEW "\towner=a\tsubtree=W/"},
+	 {BELOW("a", "W/x")},
+	 FALSE},
+	{"subtrees in one another",
+	 {NEW "\towner=a\tsubtree=W\tsubtree=W/x\tmailbox=W/x/y", NEW "\towner=a"},
+	 {BELOW("a", "W/x/y")},
+	 TRUE},
+	{"renamed into a subtree",
+	 {"RULE\tkinds=MailboxRename\towner=a\tsubtree=W"},
+	 {RENAME, .mailbox = "W/x", .old_mailbox = "Old", .separator = "/"},
+	 TRUE},
+	{"renamed out of a subtree",
+	 {"RULE\tkinds=MailboxRename\towner=a\tsubtree=W"},
+	 {RENAME, .mailbox = "New", .old_mailbox = "W/x", .separator = "/"},
+	 TRUE},
 	{"own session",
 	 {NEW "\towner=a"},
 	 {MAIL, .owner = "a", .mailbox = "INBOX", .session = "s1"},
@@ -258,6 +309,35 @@ static void test_said_twice(void)
 	hub_table_free(table);
 }
 
+/* What a wake-up costs grows with the depth of its name, not with who watches elsewhere. */
+static void test_subtrees_cost(void)
+{
+	static const struct wake wake = {BELOW("a", "W/17/x/y")};
+	struct hub_table *table = hub_table_new();
+	struct hub_watcher *watchers[10000];
+	g_autofree char *deep = g_strnfill(LIMIT_MAILBOX, '/');
+	struct wake deepest = {BELOW("a", deep)};
+	guint told[10000] = {0}, calls = 0;
+
+	for (guint i = 0; i < 10000; i++) {
+		g_autofree char *line = g_strdup_printf(NEW "\towner=a\tsubtree=W/%u", i);
+
+		watchers[i] = hub_watcher_new(table, "watcher", NULL, &told[i]);
+		g_assert_cmpint(add_rule(watchers[i], line), ==, HUB_RULE_OK);
+	}
+	compared = 0;
+	/* One rule, and three names above. */
+	g_assert_cmpuint(hub_table_each(table, &wake, count_up, &calls), ==, 1 + 3);
+	g_assert_cmpuint(calls, ==, 1);
+	g_assert_cmpuint(told[17], ==, 1);
+	g_assert_cmpuint(compared, <, 8 * 20);
+	/* Many levels are much work, and counted as such. */
+	g_assert_cmpuint(hub_table_each(table, &deepest, count_up, &calls), ==, LIMIT_MAILBOX - 1);
+	for (guint i = 0; i < 10000; i++)
+		hub_watcher_free(watchers[i]);
+	hub_table_free(table);
+}
+
 /* Whoever leaves, first, last or in between, the others are told, each time. */
 static void test_many(void)
 {
@@ -297,6 +377,8 @@ static const struct {
 	{"unknown keys are ignored", NEW "\towner=a\tnew=1\tword", HUB_RULE_OK},
 	{"unknown kinds are skipped", "RULE\tkinds=Login MessageNew\towner=a", HUB_RULE_OK},
 	{"GUID", NEW "\tmailboxid=" GUID, HUB_RULE_OK},
+	{"subtree", NEW "\towner=a\tsubtree=W", HUB_RULE_OK},
+	{"subtree without an owner", NEW "\tsubtree=W", HUB_RULE_BAD},
 	{"nothing", "RULE", HUB_RULE_BAD},
 	{"no kinds", "RULE\towner=a", HUB_RULE_BAD},
 	{"unknown kinds", "RULE\tkinds=Login\towner=a", HUB_RULE_BAD},
@@ -331,12 +413,14 @@ static void test_long_names(void)
 		g_autofree char *mailbox = g_strnfill(LIMIT_MAILBOX + over, 'm');
 		g_autofree char *by_user = g_strconcat(NEW "\towner=", user, NULL);
 		g_autofree char *by_name = g_strconcat(NEW "\towner=a\tmailbox=", mailbox, NULL);
+		g_autofree char *by_tree = g_strconcat(NEW "\towner=a\tsubtree=", mailbox, NULL);
 		struct hub_table *table = hub_table_new();
 		struct hub_watcher *watcher = hub_watcher_new(table, "watcher", NULL, NULL);
 		enum hub_rule_result result = over == 0 ? HUB_RULE_OK : HUB_RULE_BAD;
 
 		g_assert_cmpint(add_rule(watcher, by_user), ==, result);
 		g_assert_cmpint(add_rule(watcher, by_name), ==, result);
+		g_assert_cmpint(add_rule(watcher, by_tree), ==, result);
 		hub_watcher_free(watcher);
 		hub_table_free(table);
 	}
@@ -376,6 +460,7 @@ static void test_ceilings(void)
 	g_assert_cmpuint(hub_table_size(table), ==, names);
 	g_assert_cmpint(add_rule(watcher, rest), ==, HUB_RULE_OK);
 	g_assert_cmpint(add_rule(watcher, NEW "\tmailboxid=" GUID), ==, HUB_RULE_FULL);
+	g_assert_cmpint(add_rule(watcher, NEW "\towner=a\tsubtree=x"), ==, HUB_RULE_FULL);
 	hub_watcher_free(watcher);
 
 	watcher = hub_watcher_new(table, "bytes", NULL, NULL);
@@ -403,6 +488,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/hub-watch/many", test_many);
 	g_test_add_func("/hub-watch/chosen-names", test_chosen_names);
 	g_test_add_func("/hub-watch/said-twice", test_said_twice);
+	g_test_add_func("/hub-watch/subtrees-cost", test_subtrees_cost);
 	g_test_add_func("/hub-watch/add", test_add);
 	g_test_add_func("/hub-watch/long-names", test_long_names);
 	g_test_add_func("/hub-watch/ceilings", test_ceilings);

@@ -72,6 +72,7 @@ static void test_round_trip(void)
 		.owner = "bob",
 		.mailbox = "Entwürfe=\302\205 \360\237\223\254",
 		.old_mailbox = "a=b",
+		.separator = "/",
 		.mailbox_id = "0123456789abcdef0123456789abcdef",
 		.session = "abc",
 		.only = "carol",
@@ -91,6 +92,7 @@ static void test_round_trip(void)
 	g_assert_cmpstr(back.owner, ==, wake.owner);
 	g_assert_cmpstr(back.mailbox, ==, wake.mailbox);
 	g_assert_cmpstr(back.old_mailbox, ==, wake.old_mailbox);
+	g_assert_cmpstr(back.separator, ==, wake.separator);
 	g_assert_cmpstr(back.mailbox_id, ==, wake.mailbox_id);
 	g_assert_cmpstr(back.session, ==, wake.session);
 	g_assert_cmpstr(back.only, ==, wake.only);
@@ -151,7 +153,7 @@ static const char *const bad_texts[] = {
 static void test_texts(void)
 {
 	static const char *const keys[] = {"user",    "owner", "mailbox", "oldmailbox",
-					   "session", "only",  "entry"};
+					   "session", "only",  "entry",   "separator"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
 		for (gsize bad = 0; bad < G_N_ELEMENTS(bad_texts); bad++) {
@@ -197,6 +199,7 @@ static const struct {
 	{"owner", offsetof(struct wake, owner), LIMIT_USER},
 	{"mailbox", offsetof(struct wake, mailbox), LIMIT_MAILBOX},
 	{"oldmailbox", offsetof(struct wake, old_mailbox), LIMIT_MAILBOX},
+	{"separator", offsetof(struct wake, separator), 1},
 	{"mailboxid", offsetof(struct wake, mailbox_id), LIMIT_MAILBOX_ID},
 	{"session", offsetof(struct wake, session), LIMIT_SESSION_ID},
 	{"only", offsetof(struct wake, only), LIMIT_USER},
@@ -246,6 +249,7 @@ static void test_longest(void)
 		.owner = user,
 		.mailbox = mailbox,
 		.old_mailbox = mailbox,
+		.separator = "/",
 		.mailbox_id = "0123456789abcdef0123456789abcdef",
 		.session = session,
 		.only = user,
