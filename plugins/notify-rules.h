@@ -14,9 +14,8 @@ struct notify_table;
 void notify_rules_all(const struct notify_session *session, const struct notify_table *table,
 		      wake_kinds kinds, ARRAY_TYPE(notify_hub_rules) *rules);
 
-/* For a session that sleeps: kinds and mailboxes that were asked for, and no others, as far
- * as rules can say that ("subtree" is all of its owner's). False: they are more than the
- * hub takes, and `rules` is as it was. */
+/* For a session that sleeps: kinds and mailboxes that were asked for, and no others. False:
+ * they are more than the hub takes, and `rules` is as it was. */
 bool notify_rules_exact(const struct notify_session *session, const struct notify_table *table,
 			ARRAY_TYPE(notify_hub_rules) *rules);
 

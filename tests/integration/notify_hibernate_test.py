@@ -228,6 +228,60 @@ def _(case):
     session.expect_status("Box", MESSAGES=1)
 
 
+@rows.row("D32", "a subtree wakes it: the mailbox, what is below it, and nothing else", SLEEPING,
+          stock=False)
+def _(case):
+    names = ["Work", "Work/a", "Work/a/b", "Workshop", "Other/Work/a"]
+    session = case.watcher("(subtree (Work/a inbox) (MessageNew MessageExpunge MailboxName))",
+                           create=names + ["INBOX/sub"])
+    asleep(case, session)
+    wakes = Wakes(case)
+    for name in ("Work", "Workshop", "Other/Work/a"):
+        case.deliver(name)
+    case.other.ok("CREATE Work/ab")
+    case.other.ok("RENAME Work/ab Work/ac")
+    wakes.none("wake-ups by mailboxes that are not below it")
+    for name in ("Work/a", "Work/a/b", "INBOX/sub", "INBOX"):
+        case.deliver(name)
+        session.expect_status(name)
+        asleep(case, session)
+    case.other.ok("CREATE Work/a/new")
+    session.expect_list("Work/a/new")
+    asleep(case, session)
+    case.other.ok("DELETE Work/a/new")
+    check("\\nonexistent" in session.expect_list("Work/a/new").flags, "flags of what is gone")
+
+
+@rows.row("D32", "it is woken by the rename of a mailbox above, which brings what it asked for",
+          SLEEPING, stock=False)
+def _(case):
+    for session, name in [(case.watcher("(mailboxes New/a (MailboxName))", create=["Old/a"]), "New"),
+                          (case.watcher("(subtree Newer/a (MailboxName))"), "Newer")]:
+        asleep(case, session)
+        case.other.ok(f"RENAME {'Old' if name == 'New' else 'New'} {name}")
+        session.expect_list(f"{name}/a")
+
+
+@rows.row("D32", "a subtree of others' mailboxes wakes a guest", SHARED, stock=False)
+def _(case):
+    guest = case.new_user()
+    case.create("Box", "Box/a", "Other")
+    for name in ("Box", "Box/a", "Other"):
+        case.other.ok(f"SETACL {name} {guest} lr")
+    session = case.watcher(f"(subtree shared/{case.user}/Box {NEW[:-1]} MailboxName))", user=guest)
+    asleep(case, session)
+    wakes = Wakes(case)
+    case.deliver("Other")
+    case.other.ok("CREATE More")
+    wakes.none("wake-ups by another mailbox of the owner")
+    case.deliver("Box/a")
+    session.expect_status(f"shared/{case.user}/Box/a", MESSAGES=1)
+    asleep(case, session)
+    case.other.ok("CREATE Box/new")
+    case.other.ok(f"SETACL Box/new {guest} lr")
+    session.expect_list(f"shared/{case.user}/Box/new")
+
+
 @rows.row("D32", "a command wakes it, and notifications go on", SLEEPING, stock=False)
 def _(case):
     session = case.watcher(f"(selected {ALL}) (mailboxes Box {NEW})", select="INBOX",
