@@ -192,6 +192,14 @@
 /* Answers to READY that one connection may leave unread. A session asks once for each
  * change of its rules. */
 #define LIMIT_HUB_READYS 64
+/* What came for a session that sleeps, and that it cannot find by looking, is kept so long
+ * (s): several times what a process needs to start on a machine that has much to do. */
+#define LIMIT_HUB_KEPT_SECS 60
+/* Bytes of it: some twenty lines. */
+#define LIMIT_HUB_KEPT_BYTES 4096
+/* Sessions for which something is kept, of which nothing is kept for more. With their
+ * rules some 50 MiB, unless they have as many as they may. */
+#define LIMIT_HUB_KEPT 4096
 /* Uids of which each has a line of its own in the log when it says what it may not; the
  * others share one. */
 #define LIMIT_HUB_LOGGED_UIDS 64

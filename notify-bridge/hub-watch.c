@@ -30,6 +30,7 @@ struct hub_watcher {
 	GTree *entries; /* struct topic -> struct entry */
 	void *data;
 	guint64 round; /* of the last wake-up it was told of */
+	wake_kinds kinds;
 	guint rules;
 	guint names;
 	gsize name_bytes;
@@ -176,6 +177,16 @@ const char *hub_watcher_user(const struct hub_watcher *watcher)
 	return watcher->text;
 }
 
+const char *hub_watcher_session(const struct hub_watcher *watcher)
+{
+	return watcher->session;
+}
+
+wake_kinds hub_watcher_kinds(const struct hub_watcher *watcher)
+{
+	return watcher->kinds;
+}
+
 gsize hub_watcher_size(const struct hub_watcher *watcher)
 {
 	return watcher->name_bytes + ((gsize)watcher->names + watcher->rules) * LIMIT_HUB_NAME_COST;
@@ -245,6 +256,7 @@ enum hub_rule_result hub_watcher_add(struct hub_watcher *watcher,
 	    bytes > LIMIT_HUB_NAME_BYTES - watcher->name_bytes)
 		return HUB_RULE_FULL;
 	watcher->rules++;
+	watcher->kinds |= kinds;
 	watcher->names += mailboxes + guids;
 	watcher->name_bytes += bytes;
 

@@ -28,6 +28,8 @@ struct hub_watcher *hub_watcher_new(struct hub_table *table, const char *user, c
 void hub_watcher_free(struct hub_watcher *watcher);
 
 const char *hub_watcher_user(const struct hub_watcher *watcher);
+/* NULL if it has none. */
+const char *hub_watcher_session(const struct hub_watcher *watcher);
 
 enum hub_rule_result {
 	HUB_RULE_OK,
@@ -41,6 +43,8 @@ const char *hub_rule_owner(const struct tabline_field *fields, size_t count);
 enum hub_rule_result hub_watcher_add(struct hub_watcher *watcher,
 				     const struct tabline_field *fields, size_t count);
 
+/* Of all its rules. */
+wake_kinds hub_watcher_kinds(const struct hub_watcher *watcher);
 /* Bytes that its rules take, about. */
 gsize hub_watcher_size(const struct hub_watcher *watcher);
 

@@ -1,5 +1,6 @@
 #include "hub.h"
 #include "bridge-config.h"
+#include "hub-kept.h"
 #include "hub-watch.h"
 #include "limits.h"
 #include "log-writer.h"
@@ -16,6 +17,8 @@
 
 #define GREETING "VERSION\tfantail-hub\t1\t0\n"
 #define LOST "LOST\n"
+/* What a session cannot find by looking. */
+#define KEPT_KINDS (WAKE_KIND_BIT(WAKE_MAILBOX_METADATA) | WAKE_KIND_BIT(WAKE_SERVER_METADATA))
 #define READY "READY\n"
 #define READY_SKIPPED "READY\tskipped=1\n"
 /* Events taken from the kernel at a time. */
@@ -51,6 +54,7 @@ struct peer {
 	gboolean skipped : 1;  /* WATCH, or a RULE since then: it is not told of everything */
 	gboolean sleeping : 1; /* SLEEP: is told once more */
 	gboolean told : 1;     /* and has been */
+	gboolean back : 1;     /* it has what was kept for it */
 	gboolean gone : 1;     /* nothing can be said to it; freed once it was heard out */
 };
 
@@ -58,6 +62,7 @@ struct hub {
 	char *config_path;
 	struct config *config;
 	struct hub_table *table;
+	struct hub_kept *kept;
 	struct peer *peers;
 	guint peer_count;
 	GHashTable *uses; /* uid -> struct uid_use, of those who speak for one account */
@@ -141,21 +146,90 @@ static gboolean send_packet(struct peer *peer, const char *data, gsize len)
 	return FALSE;
 }
 
-/* For hub_table_each. */
-static void wake_peer(void *data, void *context)
+/* FALSE: it cannot be told apart from others. */
+static gboolean sleeper_of(const struct peer *peer, struct hub_sleeper *sleeper_r)
 {
-	struct peer *peer = data;
-	const struct tabline_buf *line = context;
+	if (peer->watcher == NULL || hub_watcher_session(peer->watcher) == NULL)
+		return FALSE;
+	sleeper_r->uid = (guint)peer->uid;
+	sleeper_r->user = hub_watcher_user(peer->watcher);
+	sleeper_r->session = hub_watcher_session(peer->watcher);
+	return TRUE;
+}
 
-	/* LOST will say it as well. */
-	if (peer->gone || peer->lost || (peer->sleeping && peer->told))
-		return;
-	if (send_packet(peer, line->data, line->len)) {
+/* Who wakes it does not read what is said here, only that there is something. */
+static void keep(const struct peer *peer, const struct tabline_buf *line)
+{
+	struct hub_sleeper sleeper;
+
+	if (sleeper_of(peer, &sleeper))
+		hub_kept_add(peer->hub->kept, &sleeper, line->data, line->len,
+			     g_get_monotonic_time());
+}
+
+static void say(struct peer *peer, const char *line, gsize len)
+{
+	if (send_packet(peer, line, len)) {
 		peer->told = TRUE;
 	} else if (!peer->gone) {
 		peer->lost = TRUE;
 		(void)poll_peer(peer, EPOLL_CTL_MOD);
 	}
+}
+
+struct waking {
+	const struct wake *wake;
+	const struct tabline_buf *line;
+};
+
+/* For hub_table_each. */
+static void wake_peer(void *data, void *context)
+{
+	struct peer *peer = data;
+	const struct waking *waking = context;
+
+	if (peer->sleeping && (waking->wake->kinds & KEPT_KINDS) != 0)
+		keep(peer, waking->line);
+	/* LOST will say it as well. */
+	if (!peer->gone && !peer->lost && (!peer->sleeping || !peer->told))
+		say(peer, waking->line->data, waking->line->len);
+}
+
+static GString *take_kept(struct peer *peer, gboolean *lost_r)
+{
+	struct hub_sleeper sleeper;
+
+	if (!sleeper_of(peer, &sleeper))
+		return NULL;
+	return hub_kept_take(peer->hub->kept, &sleeper, lost_r);
+}
+
+/* What came while it slept. */
+static void say_kept(struct peer *peer)
+{
+	gboolean lost = FALSE;
+	GString *lines = take_kept(peer, &lost);
+
+	peer->back = TRUE;
+	if (lines == NULL)
+		return;
+	for (const char *line = lines->str, *end; !owes(peer) && *line != '\0'; line = end) {
+		end = strchr(line, '\n') + 1;
+		say(peer, line, (gsize)(end - line));
+	}
+	if (lost && !owes(peer))
+		say(peer, LOST, strlen(LOST));
+	g_string_free(lines, TRUE);
+}
+
+/* Its former connection may have lived a little longer than its sleep. */
+static void forget_kept(struct peer *peer)
+{
+	gboolean lost;
+	GString *lines = take_kept(peer, &lost);
+
+	if (lines != NULL)
+		g_string_free(lines, TRUE);
 }
 
 static gboolean say_ready(struct peer *peer)
@@ -304,7 +378,8 @@ static void on_wake(struct peer *peer, const struct tabline_field *fields, size_
 	/* Said anew: what a stranger adds goes no further. */
 	tabline_buf_clear(&hub->out);
 	if (wake_encode(&hub->out, &wake))
-		hub->visits += hub_table_each(hub->table, &wake, wake_peer, &hub->out);
+		hub->visits += hub_table_each(hub->table, &wake, wake_peer,
+					      &(struct waking){&wake, &hub->out});
 }
 
 static void on_watch(struct peer *peer, const struct tabline_field *fields, size_t count)
@@ -407,12 +482,15 @@ static void on_rule(struct peer *peer, const struct tabline_field *fields, size_
 
 static void on_sleep(struct peer *peer)
 {
+	forget_kept(peer);
 	peer->sleeping = TRUE;
 	peer->told = FALSE;
 }
 
 static void on_ready(struct peer *peer)
 {
+	if (!peer->back)
+		say_kept(peer);
 	if ((!owes(peer) && say_ready(peer)) || peer->gone)
 		return;
 	if (peer->ready == LIMIT_HUB_READYS) {
@@ -489,14 +567,26 @@ static gboolean on_readable(struct peer *peer)
 
 /* --- connections -------------------------------------------------------------- */
 
-static void peer_free(struct peer *peer)
+/* Its connection is closed. */
+static void peer_free(gpointer data)
 {
-	struct hub *hub = peer->hub;
+	struct peer *peer = data;
 
 	watcher_free(peer);
-	close(peer->fd); /* which takes it out of the epoll set */
 	if (peer->counted && --peer->use->peers == 0)
-		g_hash_table_remove(hub->uses, GUINT_TO_POINTER(peer->uid));
+		g_hash_table_remove(peer->hub->uses, GUINT_TO_POINTER(peer->uid));
+	g_free(peer);
+}
+
+/* Who is about to wake it closes this connection first, and only then starts the process
+ * that opens another: its rules stay until that has said its own. */
+static void peer_close(struct peer *peer)
+{
+	struct hub *hub = peer->hub;
+	struct hub_sleeper sleeper;
+
+	close(peer->fd); /* which takes it out of the epoll set */
+	peer->fd = -1;
 	if (peer->next != NULL)
 		peer->next->previous = peer->previous;
 	if (peer->previous != NULL)
@@ -504,7 +594,12 @@ static void peer_free(struct peer *peer)
 	else
 		hub->peers = peer->next;
 	hub->peer_count--;
-	g_free(peer);
+	peer->gone = TRUE;
+	if (peer->sleeping && sleeper_of(peer, &sleeper) &&
+	    (hub_watcher_kinds(peer->watcher) & KEPT_KINDS) != 0)
+		hub_kept_hold(hub->kept, &sleeper, peer, peer_free, g_get_monotonic_time());
+	else
+		peer_free(peer);
 }
 
 /* What the configuration wants and the system gives. */
@@ -576,7 +671,7 @@ static void peer_new(struct hub *hub, int fd)
 	if (!poll_peer(peer, EPOLL_CTL_ADD)) {
 		complain(&hub->crowded, "cannot take a connection: epoll_ctl: %s",
 			 g_strerror(errno));
-		peer_free(peer);
+		peer_close(peer);
 		return;
 	}
 	(void)send_packet(peer, GREETING, strlen(GREETING));
@@ -624,7 +719,7 @@ static void on_event(struct hub *hub, const struct epoll_event *event)
 		say_owed(peer);
 	/* What it said before it went is heard, then recv() tells of the end. */
 	if ((event->events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !on_readable(peer))
-		peer_free(peer);
+		peer_close(peer);
 }
 
 void hub_turn(struct hub *hub, int msecs, const sigset_t *mask, void (*alive)(void))
@@ -643,6 +738,7 @@ void hub_turn(struct hub *hub, int msecs, const sigset_t *mask, void (*alive)(vo
 		}
 	}
 	count = epoll_pwait(hub->epoll, events, EVENTS, msecs, mask);
+	hub_kept_forget_old(hub->kept, g_get_monotonic_time());
 	/* A peer is in there once, and nobody frees another one's. */
 	for (int i = 0; i < count; i++) {
 		alive();
@@ -692,6 +788,7 @@ struct hub *hub_start(const char *config_path, int fd, GError **error)
 	hub->config_path = g_strdup(config_path);
 	hub->config = config_load(config_path, error);
 	hub->table = hub_table_new();
+	hub->kept = hub_kept_new();
 	hub->uses = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	hub->guests = pace_new(LIMIT_HUB_GUESTS);
 	hub->denied = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -723,7 +820,8 @@ void hub_stop(struct hub **_hub)
 	if (hub == NULL)
 		return;
 	while (hub->peers != NULL)
-		peer_free(hub->peers);
+		peer_close(hub->peers);
+	hub_kept_free(hub->kept);
 	hub_table_free(hub->table);
 	g_hash_table_unref(hub->uses);
 	g_hash_table_unref(hub->denied);

@@ -776,6 +776,68 @@ def sleeper_gets_one():
 
 
 @suite.test
+def what_no_look_finds_is_kept_for_the_sleeper():
+    rules = [{"kinds": ALL_KINDS, "owner": "kept"}]
+
+    def change(*names, kinds="MailboxMetadataChange"):
+        for name in names:
+            sender.say("WAKE", kinds=kinds, user="kept", owner="kept", mailbox=name)
+        sender.sync()
+
+    def come_back(user="kept", session="s"):
+        """What a new connection of that session is told before its READY."""
+        with HubClient(hub.socket) as client:
+            client.watch(user, session, rules)
+            client.say("READY")
+            told = []
+            while (packet := client.recv())[0] != ["READY"]:
+                told.append(packet[1].get("mailbox", packet[0][0]))
+            return told
+
+    with HubClient(hub.socket) as sender, HubClient(hub.socket) as sleeper:
+        sleeper.watch("kept", "s", rules)
+        sleeper.say("SLEEP")
+        sleeper.sync()
+        change("a", "b")
+        change("c", kinds="MessageNew")
+        change("d", kinds="ServerMetadataChange FlagChange")
+        equal(sleeper.wake()["mailbox"], "a", "what wakes")
+        check(sleeper.nothing(), "one more")
+        equal(come_back(session="t"), [], "another session")
+        equal(come_back(user="kept2"), [], "another user")
+        equal(come_back(session=None), [], "one without a name")
+        equal(come_back(), ["a", "b", "d"], "kept")
+        equal(come_back(), [], "and said once")
+        # What the former connection was still there for is not news after the next sleep.
+        change("late")
+        sleeper.say("SLEEP")
+        sleeper.sync()
+        change("e")
+        sleeper.sock.close()
+        change("f")
+        equal(come_back(), ["e", "f"], "kept, though the former connection is closed")
+        change("g")
+        equal(come_back(), [], "who is back sleeps no longer")
+
+        with HubClient(hub.socket) as other:
+            other.watch("kept", "s", rules)
+            other.say("SLEEP")
+            other.sync()
+            change(*(f"{number:0100}" for number in range(100)))
+            told = come_back()
+            equal(told[:2] + told[-1:], [f"{0:0100}", f"{1:0100}", "LOST"], "too much")
+            check(len(told) < 50, f"{len(told)} are kept")
+            # Who is back is told directly, though its former connection is still there.
+            with HubClient(hub.socket) as again:
+                again.watch("kept", "s", rules)
+                again.say("READY")
+                equal(again.recv()[0], ["READY"], "nothing is kept")
+                change("f")
+                again.say("READY")
+                equal([again.wake()["mailbox"], again.recv()[0]], ["f", ["READY"]], "told once")
+
+
+@suite.test
 def nonsense_closes_the_connection():
     for name, packet in (
             ("no greeting", "WATCH\tuser=root\n"), ("no line", "VERSION"), ("empty line", "\n"),

@@ -401,6 +401,9 @@ static void test_add(void)
 		g_assert_cmpint(add_rule(watcher, add_rows[i].line), ==, add_rows[i].result);
 		g_assert_cmpuint(hub_table_size(table), ==,
 				 add_rows[i].result == HUB_RULE_OK ? 1 : 0);
+		g_assert_cmphex(hub_watcher_kinds(watcher), ==,
+				add_rows[i].result == HUB_RULE_OK ? WAKE_KIND_BIT(WAKE_MESSAGE_NEW)
+								  : 0);
 		hub_watcher_free(watcher);
 		hub_table_free(table);
 	}
