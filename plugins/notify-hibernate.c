@@ -225,12 +225,8 @@ static bool is_waiting(const struct notify_session *session)
 
 static bool may_sleep(const struct notify_session *session)
 {
-	const notify_events metadata =
-		NOTIFY_MAILBOX_METADATA_CHANGE | NOTIFY_SERVER_METADATA_CHANGE;
-
 	return session->active && session->watch != NULL && session->hub != NULL &&
-	       session->client->fd_in == session->client->fd_out &&
-	       (notify_spec_events(&session->spec) & metadata) == 0 && is_waiting(session) &&
+	       session->client->fd_in == session->client->fd_out && is_waiting(session) &&
 	       notify_session_at_rest(session) && notify_selected_may_sleep(session);
 }
 

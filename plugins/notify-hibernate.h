@@ -6,8 +6,7 @@
  * exactly to wake for. The client's input, an event, or the end of the hub start a new imap
  * process, which looks at what has changed since.
  *
- * These stay awake: sessions that asked for METADATA events, since nobody could say
- * afterwards which entries changed; those without NOTIFY groups; those that have a
+ * These stay awake: sessions without NOTIFY groups; those that have a
  * mailbox selected whose expunges may not be told of between commands (RFC 5465 section
  * 6.1.2: "selected-delayed" outside IDLE, no "selected" group), since the new process
  * has no message numbers for what is gone; and all while the hub is away.

@@ -79,6 +79,8 @@ static wake_kinds exact_kinds(notify_events events)
 			 WAKE_KIND_BIT(WAKE_MAILBOX_RENAME) | WAKE_KIND_BIT(WAKE_ACL);
 	if ((events & NOTIFY_SUBSCRIPTION_CHANGE) != 0)
 		kinds |= WAKE_KIND_BIT(WAKE_SUBSCRIPTION);
+	if ((events & NOTIFY_MAILBOX_METADATA_CHANGE) != 0)
+		kinds |= WAKE_KIND_BIT(WAKE_MAILBOX_METADATA);
 	return kinds;
 }
 
@@ -295,6 +297,14 @@ static void exact_add_owners(const struct notify_session *session, struct exact_
 	}
 }
 
+/* Of no mailbox (RFC 5465 section 5.7). */
+static void exact_add_server(const struct notify_session *session, struct exact_rules *exact)
+{
+	if ((notify_spec_events(&session->spec) & NOTIFY_SERVER_METADATA_CHANGE) != 0)
+		exact_add(exact, EXACT_NAME, session->client->user->username,
+			  WAKE_KIND_BIT(WAKE_SERVER_METADATA), "");
+}
+
 static void add_exact_rule(const struct exact_rule *from, ARRAY_TYPE(notify_hub_rules) *rules)
 {
 	struct hub_rule *rule = array_append_space(rules);
@@ -329,6 +339,7 @@ bool notify_rules_exact(const struct notify_session *session, const struct notif
 
 	t_array_init(&exact.rules, 8);
 	exact_add_owners(session, &exact);
+	exact_add_server(session, &exact);
 	exact_add_groups(session, &exact);
 	exact_add_watched(session, table, &exact);
 	/* Half of it each, since the hub counts GUIDs, and the selected mailbox, too. */

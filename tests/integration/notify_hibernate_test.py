@@ -347,10 +347,48 @@ def _(case):
     stays_awake(case, none)
 
 
-@rows.row("D32", "who asked for annotations stays awake", SLEEPING, stock=False)
+@rows.row("D32", "metadata: entries that change wake it, and it says which", SLEEPING, stock=False)
 def _(case):
-    session = case.watcher("(personal (MessageNew MessageExpunge MailboxMetadataChange))")
-    stays_awake(case, session)
+    session = case.watcher("(subtree Box (MailboxMetadataChange))", create=["Box", "Box/a", "Other"])
+    for entry in ("x", "y"):
+        asleep(case, session)
+        wakes = Wakes(case)
+        case.other.ok('SETMETADATA Other (/private/comment "mine")')
+        case.other.ok('SETMETADATA "" (/private/vendor/x/y "z")')
+        wakes.none("wake-ups by entries that were not asked for")
+        case.other.ok(f'SETMETADATA Box/a (/private/vendor/x/{entry} "one")')
+        case.other.ok(f'SETMETADATA Box (/shared/vendor/x/{entry} "two")')
+        session.expect(rf"^\* METADATA Box/a /private/vendor/x/{entry}$")
+        session.expect(rf"^\* METADATA Box /shared/vendor/x/{entry}$")
+    asleep(case, session)
+    case.nothing(session, "told again")
+
+
+@rows.row("D32", "metadata of the server, too, whatever group asked for it", SLEEPING, stock=False)
+def _(case):
+    session = case.watcher("(mailboxes Box (ServerMetadataChange))", create=["Box"])
+    asleep(case, session)
+    wakes = Wakes(case)
+    case.other.ok('SETMETADATA Box (/private/comment "mine")')
+    wakes.none("wake-ups by a mailbox's entries")
+    case.other.ok('SETMETADATA "" (/private/vendor/x/y "z")')
+    session.expect(r'^\* METADATA "" /private/vendor/x/y$')
+
+
+@rows.row("D32", "metadata of a shared mailbox: entries of all, not the owner's own", SHARED,
+          stock=False)
+def _(case):
+    guest = case.new_user()
+    case.create("Box")
+    case.other.ok(f"SETACL Box {guest} lr")
+    session = case.watcher(f"(mailboxes shared/{case.user}/Box (MailboxMetadataChange))",
+                           user=guest)
+    asleep(case, session)
+    wakes = Wakes(case)
+    case.other.ok('SETMETADATA Box (/private/comment "mine")')
+    wakes.none("wake-ups by a private entry")
+    case.other.ok('SETMETADATA Box (/shared/comment "all")')
+    session.expect(rf"^\* METADATA shared/{case.user}/Box /shared/comment$")
 
 
 @rows.row("D32", "CONDSTORE and QRESYNC are as they were", SLEEPING, stock=False)

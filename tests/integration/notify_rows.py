@@ -89,7 +89,7 @@ PLACES = {
     "hibernating": {"hibernate": 1},
     "dozing": {"hibernate": 1, "metadata": True, "metrics": WOKEN},
     "dozing-shared": {"hibernate": 1, "shared": True, "protocol_plugins": "imap_acl",
-                      "metrics": WOKEN},
+                      "metadata": True, "metrics": WOKEN},
     "dozing-keep-alive": {"hibernate": 1, "keepalive": 2, "metrics": WOKEN},
     "dozing-own-hub": {"hibernate": 1, "hub": "own", "metrics": WOKEN,
                        "ours": {"fantail_notify_poll": "3600"}},
