@@ -443,14 +443,15 @@ static void event_mailbox_delete_commit(void *_txn, struct mailbox *box)
 	delete_txn_free(txn);
 }
 
-/* It is there, and may be empty. */
+/* It is there, if it ever was, and may be empty. */
 static void event_mailbox_delete_rollback(void *_txn)
 {
 	struct event_delete_txn *txn = _txn;
 
 	if (txn == NULL)
 		return;
-	event_mailbox_update(txn->box);
+	if (txn->mailbox_id != NULL)
+		event_mailbox_update(txn->box);
 	delete_txn_free(txn);
 }
 

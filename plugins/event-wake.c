@@ -74,9 +74,6 @@ void event_wake_mailbox(struct mailbox *box, const char *hub_path, enum wake_kin
 		wake.old_mailbox = wake_name(src);
 	if (kind == WAKE_SUBSCRIPTION)
 		wake.only = wake.user;
-	/* Nobody was woken when it was emptied; who has it selected has to know. */
-	if (kind == WAKE_MAILBOX_DELETE)
-		wake.kinds |= WAKE_KINDS_MESSAGE;
 	send_wake(box, hub_path, &wake);
 }
 

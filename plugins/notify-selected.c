@@ -604,17 +604,19 @@ wake_kinds notify_selected_kinds(const struct notify_session *session)
 		{NOTIFY_FLAG_CHANGE, WAKE_FLAG_CHANGE},
 	};
 	const struct notify_selected *selected = session->selected;
+	/* Nobody is woken when it is emptied, before; and whoever has it selected has to know. */
+	const wake_kinds deleted = WAKE_KIND_BIT(WAKE_MAILBOX_DELETE);
 	wake_kinds kinds = 0;
 
 	if (session->client->mailbox == NULL)
 		return 0;
 	if (selected->mode == SELECTED_STOCK)
-		return session->idle == NULL ? 0 : WAKE_KINDS_MESSAGE;
+		return session->idle == NULL ? 0 : WAKE_KINDS_MESSAGE | deleted;
 	for (unsigned int i = 0; i < N_ELEMENTS(map); i++) {
 		if ((selected->events & map[i].event) != 0)
 			kinds |= WAKE_KIND_BIT(map[i].kind);
 	}
-	return kinds;
+	return kinds == 0 ? 0 : kinds | deleted;
 }
 
 /* Would a sync now be seen by the client? */

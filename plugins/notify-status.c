@@ -78,6 +78,9 @@ notify_items notify_status_news(struct client *client, notify_events events, wak
 		if (known && (now->modseq != last->modseq || now->unseen != last->unseen))
 			dirty |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	}
+	/* It was told with the look before, which came between the commit and its wake-up. */
+	if (known && now->uidnext == last->uidnext && now->messages == last->messages)
+		dirty &= ~WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
 	if ((events & NOTIFY_MESSAGE_NEW) != 0 &&
 	    (dirty & (WAKE_KIND_BIT(WAKE_MESSAGE_NEW) | WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE))) != 0)
 		what |= ITEM_MESSAGES | ITEM_UIDNEXT | ITEM_UNSEEN |
