@@ -46,6 +46,7 @@ class Crowd:
 
     def load(self):
         world = self.world
+        world.lmtp_again()
         before = processes.cpu_seconds(world.notifiers())
         deliveries = self.deliver_all()
         events = [(session, *what) for user, *what in deliveries

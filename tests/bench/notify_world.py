@@ -69,6 +69,11 @@ class World:
         self.dovecot.start()
         self.lmtp = Lmtp(loop, self.dovecot.lmtp_port)
 
+    def lmtp_again(self):
+        """Dovecot closes one that says nothing for five minutes."""
+        self.lmtp.close()
+        self.lmtp = Lmtp(loop, self.dovecot.lmtp_port)
+
     def _own_accounts(self, accounts):
         os.chmod(self.dovecot.path("home"), 0o1777)
         with open(self.dovecot.path("users"), "w", encoding="utf-8") as out:
