@@ -6,72 +6,9 @@
 #include "template.h"
 #include "url-guard.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-G_DEFINE_QUARK(fantail_config_error, config_error)
-
-/* --- what is said of a bad one ------------------------------------------- */
-
-static const char *const section_names[] = {"bridge",  "hub",     "queue",        "devices", "http",
-					    "webpush", "webhook", "webhook NAME", NULL};
-
-struct place {
-	const char *path;
-	const char *section; /* NULL = the whole file */
-	const char *key;     /* NULL = the whole section */
-	guint line;
-};
-
-G_GNUC_PRINTF(4, 5)
-static gboolean fail(GError **error, const struct place *place, enum config_error code,
-		     const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_autofree char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_set_error(error, CONFIG_ERROR, (gint)code, "%s:%u: [%s]%s%s: %s", place->path,
-		    place->line, place->section, place->key != NULL ? " " : "",
-		    place->key != NULL ? place->key : "", text);
-	return FALSE;
-}
-
-static gboolean unknown_key(GError **error, const struct place *place, const char *const *known)
-{
-	const char *near = keyfile_suggest(place->key, known);
-
-	if (near != NULL)
-		return fail(error, place, CONFIG_ERROR_KEY, "no such key; did you mean '%s'?",
-			    near);
-	return fail(error, place, CONFIG_ERROR_KEY,
-		    "no such key; remove it, or see fantail-bridge.conf(5)");
-}
 
 /* --- sections ------------------------------------------------------------- */
-
-static gboolean read_section(struct config *config, const struct keyfile_section *section,
-			     const char *path, GError **error)
-{
-	for (guint i = 0; i < section->entries->len; i++) {
-		const struct keyfile_entry *entry = g_ptr_array_index(section->entries, i);
-		struct place place = {path, section->name, entry->key, entry->line};
-		g_autoptr(GError) reason = NULL;
-
-		if (!config_key_known(section->name, entry->key)) {
-			g_auto(GStrv) known = config_key_names(section->name);
-
-			return unknown_key(error, &place, (const char *const *)known);
-		}
-		if (!config_key_set(config, section->name, entry->key, entry->value, &reason))
-			return fail(error, &place, CONFIG_ERROR_VALUE, "%s", reason->message);
-	}
-	return TRUE;
-}
 
 static gboolean is_webhook(const struct keyfile_section *section)
 {
@@ -98,36 +35,37 @@ static gboolean check_template(const struct config_webhook *webhook,
 		return TRUE;
 	if (entry == NULL)
 		entry = keyfile_section_find(section, "template-file");
-	struct place place = {path, section->name, entry->key, entry->line};
+	struct config_place place = {path, section->name, entry->key, entry->line};
 	/* It may quote the template, which may have more lines than one. */
 	g_strdelimit(reason->message, "\r\n\t", ' ');
-	return fail(error, &place, CONFIG_ERROR_VALUE, "%s; see fantail-bridge.conf(5), TEMPLATES",
-		    reason->message);
+	return config_fail(error, &place, CONFIG_ERROR_VALUE,
+			   "%s; see fantail-bridge.conf(5), TEMPLATES", reason->message);
 }
 
 static gboolean read_webhook(struct config *config, const struct keyfile_section *section,
 			     const char *path, gboolean readable_by_all, GError **error)
 {
-	struct place place = {path, section->name, NULL, section->line};
+	struct config_place place = {path, section->name, NULL, section->line};
 	const char *name = webhook_name(section);
 	g_autoptr(config_webhook_t) webhook = NULL;
 
 	if (*name == '\0') {
-		return fail(error, &place, CONFIG_ERROR_KEY,
-			    "a webhook needs a name; write [webhook NAME]");
+		return config_fail(error, &place, CONFIG_ERROR_KEY,
+				   "a webhook needs a name; write [webhook NAME]");
 	}
 	if (strlen(name) > LIMIT_DEVICE_ID || strchr(name, ' ') != NULL) {
-		return fail(error, &place, CONFIG_ERROR_KEY,
-			    "bad name; use up to %d letters, digits, '-', '_' and '.'",
-			    LIMIT_DEVICE_ID);
+		return config_fail(error, &place, CONFIG_ERROR_KEY,
+				   "bad name; use up to %d letters, digits, '-', '_' and '.'",
+				   LIMIT_DEVICE_ID);
 	}
 	if (config_find_webhook(config, name) != NULL)
-		return fail(error, &place, CONFIG_ERROR_KEY,
-			    "two webhooks of that name; rename one");
+		return config_fail(error, &place, CONFIG_ERROR_KEY,
+				   "two webhooks of that name; rename one");
 	if (config->webhooks->len == LIMIT_WEBHOOKS) {
-		return fail(error, &place, CONFIG_ERROR_KEY,
-			    "more than %d webhooks; put a relay of your own behind one of them",
-			    LIMIT_WEBHOOKS);
+		return config_fail(
+			error, &place, CONFIG_ERROR_KEY,
+			"more than %d webhooks; put a relay of your own behind one of them",
+			LIMIT_WEBHOOKS);
 	}
 
 	webhook = config_webhook_new(name);
@@ -138,24 +76,26 @@ static gboolean read_webhook(struct config *config, const struct keyfile_section
 		place.key = entry->key;
 		place.line = entry->line;
 		if (!config_webhook_has_key(entry->key))
-			return unknown_key(error, &place, config_webhook_key_names);
+			return config_table_unknown_key(&config_keys, error, &place,
+							config_webhook_key_names);
 		if (readable_by_all && config_webhook_is_secret(entry->key)) {
-			return fail(
+			return config_fail(
 				error, &place, CONFIG_ERROR_VALUE,
 				"is secret, and everybody can read this file; chmod o-r %s%s", path,
 				g_str_has_suffix(entry->key, "secret") ? ", or use its -file key"
 								       : "");
 		}
 		if (!config_webhook_set(webhook, entry->key, entry->value, &reason))
-			return fail(error, &place, CONFIG_ERROR_VALUE, "%s", reason->message);
+			return config_fail(error, &place, CONFIG_ERROR_VALUE, "%s",
+					   reason->message);
 	}
 
 	const char *missing = config_webhook_missing(webhook);
 	if (missing != NULL) {
 		place.key = missing;
 		place.line = section->line;
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "is missing; every webhook needs it");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is missing; every webhook needs it");
 	}
 	if (!check_template(webhook, section, path, error))
 		return FALSE;
@@ -163,34 +103,7 @@ static gboolean read_webhook(struct config *config, const struct keyfile_section
 	return TRUE;
 }
 
-static gboolean unknown_section(const struct keyfile_section *section, const char *path,
-				GError **error)
-{
-	const char *near = keyfile_suggest(section->name, section_names);
-	struct place place = {path, section->name, NULL, section->line};
-
-	if (near != NULL)
-		return fail(error, &place, CONFIG_ERROR_KEY, "no such section; did you mean [%s]?",
-			    near);
-	return fail(error, &place, CONFIG_ERROR_KEY,
-		    "no such section; remove it, or see fantail-bridge.conf(5)");
-}
-
 /* --- what only two keys together can get wrong ----------------------------- */
-
-static struct place place_of(const struct keyfile *keyfile, const char *path, const char *section,
-			     const char *key)
-{
-	const struct keyfile_section *found = keyfile_find(keyfile, section);
-	const struct keyfile_entry *entry = found != NULL ? keyfile_section_find(found, key) : NULL;
-	struct place place = {path, section, key, 1};
-
-	if (entry != NULL)
-		place.line = entry->line;
-	else if (found != NULL)
-		place.line = found->line;
-	return place;
-}
 
 /* May the bridge call the webhooks' hosts? The guard is the operator's, too, so that
  * a slip of the pen does not open the inner network. */
@@ -198,16 +111,16 @@ static gboolean check_urls(const struct config *config, const struct keyfile *ke
 			   const char *path, GError **error)
 {
 	g_autoptr(GError) reason = NULL;
-	struct place place = {path, "webhook", "url", 1};
+	struct config_place place = {path, "webhook", "url", 1};
 	gboolean ok = TRUE;
 	struct url_guard *guard =
 		url_guard_new((const char *const *)config->allowed_endpoints, &reason);
 
 	if (guard == NULL) {
-		place = place_of(keyfile, path, "http", "allowed-endpoints");
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "%s; write an origin, a host name or an address range",
-			    reason->message);
+		place = config_place_of(keyfile, path, "http", "allowed-endpoints");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "%s; write an origin, a host name or an address range",
+				   reason->message);
 	}
 	for (guint i = 0; ok && i < config->webhooks->len; i++) {
 		const struct config_webhook *webhook = g_ptr_array_index(config->webhooks, i);
@@ -223,11 +136,11 @@ static gboolean check_urls(const struct config *config, const struct keyfile *ke
 
 			if (is_webhook(section) &&
 			    strcmp(webhook_name(section), webhook->name) == 0)
-				place = place_of(keyfile, path, section->name, "url");
+				place = config_place_of(keyfile, path, section->name, "url");
 		}
-		ok = fail(error, &place, CONFIG_ERROR_VALUE,
-			  "%s; if it is meant, name its origin in [http] allowed-endpoints",
-			  reason->message);
+		ok = config_fail(error, &place, CONFIG_ERROR_VALUE,
+				 "%s; if it is meant, name its origin in [http] allowed-endpoints",
+				 reason->message);
 	}
 	url_guard_unref(guard);
 	return ok;
@@ -236,43 +149,43 @@ static gboolean check_urls(const struct config *config, const struct keyfile *ke
 static gboolean check_together(const struct config *config, const struct keyfile *keyfile,
 			       const char *path, GError **error)
 {
-	struct place place;
+	struct config_place place;
 
 	if (strcmp(config->socket, config->control_socket) == 0) {
-		place = place_of(keyfile, path, "bridge", "control-socket");
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "is the same as socket; give each its own path");
+		place = config_place_of(keyfile, path, "bridge", "control-socket");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is the same as socket; give each its own path");
 	}
 	if (strcmp(config->hub_socket, config->socket) == 0 ||
 	    strcmp(config->hub_socket, config->control_socket) == 0) {
-		place = place_of(keyfile, path, "hub", "socket");
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "is another socket's path; give it its own");
+		place = config_place_of(keyfile, path, "hub", "socket");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is another socket's path; give it its own");
 	}
 	if (config->metrics != NULL && g_str_has_prefix(config->metrics, "unix:")) {
 		const char *metrics = config->metrics + strlen("unix:");
 
-		place = place_of(keyfile, path, "bridge", "metrics");
+		place = config_place_of(keyfile, path, "bridge", "metrics");
 		if (strcmp(metrics, config->socket) == 0 ||
 		    strcmp(metrics, config->hub_socket) == 0 ||
 		    strcmp(metrics, config->control_socket) == 0)
-			return fail(error, &place, CONFIG_ERROR_VALUE,
-				    "is another socket's path; give it its own");
+			return config_fail(error, &place, CONFIG_ERROR_VALUE,
+					   "is another socket's path; give it its own");
 	}
 	if (config->arrival_delay_us >= config->arrival_ttl_us) {
-		place = place_of(keyfile, path, "queue", "arrival-delay");
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "is not below arrival-ttl, so nothing would be sent; lower it");
+		place = config_place_of(keyfile, path, "queue", "arrival-delay");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is not below arrival-ttl, so nothing would be sent; lower it");
 	}
 	if (config->state_delay_us >= config->state_ttl_us) {
-		place = place_of(keyfile, path, "queue", "state-delay");
-		return fail(error, &place, CONFIG_ERROR_VALUE,
-			    "is not below state-ttl, so nothing would be sent; lower it");
+		place = config_place_of(keyfile, path, "queue", "state-delay");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is not below state-ttl, so nothing would be sent; lower it");
 	}
 	if (config->parallel_per_origin > config->parallel) {
-		place = place_of(keyfile, path, "http", "parallel-per-origin");
-		return fail(error, &place, CONFIG_ERROR_VALUE, "is above parallel (%u); lower it",
-			    config->parallel);
+		place = config_place_of(keyfile, path, "http", "parallel-per-origin");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is above parallel (%u); lower it", config->parallel);
 	}
 	return check_urls(config, keyfile, path, error);
 }
@@ -326,19 +239,10 @@ struct config *config_defaults(void)
 static struct config *parse(const char *text, gsize len, const char *path, gboolean readable_by_all,
 			    GError **error)
 {
-	g_autoptr(GError) syntax = NULL;
+	g_autoptr(keyfile_t) keyfile = config_keyfile(text, len, path, error);
 
-	if (len > LIMIT_CONFIG_BYTES) {
-		g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_READ,
-			    "%s: larger than %d bytes; move templates to files of their own", path,
-			    LIMIT_CONFIG_BYTES);
+	if (keyfile == NULL)
 		return NULL;
-	}
-	g_autoptr(keyfile_t) keyfile = keyfile_parse(text, len, path, &syntax);
-	if (keyfile == NULL) {
-		g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, syntax->message);
-		return NULL;
-	}
 
 	g_autoptr(config_t) config = config_defaults();
 	config->path = g_strdup(path);
@@ -349,10 +253,10 @@ static struct config *parse(const char *text, gsize len, const char *path, gbool
 		if (is_webhook(section)) {
 			ok = read_webhook(config, section, path, readable_by_all, error);
 		} else if (strcmp(section->name, "webhook NAME") != 0 &&
-			   g_strv_contains(section_names, section->name)) {
-			ok = read_section(config, section, path, error);
+			   g_strv_contains(config_keys.sections, section->name)) {
+			ok = config_table_read(&config_keys, config, section, path, error);
 		} else {
-			ok = unknown_section(section, path, error);
+			ok = config_table_unknown_section(&config_keys, error, section, path);
 		}
 		if (!ok)
 			return NULL;
@@ -376,48 +280,11 @@ struct config *config_parse(const char *text, gsize len, const char *path, GErro
 
 struct config *config_load(const char *path, GError **error)
 {
-	struct stat st;
-	g_autofree char *text = NULL;
-	gsize len = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	gboolean readable_by_all;
+	gsize len;
+	g_autofree char *text = config_file_read(path, &len, &readable_by_all, error);
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		int saved = errno;
-
-		if (fd >= 0)
-			close(fd);
-		g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_READ,
-			    "%s: cannot be read (%s); correct the path or its permissions", path,
-			    g_strerror(saved));
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		close(fd);
-		g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_READ,
-			    "%s: not a regular file; correct the path", path);
-		return NULL;
-	}
-
-	/* One more than is allowed tells that there is more. */
-	text = g_malloc(LIMIT_CONFIG_BYTES + 1);
-	while (len <= LIMIT_CONFIG_BYTES) {
-		ssize_t got = read(fd, text + len, LIMIT_CONFIG_BYTES + 1 - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_READ,
-				    "%s: cannot be read (%s); try again, or restore it", path,
-				    g_strerror(errno));
-			close(fd);
-			return NULL;
-		}
-		if (got == 0)
-			break;
-		len += (gsize)got;
-	}
-	close(fd);
-	return parse(text, len, path, (st.st_mode & S_IROTH) != 0, error);
+	return text != NULL ? parse(text, len, path, readable_by_all, error) : NULL;
 }
 
 struct config *config_ref(const struct config *config)

@@ -12,6 +12,7 @@
 
 #include <glib.h>
 
+#include "config-file.h"
 #include "push-event.h"
 
 /* [webhook NAME] */
@@ -78,15 +79,6 @@ struct config {
 	gsize pad_to;         /* padding=: no is 0, yes is 1, the next class (webpush-crypto.h) */
 
 	GPtrArray *webhooks; /* struct config_webhook * */
-};
-
-#define CONFIG_ERROR (config_error_quark())
-GQuark config_error_quark(void);
-enum config_error {
-	CONFIG_ERROR_READ,
-	CONFIG_ERROR_SYNTAX,
-	CONFIG_ERROR_KEY, /* unknown section or key */
-	CONFIG_ERROR_VALUE,
 };
 
 /* "<file>:<line>: [section] key: what is wrong; what to do". */

@@ -568,7 +568,7 @@ static void test_manual(void)
 	g_file_get_contents(path, &text, NULL, &error);
 	g_assert_no_error(error);
 	for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
-		g_auto(GStrv) keys = config_key_names(sections[i]);
+		g_auto(GStrv) keys = config_table_names(&config_keys, sections[i]);
 
 		for (char **key = keys; *key != NULL; key++) {
 			g_autofree char *bold = g_strdup_printf("*%s* = ", *key);
@@ -611,7 +611,7 @@ static void test_example(void)
 	g_assert_false(hook->content);
 
 	for (gsize i = 0; sections[i] != NULL; i++) {
-		g_auto(GStrv) keys = config_key_names(sections[i]);
+		g_auto(GStrv) keys = config_table_names(&config_keys, sections[i]);
 
 		g_assert_nonnull(keys[0]);
 		for (char **key = keys; *key != NULL; key++) {
