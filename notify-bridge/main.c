@@ -1,57 +1,21 @@
 /* fantail-bridge: options, signals, readiness. What it does is in bridge.c. */
 #include "bridge.h"
 #include "bridge-config.h"
+#include "daemon-loop.h"
 #include "daemon-main.h"
 
-#include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <gio/gio.h>
-#include <glib-unix.h>
 #include <systemd/sd-daemon.h>
 
 /* Connections, requests, databases and room to spare (limits.h). */
 #define DESCRIPTORS 8192
 
-struct process {
-	GMainLoop *loop;
-	struct bridge *bridge;
-};
-
-static gboolean on_terminate(gpointer data)
+static gboolean reload(gpointer data, GError **error)
 {
-	struct process *process = data;
-
-	g_main_loop_quit(process->loop);
-	return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_reload(gpointer data)
-{
-	struct process *process = data;
-	g_autoptr(GError) error = NULL;
-
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());
-	if (!bridge_reload(process->bridge, &error))
-		g_warning("%s; keeping the old configuration", error->message);
-	sd_notify(0, "READY=1");
-	return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_watchdog(gpointer data)
-{
-	sd_notify(0, "WATCHDOG=1");
-	return G_SOURCE_CONTINUE;
-}
-
-static void start_watchdog(void)
-{
-	uint64_t usec;
-
-	if (sd_watchdog_enabled(0, &usec) > 0)
-		g_timeout_add((guint)MAX(usec / 2000, 1), on_watchdog, NULL);
+	return bridge_reload(data, error);
 }
 
 /* The sockets that the service manager made, by their names. */
@@ -78,45 +42,20 @@ static gboolean take_sockets(struct bridge_sockets *sockets_r, GError **error)
 	return TRUE;
 }
 
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS)
-		return;
-	limit.rlim_cur = MIN(limit.rlim_max, DESCRIPTORS);
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		g_warning("cannot raise the limit of open files");
-}
-
 static int run(const char *config_path)
 {
-	struct process process = {0};
 	struct bridge_sockets sockets;
+	struct bridge *bridge = NULL;
 	g_autoptr(GError) error = NULL;
-	guint sources[3];
 
-	raise_descriptors();
+	daemon_raise_descriptors(DESCRIPTORS);
 	if (!take_sockets(&sockets, &error) ||
-	    (process.bridge = bridge_start(config_path, &sockets, &error)) == NULL) {
+	    (bridge = bridge_start(config_path, &sockets, &error)) == NULL) {
 		g_critical("%s", error->message);
 		return error->domain == CONFIG_ERROR ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	process.loop = g_main_loop_new(NULL, FALSE);
-	sources[0] = g_unix_signal_add(SIGTERM, on_terminate, &process);
-	sources[1] = g_unix_signal_add(SIGINT, on_terminate, &process);
-	sources[2] = g_unix_signal_add(SIGHUP, on_reload, &process);
-	start_watchdog();
-	g_message("fantail-bridge " FANTAIL_VERSION " is ready, configuration %s", config_path);
-	sd_notify(0, "READY=1");
-	g_main_loop_run(process.loop);
-
-	sd_notify(0, "STOPPING=1");
-	g_message("stopping");
-	for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
-		g_source_remove(sources[i]);
-	bridge_stop(&process.bridge);
-	g_main_loop_unref(process.loop);
+	daemon_loop_run("fantail-bridge", config_path, reload, bridge);
+	bridge_stop(&bridge);
 	return EX_OK;
 }
 
