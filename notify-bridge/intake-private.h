@@ -2,6 +2,7 @@
 #ifndef FANTAIL_INTAKE_PRIVATE_H
 #define FANTAIL_INTAKE_PRIVATE_H
 
+#include "bucket.h"
 #include "gateway-context.h"
 #include "intake.h"
 #include "intake-batch.h"

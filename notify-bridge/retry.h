@@ -1,5 +1,5 @@
 /*
- * When to try again, and how fast: back-off, Retry-After, token buckets. Pure;
+ * When to try again, and how fast: back-off, Retry-After. Pure;
  * time and chance are arguments.
  */
 #ifndef FANTAIL_RETRY_H
@@ -13,16 +13,6 @@
  * before retry_after_us (-1 = none; believed up to LIMIT_RETRY_AFTER_SECS).
  * Returns the pause in microseconds. */
 gint64 retry_pause_us(guint attempts, gint64 retry_after_us, double chance);
-
-/* A token bucket: `rate` a minute, up to `burst` at once; rate 0 = no bound. */
-struct bucket {
-	double tokens;
-	gint64 updated_us;
-};
-/* Takes one token: 0, or how many microseconds until there is one (nothing is
- * taken then). A zeroed bucket is a full one. A clock that was set back costs
- * nothing but the time until it has caught up. */
-gint64 bucket_take(struct bucket *bucket, guint rate, guint burst, gint64 now_us);
 
 /* What the dispatcher does with a notification after an outcome. */
 enum retry_verdict {

@@ -1,6 +1,6 @@
 #include "spool.h"
 #include "limits.h"
-#include "retry.h"
+#include "bucket.h"
 #include "spool-file.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
 /* Back-off, token buckets and what is done after each outcome. */
 #include "limits.h"
+#include "bucket.h"
 #include "retry.h"
 
 #define SEC ((gint64)G_USEC_PER_SEC)

@@ -6,7 +6,7 @@
 #ifndef FANTAIL_PACE_H
 #define FANTAIL_PACE_H
 
-#include "retry.h"
+#include "bucket.h"
 
 struct pace;
 
