@@ -358,4 +358,92 @@
 /* SET ( selected ( MessageNew ( BODY.PEEK[HEADER.FIELDS (...)] ) ) ) */
 #define LIMIT_NOTIFY_NESTING 5
 
+/* --- SyncML --------------------------------------------------------------- */
+
+/* Body of one request. What we say a client may send (MaxMsgSize, 150,000 bytes) and what some
+ * send all the same; twice the largest MaxMsgSize that a setting may say. */
+#define LIMIT_SYNCML_BODY (2 * 1024 * 1024)
+/* What a body of that size may be when it was compressed: ten times as much is text that
+ * somebody wrote for us. */
+#define LIMIT_SYNCML_GZIP_RATIO 10
+/* The largest object (MaxObjSize), in however many pieces: a contact with a photo. */
+#define LIMIT_SYNCML_OBJECT 4000000
+/* Nesting, of XML and of WBXML. SyncML needs twelve. */
+#define LIMIT_MARKUP_DEPTH 64
+/* Elements of a document. A message of 2 MB has some 100,000 when each is a short one. */
+#define LIMIT_MARKUP_ELEMENTS 200000
+/* LocURI, LocName and other short values of a message, bytes. */
+#define LIMIT_LOC_URI 1024
+/* SessionID. The specification says 4, clients send 10 and more. */
+#define LIMIT_SYNCML_SESSION_ID 64
+/* Anchors, bytes. */
+#define LIMIT_ANCHOR 64
+/* Nonces and other values of a challenge, in base64. */
+#define LIMIT_NONCE 128
+/* Stores, capabilities and properties of a DevInf in all; a rich client has some 200. */
+#define LIMIT_DEVINF_PARTS 4096
+/* The text of a record filter, and how deep its parentheses go. */
+#define LIMIT_FILTER_QUERY 4096
+#define LIMIT_FILTER_DEPTH 16
+/* A phone's session after its last message (s), and of one user, and of one address. */
+#define LIMIT_SYNCML_SESSION_SECS 1800
+#define LIMIT_SYNCML_SESSIONS_PER_USER 4
+#define LIMIT_SYNCML_SESSIONS_PER_ADDRESS 50
+/* Passwords tried a minute, of one user and from one address. A session takes one or two; behind
+ * one address of a mobile network there are many phones. */
+#define LIMIT_SYNCML_LOGINS_PER_USER 30
+#define LIMIT_SYNCML_LOGINS_PER_ADDRESS 120
+/* Users and addresses whose pace and sessions are remembered, some 200 bytes each. */
+#define LIMIT_SYNCML_PACES 8192
+#define LIMIT_SYNCML_SESSIONS 16384
+/* Connections, a phone's or the proxy's for a phone; one that says nothing for this long (s) is
+ * closed, and a request has to be here in whole after so many seconds: a slow network takes half
+ * of that for the largest message. */
+#define LIMIT_SYNCML_CONNECTIONS 2048
+#define LIMIT_SYNCML_IDLE_SECS 60
+#define LIMIT_SYNCML_REQUEST_SECS 180
+/* Bytes of bodies in the making, of all requests: one of the largest for each worker, and many of
+ * the usual size. */
+#define LIMIT_SYNCML_BODIES (64 * 1024 * 1024)
+/* Messages that are being worked on or wait for it, and seconds after which who came on top of
+ * them is told to come again. */
+#define LIMIT_SYNCML_PENDING 512
+/* The same message again while it is worked on: a phone that hears nothing for a while. */
+#define LIMIT_SYNCML_TWINS 8
+#define LIMIT_SYNCML_RETRY_SECS 30
+/* How long Dovecot may take for a password (s): a wrong one takes 2, and up to 15 when its
+ * penalty is at work. */
+#define LIMIT_AUTH_SECS 30
+/* One line of Dovecot's auth protocol: it reads no longer ones. */
+#define LIMIT_AUTH_LINE 16384
+/* Passwords that are being checked: each is a phone that waits, for some seconds when it was
+ * wrong. */
+#define LIMIT_AUTH_PENDING 1024
+
+/* --- contacts and calendars ------------------------------------------------ */
+
+/* Properties of one object, components in it, and how deep they nest. A busy calendar's event
+ * with a hundred guests has some 150. */
+#define LIMIT_VOBJECT_PROPERTIES 10000
+#define LIMIT_VOBJECT_CHILDREN 1000
+#define LIMIT_VOBJECT_DEPTH 8
+/* Parameters of one property. */
+#define LIMIT_VOBJECT_PARAMS 64
+/* Files of users that stay open for their next message: two descriptors and some 100 kB each. */
+#define LIMIT_PIM_OPEN_FILES 64
+/* Occurrences that a rule is followed for, to compare or to find its end. */
+#define LIMIT_OCCURRENCES 5000
+/* Days that are looked at for these: 150 years, some 5 ms. A rule may ask for February 30. */
+#define LIMIT_OCCURRENCE_DAYS (150 * 366)
+/* Rules of one event, and alarms of a kind: one of each is usual, and each takes its time. */
+#define LIMIT_RULES 4
+#define LIMIT_ALARMS 32
+/* Characters of a rule. All days of a year by number are 1,500. */
+#define LIMIT_RRULE 2000
+/* Offsets of a time zone that somebody sent, and how many such zones an event may name; those
+ * of the database need no sending. libical follows their rules for centuries. */
+#define LIMIT_ZONE_OFFSETS 16
+/* Years for which a device that computes in UTC is told when summer begins and ends. */
+#define LIMIT_DAYLIGHT_YEARS 5
+
 #endif

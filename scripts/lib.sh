@@ -9,8 +9,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 packages_build=(
 	gcc meson ninja-build pkg-config
 	dovecot-core dovecot-dev dovecot-imapd dovecot-lmtpd dovecot-pop3d
-	libglib2.0-dev libjson-glib-dev libnghttp2-dev libsoup-3.0-dev libsqlite3-dev libssl-dev
-	libsystemd-dev glib-networking ca-certificates openssl scdoc
+	libglib2.0-dev libical-dev libjson-glib-dev libnghttp2-dev libsoup-3.0-dev libsqlite3-dev libssl-dev
+	libcrypt-dev libsystemd-dev libxml2-dev glib-networking ca-certificates openssl scdoc
 	python3
 )
 # What the tests take besides.
@@ -22,6 +22,8 @@ packages_test=(
 suites=(libmail-imapclient-perl python-imapclient)
 # The Debian that both come from: 12 has only one of them, and one is as good as the other.
 suites_release=trixie
+# A SyncML client that is not ours, and a server to be compared with.
+packages_syncml=(syncevolution syncevolution-http python3-twisted dbus)
 
 say() {
 	printf '\033[1m==> %s\033[0m\n' "$*" >&2
