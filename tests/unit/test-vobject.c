@@ -1,0 +1,202 @@
+/* Texts and what is read from them, one property a line:
+ *	VCARD
+ *	item1.TEL;TYPE=CELL|value,value;value
+ *	 VALARM of a child is indented by one */
+#include "limits.h"
+#include "vobject.h"
+
+#include <string.h>
+
+static void dump_property(GString *text, const struct vproperty *property)
+{
+	if (property->group != NULL)
+		g_string_append_printf(text, "%s.", property->group);
+	g_string_append(text, property->name);
+	for (guint i = 0; i < property->params->len; i++) {
+		const struct vparam *param = property->params->pdata[i];
+
+		g_string_append_printf(text, ";%s=%s", param->name, param->value);
+	}
+	g_string_append_c(text, '|');
+	if (property->binary != NULL)
+		g_string_append_printf(text, "<%.*s>", (int)g_bytes_get_size(property->binary),
+				       (const char *)g_bytes_get_data(property->binary, NULL));
+	for (guint i = 0; property->binary == NULL && i < property->components->len; i++) {
+		const GPtrArray *values = property->components->pdata[i];
+
+		if (i > 0)
+			g_string_append_c(text, ';');
+		for (guint j = 0; j < values->len; j++)
+			g_string_append_printf(text, "%s%s", j > 0 ? "," : "",
+					       (const char *)values->pdata[j]);
+	}
+	g_string_append_c(text, '\n');
+}
+
+static void dump(GString *text, const struct vobject *object, guint depth)
+{
+	g_string_append_printf(text, "%*s%s\n", (int)depth, "", object->name);
+	for (guint i = 0; i < object->properties->len; i++) {
+		g_string_append_printf(text, "%*s", (int)depth, "");
+		dump_property(text, object->properties->pdata[i]);
+	}
+	for (guint i = 0; i < object->children->len; i++)
+		dump(text, object->children->pdata[i], depth + 1);
+}
+
+static char *dumped(const struct vobject *object)
+{
+	GString *text = g_string_new(NULL);
+
+	dump(text, object, 0);
+	return g_string_free(text, FALSE);
+}
+
+#define V21(lines) "BEGIN:VCARD\r\nVERSION:2.1\r\n" lines "END:VCARD\r\n"
+#define V30(lines) "BEGIN:VCARD\r\nVERSION:3.0\r\n" lines "END:VCARD\r\n"
+#define V40(lines) "BEGIN:VCARD\r\nVERSION:4.0\r\n" lines "END:VCARD\r\n"
+#define CAL(lines) "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" lines "END:VCALENDAR\r\n"
+
+static const struct {
+	const char *name, *text, *read; /* NULL: an error */
+} rows[] = {
+	{"2.1 bare types", V21("TEL;HOME;FAX:1\r\n"), "VCARD\nTEL;TYPE=HOME;TYPE=FAX|1\n"},
+	{"3.0 types", V30("TEL;TYPE=HOME,FAX:1\r\n"), "VCARD\nTEL;TYPE=HOME;TYPE=FAX|1\n"},
+	{"components and lists", V30("N:A,B;C;;;\r\nORG:X;Y\r\n"), "VCARD\nN|A,B;C;;;\nORG|X;Y\n"},
+	{"escapes of 3.0", V30("NOTE:a\\, b\\; c\\\\ d\\ne\r\n"), "VCARD\nNOTE|a, b; c\\ d\ne\n"},
+	{"escapes of 2.1", V21("N:a\\;b;c\r\nNOTE:d\\, e\\nf\r\n"),
+	 "VCARD\nN|a;b;c\nNOTE|d\\, e\\nf\n"},
+	{"groups", V30("item1.TEL:1\r\n"), "VCARD\nitem1.TEL|1\n"},
+	{"folding of 3.0", V30("NOTE:ab\r\n c\r\n\td\r\n"), "VCARD\nNOTE|abcd\n"},
+	{"folding of 2.1", V21("NOTE:ab\r\n c\r\n"), "VCARD\nNOTE|ab c\n"},
+	{"quoted-printable", V21("NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:a=C3=A4=0D=0Ab\r\n"),
+	 "VCARD\nNOTE|a\303\244\nb\n"},
+	{"quoted-printable, soft breaks", V21("NOTE;QUOTED-PRINTABLE:a=\r\nb=\r\nc\r\nTEL:1\r\n"),
+	 "VCARD\nNOTE|abc\nTEL|1\n"},
+	{"quoted-printable that is cut", V21("NOTE;QUOTED-PRINTABLE:a=4\r\nTEL:1=\r\n"),
+	 "VCARD\nNOTE|a=4\nTEL|1=\n"},
+	{"quoted-printable at the end of all",
+	 "BEGIN:VCARD\r\nVERSION:2.1\r\nNOTE;QUOTED-PRINTABLE:a=", NULL},
+	{"a line's end where none can be", V21("GEO;QUOTED-PRINTABLE:a=0D=0AEND:VCARD\r\n"),
+	 "VCARD\nGEO|a END:VCARD\n"},
+	{"a charset", V21("N;CHARSET=ISO-8859-1:\xe4;\xf6\r\n"), "VCARD\nN|\xc3\xa4;\xc3\xb6\n"},
+	{"no charset and no UTF-8", V21("N:\xe4\r\n"), "VCARD\nN|\xc3\xa4\n"},
+	{"a charset that nobody knows", V21("N;CHARSET=X-NONE:\xc3\xa4\r\n"),
+	 "VCARD\nN|\303\244\n"},
+	{"base64 of 2.1 to the empty line",
+	 V21("PHOTO;JPEG;ENCODING=BASE64:\r\n YWJj\r\n ZGVm\r\n\r\nTEL:1\r\n"),
+	 "VCARD\nPHOTO;TYPE=JPEG|<abcdef>\nTEL|1\n"},
+	{"base64 of 2.1 that is not folded", V21("PHOTO;ENCODING=BASE64:YWJj\r\nZGVm\r\nTEL:1\r\n"),
+	 "VCARD\nPHOTO|<abcdef>\nTEL|1\n"},
+	{"base64 of 3.0", V30("PHOTO;ENCODING=b;TYPE=JPEG:YWJj\r\n ZGVm\r\nTEL:1\r\n"),
+	 "VCARD\nPHOTO;TYPE=JPEG|<abcdef>\nTEL|1\n"},
+	{"base64 that is none", V30("PHOTO;ENCODING=b:%%%\r\nTEL:1\r\n"),
+	 "VCARD\nPHOTO|<>\nTEL|1\n"},
+	{"a data URI of 4.0", V40("PHOTO:data:image/jpeg;base64,YWJj\r\n"), "VCARD\nPHOTO|<abc>\n"},
+	{"a colon in quotes", V30("X-A;P=\"a:b;c\":v\r\n"), "VCARD\nX-A;P=a:b;c|v\n"},
+	{"components",
+	 CAL("BEGIN:VEVENT\r\nSUMMARY:x\r\nBEGIN:VALARM\r\nACTION:y\r\nEND:VALARM\r\nEND:"
+	     "VEVENT\r\n"),
+	 "VCALENDAR\n VEVENT\n SUMMARY|x\n  VALARM\n  ACTION|y\n"},
+	{"LF alone", "BEGIN:VCARD\nVERSION:2.1\nTEL:1\nEND:VCARD\n", "VCARD\nTEL|1\n"},
+	{"CR alone", "BEGIN:VCARD\rVERSION:2.1\rTEL:1\rEND:VCARD\r", "VCARD\nTEL|1\n"},
+	{"empty lines, LF", "BEGIN:VCARD\n\nVERSION:2.1\n\n\nTEL:1\n\nEND:VCARD\n",
+	 "VCARD\nTEL|1\n"},
+	{"empty lines, CR LF", V21("\r\n\r\nTEL:1\r\n\r\n"), "VCARD\nTEL|1\n"},
+	{"empty lines, mixed", V21("\n\r\n\r\r\nTEL:1\n\n\r\n"), "VCARD\nTEL|1\n"},
+	{"a byte order mark, and blanks around", "\xEF\xBB\xBF \r\n" V21("TEL:1\r\n") "  \r\n\r\n",
+	 "VCARD\nTEL|1\n"},
+	{"a line without a colon", V21("TEL\r\nTEL:1\r\n"), "VCARD\nTEL|1\n"},
+	{"nothing", "", NULL},
+	{"no END", "BEGIN:VCARD\r\nVERSION:2.1\r\n", NULL},
+	{"END of something else", "BEGIN:VCARD\r\nVERSION:2.1\r\nEND:VEVENT\r\n", NULL},
+	{"no version", "BEGIN:VCARD\r\nTEL:1\r\nEND:VCARD\r\n", "VCARD\nTEL|1\n"},
+	{"something else", "<html>", NULL},
+};
+
+static void test_rows(gconstpointer data)
+{
+	guint i = GPOINTER_TO_UINT(data);
+	g_autoptr(GError) error = NULL;
+	gsize rest = 0, len = strlen(rows[i].text);
+	enum vdialect dialect;
+	g_autoptr(vobject_t) object =
+		vobject_parse(rows[i].text, len, NULL, &dialect, &rest, &error);
+	g_autofree char *read = NULL;
+
+	if (rows[i].read == NULL) {
+		g_assert_error(error, VOBJECT_ERROR, VOBJECT_ERROR_SYNTAX);
+		g_assert_null(object);
+		return;
+	}
+	g_assert_no_error(error);
+	read = dumped(object);
+	g_assert_cmpstr(read, ==, rows[i].read);
+	g_assert_cmpuint(rest, ==, len);
+}
+
+/* What was read is written in each dialect of its kind, and read again. */
+static void test_again(gconstpointer data)
+{
+	guint i = GPOINTER_TO_UINT(data);
+	enum vdialect dialect;
+	g_autoptr(vobject_t) object =
+		vobject_parse(rows[i].text, strlen(rows[i].text), NULL, &dialect, NULL, NULL);
+	g_autoptr(vobject_t) again = NULL;
+	g_autofree char *before = NULL, *after = NULL;
+	GString *text;
+
+	if (object == NULL)
+		return;
+	text = vobject_write(object, dialect, NULL);
+	again = vobject_parse(text->str, text->len, NULL, NULL, NULL, NULL);
+	g_assert_nonnull(again);
+	before = dumped(object);
+	after = dumped(again);
+	g_test_message("%s", text->str);
+	g_assert_cmpstr(after, ==, before);
+	g_string_free(text, TRUE);
+}
+
+static char *repeated(const char *before, const char *what, guint times, const char *after)
+{
+	GString *text = g_string_new(before);
+
+	for (guint i = 0; i < times; i++)
+		g_string_append(text, what);
+	return g_string_free(g_string_append(text, after), FALSE);
+}
+
+static void assert_limit(const char *what, guint limit)
+{
+	g_autofree char *fits = repeated("BEGIN:VCARD\nVERSION:3.0\n", what, limit, "END:VCARD\n");
+	g_autofree char *more =
+		repeated("BEGIN:VCARD\nVERSION:3.0\n", what, limit + 1, "END:VCARD\n");
+	g_autoptr(GError) error = NULL;
+	g_autoptr(vobject_t) object = vobject_parse(fits, strlen(fits), NULL, NULL, NULL, &error);
+
+	g_assert_no_error(error);
+	g_assert_null(vobject_parse(more, strlen(more), NULL, NULL, NULL, &error));
+	g_assert_error(error, VOBJECT_ERROR, VOBJECT_ERROR_LIMIT);
+}
+
+static void test_limits(void)
+{
+	assert_limit("TEL:1\n", LIMIT_VOBJECT_PROPERTIES);
+	assert_limit("BEGIN:X\nEND:X\n", LIMIT_VOBJECT_CHILDREN);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_set_nonfatal_assertions();
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *read = g_strdup_printf("/vobject/read/%s", rows[i].name);
+		g_autofree char *again = g_strdup_printf("/vobject/again/%s", rows[i].name);
+
+		g_test_add_data_func(read, GUINT_TO_POINTER(i), test_rows);
+		g_test_add_data_func(again, GUINT_TO_POINTER(i), test_again);
+	}
+	g_test_add_func("/vobject/limits", test_limits);
+	return g_test_run();
+}
