@@ -1,0 +1,351 @@
+/* RRULE of iCalendar, and following a rule. The predicate for a day has all BY parts at once:
+ * what RFC 5545 calls expanding and limiting is the same when the days of a period are looked at
+ * one by one. */
+#include "recurrence.h"
+
+#include <string.h>
+
+#include "datetime.h"
+#include "limits.h"
+
+static const short unset = ICAL_RECURRENCE_ARRAY_MAX;
+
+/* --- text --------------------------------------------------------------------------------- */
+
+/* RFC 5545 section 3.3.10: UNTIL is a date where DTSTART is, else an instant. */
+static void settle_until(struct icalrecurrencetype *rule, struct icaltimetype dtstart)
+{
+	struct icaltimetype *until = &rule->until;
+
+	if (icaltime_is_null_time(*until))
+		return;
+	if (dtstart.is_date) {
+		*until = datetime_date(datetime_day(*until));
+	} else {
+		if (until->is_date) {
+			until->is_date = 0;
+			until->hour = 23;
+			until->minute = until->second = 59;
+			until->zone = NULL;
+		}
+		if (until->zone == NULL)
+			until->zone = dtstart.zone;
+		*until = datetime_in(*until, icaltimezone_get_utc_timezone());
+	}
+}
+
+gboolean rrule_parse(const char *text, struct icaltimetype dtstart,
+		     struct icalrecurrencetype *rule_r)
+{
+	g_autofree char *upper = g_strstrip(g_ascii_strup(text, -1));
+	struct icalrecurrencetype rule;
+
+	/* Calendars of other peoples would take libical's ICU to follow. */
+	if (strlen(upper) > LIMIT_RRULE || strstr(upper, "RSCALE") != NULL ||
+	    strstr(upper, "SKIP") != NULL)
+		return FALSE;
+	rule = icalrecurrencetype_from_string(upper);
+	if (rule.freq == ICAL_NO_RECURRENCE || rule.interval < 1 || rule.count < 0 ||
+	    (!icaltime_is_null_time(rule.until) &&
+	     (rule.until.year < 1601 || rule.until.year > 9999)))
+		return FALSE;
+	settle_until(&rule, dtstart);
+	*rule_r = rule;
+	return TRUE;
+}
+
+char *rrule_write(const struct icalrecurrencetype *rule)
+{
+	struct icalrecurrencetype copy = *rule;
+	char *text = icalrecurrencetype_as_string_r(&copy);
+	char *result = g_strdup(text == NULL ? "" : text);
+
+	free(text);
+	return result;
+}
+
+/* --- following ---------------------------------------------------------------------------- */
+
+static guint count_of(const short *values, guint max)
+{
+	guint count = 0;
+
+	while (count < max && values[count] != unset)
+		count++;
+	return count;
+}
+
+#define COUNT(rule, part) count_of((rule)->part, G_N_ELEMENTS((rule)->part))
+
+static gboolean has_days(const struct icalrecurrencetype *rule)
+{
+	return COUNT(rule, by_day) + COUNT(rule, by_month_day) + COUNT(rule, by_year_day) +
+		       COUNT(rule, by_week_no) + COUNT(rule, by_month) + COUNT(rule, by_set_pos) >
+	       0;
+}
+
+gboolean rule_can_be_followed(const struct icalrecurrencetype *rule)
+{
+	guint clock_parts = COUNT(rule, by_hour) + COUNT(rule, by_minute) + COUNT(rule, by_second);
+
+	if (rule->freq < ICAL_DAILY_RECURRENCE)
+		return clock_parts == 0 && !has_days(rule);
+	return COUNT(rule, by_hour) <= 1 && COUNT(rule, by_minute) <= 1 &&
+	       COUNT(rule, by_second) <= 1;
+}
+
+/* A day, and what the BY parts ask of it. */
+struct day {
+	gint64 number;
+	int month, day, month_days, year_day, year_days;
+	guint weekday;
+};
+
+static struct day day_of(gint64 number)
+{
+	struct icaltimetype date = datetime_date(number), first = date;
+	struct day day = {.number = number, .month = date.month, .day = date.day};
+
+	first.month = first.day = 1;
+	day.month_days = icaltime_days_in_month(date.month, date.year);
+	day.year_day = (int)(number - datetime_day(first)) + 1;
+	day.year_days = icaltime_days_in_month(2, date.year) == 29 ? 366 : 365;
+	day.weekday = datetime_weekday(number);
+	return day;
+}
+
+/* Is one of the values that, counted from the start or, below 0, from the end? */
+static gboolean has_number(const short *values, guint count, int from_start, int total)
+{
+	for (guint i = 0; i < count; i++) {
+		if (values[i] == from_start || values[i] == from_start - total - 1)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* RFC 5545: the first week of a year has at least four days in it. */
+static gint64 first_week(int year, guint week_start)
+{
+	struct icaltimetype date = {.year = year, .month = 1, .day = 1, .is_date = 1};
+	gint64 day = datetime_day(date);
+	gint64 into_week = (7 + (gint64)datetime_weekday(day) - week_start) % 7;
+
+	return into_week <= 3 ? day - into_week : day + 7 - into_week;
+}
+
+static gboolean in_week_no(const struct icalrecurrencetype *rule, const struct day *day, int year)
+{
+	guint week_start = (guint)rule->week_start - ICAL_SUNDAY_WEEKDAY;
+	gint64 first = first_week(year, week_start), next = first_week(year + 1, week_start);
+
+	/* Days of the week that belong to another year take no part in this one. */
+	if (day->number < first || day->number >= next)
+		return FALSE;
+	return has_number(rule->by_week_no, COUNT(rule, by_week_no),
+			  (int)((day->number - first) / 7) + 1, (int)((next - first) / 7));
+}
+
+static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct day *day)
+{
+	gboolean in_month = rule->freq == ICAL_MONTHLY_RECURRENCE || COUNT(rule, by_month) > 0;
+	int from = in_month ? day->day : day->year_day;
+	int total = in_month ? day->month_days : day->year_days;
+
+	for (guint i = 0; i < COUNT(rule, by_day); i++) {
+		short value = rule->by_day[i];
+		int position = icalrecurrencetype_day_position(value);
+
+		if ((guint)icalrecurrencetype_day_day_of_week(value) - ICAL_SUNDAY_WEEKDAY !=
+		    day->weekday)
+			continue;
+		if (position == 0 || rule->freq == ICAL_WEEKLY_RECURRENCE ||
+		    rule->freq == ICAL_DAILY_RECURRENCE || position == (from - 1) / 7 + 1 ||
+		    position == -((total - from) / 7 + 1))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Without a part that says which day of the period, it is dtstart's. */
+static gboolean is_default_day(const struct rule_walk *walk, const struct day *day)
+{
+	const struct icalrecurrencetype *rule = walk->rule;
+	gboolean says_day = COUNT(rule, by_day) + COUNT(rule, by_month_day) > 0;
+
+	switch (rule->freq) {
+	case ICAL_YEARLY_RECURRENCE:
+		if (says_day || COUNT(rule, by_year_day) > 0)
+			return TRUE;
+		if (COUNT(rule, by_week_no) > 0)
+			return day->weekday == datetime_weekday(datetime_day(walk->dtstart));
+		return day->day == walk->dtstart.day &&
+		       (COUNT(rule, by_month) > 0 || day->month == walk->dtstart.month);
+	case ICAL_MONTHLY_RECURRENCE:
+		return says_day || COUNT(rule, by_year_day) > 0 || day->day == walk->dtstart.day;
+	case ICAL_WEEKLY_RECURRENCE:
+		return COUNT(rule, by_day) > 0 ||
+		       day->weekday == datetime_weekday(datetime_day(walk->dtstart));
+	default:
+		return TRUE;
+	}
+}
+
+static gboolean takes_place(const struct rule_walk *walk, gint64 number, int year)
+{
+	const struct icalrecurrencetype *rule = walk->rule;
+	struct day day = day_of(number);
+
+	return is_default_day(walk, &day) &&
+	       (COUNT(rule, by_month) == 0 ||
+		has_number(rule->by_month, COUNT(rule, by_month), day.month, 12)) &&
+	       (COUNT(rule, by_month_day) == 0 ||
+		has_number(rule->by_month_day, COUNT(rule, by_month_day), day.day,
+			   day.month_days)) &&
+	       (COUNT(rule, by_year_day) == 0 ||
+		has_number(rule->by_year_day, COUNT(rule, by_year_day), day.year_day,
+			   day.year_days)) &&
+	       (COUNT(rule, by_week_no) == 0 || in_week_no(rule, &day, year)) &&
+	       (COUNT(rule, by_day) == 0 || has_weekday(rule, &day));
+}
+
+/* The days of the period after so many: from, how many, and its year. */
+static void period_bounds(const struct rule_walk *walk, gint64 *first_r, guint *days_r, int *year_r)
+{
+	const struct icalrecurrencetype *rule = walk->rule;
+	struct icaltimetype date = walk->dtstart;
+	gint64 periods = walk->period * rule->interval, months, day = datetime_day(date);
+	guint week_start = (guint)rule->week_start - ICAL_SUNDAY_WEEKDAY;
+
+	date.is_date = 1;
+	date.day = 1;
+	*year_r = date.year;
+	switch (rule->freq) {
+	case ICAL_YEARLY_RECURRENCE:
+		date.month = 1;
+		date.year = *year_r = (int)(date.year + periods);
+		*first_r = datetime_day(date);
+		*days_r = icaltime_days_in_month(2, date.year) == 29 ? 366 : 365;
+		return;
+	case ICAL_MONTHLY_RECURRENCE:
+		months = date.year * 12 + date.month - 1 + periods;
+		date.year = *year_r = (int)(months / 12);
+		date.month = (int)(months % 12) + 1;
+		*first_r = datetime_day(date);
+		*days_r = (guint)icaltime_days_in_month(date.month, date.year);
+		return;
+	case ICAL_WEEKLY_RECURRENCE:
+		*first_r = day - (7 + (gint64)datetime_weekday(day) - week_start) % 7 + periods * 7;
+		*days_r = 7;
+		return;
+	default:
+		*first_r = day + periods;
+		*days_r = 1;
+		return;
+	}
+}
+
+/* RFC 5545: the n-th of what takes place in a period. */
+static void pick_positions(struct rule_walk *walk)
+{
+	guint positions = COUNT(walk->rule, by_set_pos), kept = 0;
+
+	if (positions == 0)
+		return;
+	for (guint i = 0; i < walk->count; i++) {
+		if (has_number(walk->rule->by_set_pos, positions, (int)i + 1, (int)walk->count))
+			walk->days[kept++] = walk->days[i];
+	}
+	walk->count = kept;
+}
+
+static gboolean next_period(struct rule_walk *walk)
+{
+	guint days;
+	gint64 first;
+	int year;
+
+	period_bounds(walk, &first, &days, &year);
+	walk->period++;
+	walk->looked_at += days;
+	if (walk->looked_at > LIMIT_OCCURRENCE_DAYS || datetime_date(first).year > 2499)
+		return FALSE;
+	walk->count = walk->next = 0;
+	for (guint i = 0; i < days; i++) {
+		if (takes_place(walk, first + i, year))
+			walk->days[walk->count++] = first + i;
+	}
+	pick_positions(walk);
+	return TRUE;
+}
+
+/* FREQ=MINUTELY and so on, which have no BY parts here. */
+static gboolean next_clock(struct rule_walk *walk, struct icaltimetype *start_r)
+{
+	gint64 unit = walk->rule->freq == ICAL_HOURLY_RECURRENCE     ? DATETIME_HOUR
+		      : walk->rule->freq == ICAL_MINUTELY_RECURRENCE ? DATETIME_MINUTE
+								     : 1;
+
+	if (walk->dtstart.is_date)
+		return FALSE;
+	*start_r = datetime_at(datetime_instant(walk->dtstart) +
+				       walk->period++ * unit * walk->rule->interval,
+			       walk->dtstart.zone);
+	return TRUE;
+}
+
+static gboolean next_day(struct rule_walk *walk, struct icaltimetype *start_r)
+{
+	gint64 first = datetime_day(walk->dtstart);
+	struct icaltimetype time = walk->dtstart;
+
+	if (!time.is_date) {
+		if (COUNT(walk->rule, by_hour) == 1)
+			time.hour = walk->rule->by_hour[0];
+		if (COUNT(walk->rule, by_minute) == 1)
+			time.minute = walk->rule->by_minute[0];
+		if (COUNT(walk->rule, by_second) == 1)
+			time.second = MIN(walk->rule->by_second[0], 59);
+	}
+	for (;;) {
+		gint64 day;
+
+		while (walk->next == walk->count) {
+			if (!next_period(walk))
+				return FALSE;
+		}
+		day = walk->days[walk->next++];
+		if (day < first ||
+		    (day == first && datetime_clock(time) < datetime_clock(walk->dtstart)))
+			continue;
+		*start_r = datetime_on_day(time, day);
+		return TRUE;
+	}
+}
+
+void rule_walk_init(struct rule_walk *walk, const struct icalrecurrencetype *rule,
+		    struct icaltimetype dtstart)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->rule = rule;
+	walk->dtstart = dtstart;
+}
+
+gboolean rule_walk_next(struct rule_walk *walk, struct icaltimetype *start_r)
+{
+	const struct icalrecurrencetype *rule = walk->rule;
+	struct icaltimetype start;
+
+	if (!rule_can_be_followed(rule) || walk->occurrences >= LIMIT_OCCURRENCES ||
+	    (rule->count > 0 && walk->occurrences >= (guint)rule->count))
+		return FALSE;
+	if (rule->freq < ICAL_DAILY_RECURRENCE ? !next_clock(walk, &start)
+					       : !next_day(walk, &start))
+		return FALSE;
+	if (!icaltime_is_null_time(rule->until) &&
+	    datetime_instant(start) > datetime_instant(rule->until))
+		return FALSE;
+	walk->occurrences++;
+	*start_r = start;
+	return TRUE;
+}
