@@ -1,0 +1,45 @@
+/* What item.c asks of each kind of item. Theirs alone. */
+#ifndef FANTAIL_PIM_ITEM_PRIVATE_H
+#define FANTAIL_PIM_ITEM_PRIVATE_H
+
+#include "item.h"
+#include "vobject.h"
+
+/* Group 0 is of properties that are none of the device's business, and in no hash: UID, REV ... */
+#define PIM_GROUP_IGNORED G_MAXUINT
+
+struct pim_kind {
+	/* From any dialect to the normal form, which is never looked at in any other. Takes
+	 * `parsed`. */
+	struct vobject *(*normalize)(struct vobject *parsed, enum vdialect dialect,
+				     const struct pim_style *style, enum pim_component *component_r,
+				     GError **error);
+	/* To what vobject_write can write in that dialect. New. */
+	struct vobject *(*denormalize)(const struct vobject *normal, enum vdialect dialect,
+				       const struct pim_style *style, const char *part);
+	/* 0 .. PIM_GROUPS - 1, or PIM_GROUP_IGNORED. `component` is "VCARD", "VEVENT", "VALARM"
+	 * ... */
+	guint (*group_of)(const char *component, const char *property);
+	const char *const *group_names; /* ends with NULL */
+	/* The name under which devices say whether they hold a property of the normal form. */
+	const char *(*device_name)(const struct vproperty *property);
+	void (*keys)(const struct vobject *normal, GArray *keys);
+	char *(*title)(const struct vobject *normal);
+	/* NULL from here on: it has no such thing. */
+	const char *(*uid)(const struct vobject *normal);
+	gboolean (*overlaps)(const struct vobject *normal, gint64 since, gint64 before);
+	char **(*parts)(const struct vobject *normal);
+	struct vobject *(*with_part)(const struct vobject *normal, const char *part,
+				     const struct vobject *changed);
+	gboolean (*is_lossy)(const struct vobject *normal, enum vdialect dialect);
+	enum vdialect stored; /* the dialect of the normal form */
+};
+
+extern const struct pim_kind pim_contact_kind, pim_calendar_kind, pim_note_kind;
+
+/* Without case, marks, punctuation and blanks: what people take for the same. New. */
+char *pim_fold(const char *text);
+/* A key of those parts, which end with NULL; never 0. */
+guint64 pim_key(const char *part, ...) G_GNUC_NULL_TERMINATED;
+
+#endif

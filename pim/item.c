@@ -1,0 +1,754 @@
+/* Items as such: their life, hashes, groups, what a device can hold of them, merging. What is
+ * different for contacts, calendars and notes is behind struct pim_kind. */
+#include "item-private.h"
+
+#include <string.h>
+
+struct pim_item {
+	gatomicrefcount refs;
+	enum pim_component component;
+	const struct pim_kind *kind;
+	struct vobject *normal;
+};
+
+GQuark pim_item_error_quark(void)
+{
+	return g_quark_from_static_string("fantail-pim-item-error");
+}
+
+static const struct pim_kind *kind_of(enum pim_component component)
+{
+	switch (component) {
+	case PIM_CONTACT:
+		return &pim_contact_kind;
+	case PIM_EVENT:
+	case PIM_TASK:
+		return &pim_calendar_kind;
+	case PIM_NOTE:
+		return &pim_note_kind;
+	}
+	g_assert_not_reached();
+}
+
+static struct pim_item *item_new(enum pim_component component, struct vobject *normal)
+{
+	struct pim_item *item = g_new0(struct pim_item, 1);
+
+	g_atomic_ref_count_init(&item->refs);
+	item->component = component;
+	item->kind = kind_of(component);
+	item->normal = normal;
+	return item;
+}
+
+struct pim_item *pim_item_ref(const struct pim_item *item)
+{
+	struct pim_item *mine = (struct pim_item *)item;
+
+	g_atomic_ref_count_inc(&mine->refs);
+	return mine;
+}
+
+void pim_item_unref(struct pim_item *item)
+{
+	if (item == NULL || !g_atomic_ref_count_dec(&item->refs))
+		return;
+	vobject_free(item->normal);
+	g_free(item);
+}
+
+/* --- text ------------------------------------------------------------------------------ */
+
+static const struct {
+	const char *root;
+	const struct pim_kind *kind;
+} roots[] = {
+	{"VCARD", &pim_contact_kind},
+	{"VCALENDAR", &pim_calendar_kind},
+	{"VNOTE", &pim_note_kind},
+};
+
+static struct vobject_style line_style(const struct pim_style *style)
+{
+	struct vobject_style lines = {.charset = NULL};
+
+	if (style != NULL) {
+		lines.charset = style->charset;
+		lines.fallback_charset = style->fallback_charset;
+		lines.no_fold = style->no_fold;
+		lines.quote_8bit = style->quote_8bit;
+	}
+	return lines;
+}
+
+static struct pim_item *fail(GError **error, enum pim_item_error code, const char *text)
+{
+	g_set_error_literal(error, PIM_ITEM_ERROR, code, text);
+	return NULL;
+}
+
+/* Plain text has no BEGIN: a note of its own form. */
+static struct vobject *plain_note(const char *text, gsize len, const struct pim_style *style)
+{
+	struct vobject *note = vobject_new("VNOTE");
+	g_autofree char *whole = g_strndup(text, len);
+	g_autofree char *utf8 = NULL;
+
+	if (g_utf8_validate(whole, -1, NULL))
+		utf8 = g_steal_pointer(&whole);
+	else
+		utf8 = g_convert_with_fallback(whole, -1, "UTF-8",
+					       style == NULL || style->fallback_charset == NULL
+						       ? "windows-1252"
+						       : style->fallback_charset,
+					       "?", NULL, NULL, NULL);
+	vobject_add(note, "BODY", utf8 == NULL ? "" : utf8);
+	return note;
+}
+
+static struct pim_item *normalized(struct vobject *parsed, enum vdialect dialect,
+				   const struct pim_style *style, GError **error)
+{
+	enum pim_component component;
+	struct vobject *normal;
+
+	for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
+		if (strcmp(roots[i].root, parsed->name) != 0)
+			continue;
+		normal = roots[i].kind->normalize(parsed, dialect, style, &component, error);
+		return normal == NULL ? NULL : item_new(component, normal);
+	}
+	vobject_free(parsed);
+	return fail(error, PIM_ITEM_ERROR_COMPONENT, "not a contact, calendar or note");
+}
+
+struct pim_item *pim_item_parse(enum pim_format format, const char *text, gsize len,
+				const struct pim_style *style, GError **error)
+{
+	struct vobject_style lines = line_style(style);
+	g_autoptr(GError) failure = NULL;
+	enum vdialect dialect;
+	struct vobject *parsed;
+
+	if (format == PIM_PLAIN_TEXT)
+		return normalized(plain_note(text, len, style), VNOTE_1_1, style, error);
+	parsed = vobject_parse(text, len, &lines, &dialect, NULL, &failure);
+	if (parsed == NULL)
+		return fail(error,
+			    g_error_matches(failure, VOBJECT_ERROR, VOBJECT_ERROR_LIMIT)
+				    ? PIM_ITEM_ERROR_LIMIT
+				    : PIM_ITEM_ERROR_SYNTAX,
+			    failure->message);
+	return normalized(parsed, dialect, style, error);
+}
+
+static enum vdialect dialect_of(enum pim_format format)
+{
+	switch (format) {
+	case PIM_VCARD_2_1:
+		return VCARD_2_1;
+	case PIM_VCARD_3_0:
+		return VCARD_3_0;
+	case PIM_VCARD_4_0:
+		return VCARD_4_0;
+	case PIM_VCALENDAR_1_0:
+		return VCALENDAR_1_0;
+	case PIM_ICALENDAR_2_0:
+		return ICALENDAR_2_0;
+	case PIM_PLAIN_TEXT:
+	case PIM_VNOTE_1_1:
+		return VNOTE_1_1;
+	}
+	g_assert_not_reached();
+}
+
+GBytes *pim_item_stored(const struct pim_item *item)
+{
+	return g_string_free_to_bytes(vobject_write(item->normal, item->kind->stored, NULL));
+}
+
+struct pim_item *pim_item_load(enum pim_component component, const void *stored, gsize len,
+			       GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	struct vobject *normal =
+		vobject_parse(stored == NULL ? "" : stored, len, NULL, NULL, NULL, &failure);
+
+	if (normal == NULL)
+		return fail(error, PIM_ITEM_ERROR_SYNTAX, failure->message);
+	return item_new(component, normal);
+}
+
+enum pim_component pim_item_component(const struct pim_item *item)
+{
+	return item->component;
+}
+
+const char *pim_item_uid(const struct pim_item *item)
+{
+	return item->kind->uid == NULL ? NULL : item->kind->uid(item->normal);
+}
+
+char *pim_item_title(const struct pim_item *item)
+{
+	return item->kind->title(item->normal);
+}
+
+gboolean pim_item_overlaps(const struct pim_item *item, gint64 since, gint64 before)
+{
+	return item->kind->overlaps == NULL || item->kind->overlaps(item->normal, since, before);
+}
+
+/* --- exceptions --------------------------------------------------------------------------- */
+
+char **pim_item_parts(const struct pim_item *item)
+{
+	return item->kind->parts == NULL ? g_new0(char *, 1) : item->kind->parts(item->normal);
+}
+
+struct pim_item *pim_item_with_part(const struct pim_item *item, const char *part,
+				    const struct pim_item *changed)
+{
+	if (item->kind->with_part == NULL)
+		return pim_item_ref(changed == NULL ? item : changed);
+	return item_new(item->component,
+			item->kind->with_part(item->normal, part,
+					      changed == NULL ? NULL : changed->normal));
+}
+
+gboolean pim_item_is_lossy(const struct pim_item *item, enum pim_format format)
+{
+	return item->kind->is_lossy != NULL &&
+	       item->kind->is_lossy(item->normal, dialect_of(format));
+}
+
+/* --- values and hashes ------------------------------------------------------------------------ */
+
+typedef void property_function(const struct vobject *object, const struct vproperty *property,
+			       gpointer data);
+
+static void for_each(const struct vobject *object, property_function *function, gpointer data)
+{
+	for (guint i = 0; i < object->properties->len; i++)
+		function(object, object->properties->pdata[i], data);
+	for (guint i = 0; i < object->children->len; i++)
+		for_each(object->children->pdata[i], function, data);
+}
+
+static int compare_params(gconstpointer a, gconstpointer b)
+{
+	const struct vparam *x = *(const struct vparam *const *)a;
+	const struct vparam *y = *(const struct vparam *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : g_ascii_strcasecmp(x->value, y->value);
+}
+
+/* The same for equal properties, in whatever order their parameters are. */
+static guint64 property_hash(const struct vobject *object, const struct vproperty *property)
+{
+	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA1);
+	g_autoptr(GPtrArray) params = g_ptr_array_copy(property->params, NULL, NULL);
+	guint8 digest[20];
+	gsize len = sizeof(digest);
+	guint64 hash;
+
+	g_ptr_array_set_free_func(params, NULL);
+	g_ptr_array_sort(params, compare_params);
+	g_checksum_update(checksum, (const guchar *)object->name, (gssize)strlen(object->name) + 1);
+	g_checksum_update(checksum, (const guchar *)property->name,
+			  (gssize)strlen(property->name) + 1);
+	for (guint i = 0; i < params->len; i++) {
+		const struct vparam *param = params->pdata[i];
+		g_autofree char *value = g_ascii_strdown(param->value, -1);
+
+		g_checksum_update(checksum, (const guchar *)param->name, -1);
+		g_checksum_update(checksum, (const guchar *)"=", 1);
+		g_checksum_update(checksum, (const guchar *)value, (gssize)strlen(value) + 1);
+	}
+	for (guint i = 0; i < property->components->len; i++) {
+		const GPtrArray *values = property->components->pdata[i];
+
+		g_checksum_update(checksum, (const guchar *)"\1", 1);
+		for (guint j = 0; j < values->len; j++)
+			g_checksum_update(checksum, values->pdata[j],
+					  (gssize)strlen(values->pdata[j]) + 1);
+	}
+	if (property->binary != NULL)
+		g_checksum_update(checksum, g_bytes_get_data(property->binary, NULL),
+				  (gssize)g_bytes_get_size(property->binary));
+	g_checksum_get_digest(checksum, digest, &len);
+	g_checksum_free(checksum);
+	memcpy(&hash, digest, sizeof(hash));
+	return hash == 0 ? 1 : hash;
+}
+
+struct grouping {
+	const struct pim_kind *kind;
+	struct pim_groups *groups;
+};
+
+/* A sum does not depend on the order, and two that are equal do not take each other away. */
+static void add_to_group(const struct vobject *object, const struct vproperty *property,
+			 gpointer data)
+{
+	struct grouping *grouping = data;
+	guint group = grouping->kind->group_of(object->name, property->name);
+
+	if (group == PIM_GROUP_IGNORED || vproperty_is_empty(property))
+		return;
+	grouping->groups->hash[group] += property_hash(object, property);
+}
+
+void pim_item_groups(const struct pim_item *item, struct pim_groups *groups_r)
+{
+	struct grouping grouping = {.kind = item->kind, .groups = groups_r};
+
+	memset(groups_r, 0, sizeof(*groups_r));
+	for_each(item->normal, add_to_group, &grouping);
+}
+
+void pim_item_hash(const struct pim_item *item, guint8 hash_r[16])
+{
+	struct pim_groups groups;
+	GChecksum *checksum = g_checksum_new(G_CHECKSUM_MD5);
+	gsize len = 16;
+
+	pim_item_groups(item, &groups);
+	g_checksum_update(checksum, (const guchar *)&groups, sizeof(groups));
+	g_checksum_update(checksum, (const guchar *)&item->component, sizeof(item->component));
+	g_checksum_get_digest(checksum, hash_r, &len);
+	g_checksum_free(checksum);
+}
+
+void pim_item_keys(const struct pim_item *item, GArray *keys)
+{
+	item->kind->keys(item->normal, keys);
+}
+
+pim_group_mask pim_groups_differ(const struct pim_groups *a, const struct pim_groups *b)
+{
+	pim_group_mask mask = 0;
+
+	for (guint i = 0; i < PIM_GROUPS; i++) {
+		if (a->hash[i] != b->hash[i])
+			mask |= 1u << i;
+	}
+	return mask;
+}
+
+const char *pim_group_name(enum pim_component component, guint group)
+{
+	const char *const *names = kind_of(component)->group_names;
+
+	for (guint i = 0; names[i] != NULL; i++) {
+		if (i == group)
+			return names[i];
+	}
+	return NULL;
+}
+
+char *pim_fold(const char *text)
+{
+	g_autofree char *normalized_text = g_utf8_normalize(text, -1, G_NORMALIZE_NFKD);
+	GString *folded = g_string_new(NULL);
+
+	for (const char *c = normalized_text; c != NULL && *c != '\0'; c = g_utf8_next_char(c)) {
+		gunichar character = g_utf8_get_char(c);
+
+		if (g_unichar_isalnum(character))
+			g_string_append_unichar(folded, g_unichar_tolower(character));
+	}
+	return g_string_free(folded, FALSE);
+}
+
+guint64 pim_key(const char *part, ...)
+{
+	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA1);
+	guint8 digest[20];
+	gsize len = sizeof(digest);
+	guint64 key;
+	va_list parts;
+
+	va_start(parts, part);
+	for (; part != NULL; part = va_arg(parts, const char *))
+		g_checksum_update(checksum, (const guchar *)part, (gssize)strlen(part) + 1);
+	va_end(parts);
+	g_checksum_get_digest(checksum, digest, &len);
+	g_checksum_free(checksum);
+	memcpy(&key, digest, sizeof(key));
+	return key == 0 ? 1 : key;
+}
+
+struct values {
+	const char *name;
+	GPtrArray *found;
+	const struct pim_kind *kind;
+};
+
+static void add_value(const struct vobject *object, const struct vproperty *property, gpointer data)
+{
+	struct values *values = data;
+
+	(void)object;
+	if (g_ascii_strcasecmp(property->name, values->name) != 0 &&
+	    g_ascii_strcasecmp(values->kind->device_name(property), values->name) != 0)
+		return;
+	for (guint i = 0; i < property->components->len; i++) {
+		const GPtrArray *list = property->components->pdata[i];
+
+		for (guint j = 0; j < list->len; j++)
+			g_ptr_array_add(values->found, g_strdup(list->pdata[j]));
+	}
+}
+
+char **pim_item_values(const struct pim_item *item, const char *property)
+{
+	struct values values = {property, g_ptr_array_new(), item->kind};
+
+	for_each(item->normal, add_value, &values);
+	g_ptr_array_add(values.found, NULL);
+	return (char **)g_ptr_array_free(values.found, FALSE);
+}
+
+/* --- what a device can hold ----------------------------------------------------------------------
+ */
+
+/* NULL: it cannot. */
+static const struct pim_property_limit *limit_of(const struct pim_capability *capability,
+						 const struct pim_kind *kind,
+						 const struct vproperty *property,
+						 gboolean *holds_r)
+{
+	const struct pim_property_limit *limit;
+
+	limit = g_hash_table_lookup(capability->properties, kind->device_name(property));
+	if (limit == NULL)
+		limit = g_hash_table_lookup(capability->properties, property->name);
+	*holds_r = limit != NULL || (g_str_has_prefix(property->name, "X-") &&
+				     g_hash_table_contains(capability->properties, "X-*"));
+	return limit;
+}
+
+static gboolean holds(const struct pim_capability *capability, const struct pim_kind *kind,
+		      const struct vproperty *property)
+{
+	gboolean result;
+
+	if (capability == NULL)
+		return TRUE;
+	limit_of(capability, kind, property, &result);
+	return result;
+}
+
+static void cut(char *text, guint64 max)
+{
+	if ((guint64)g_utf8_strlen(text, -1) > max)
+		*g_utf8_offset_to_pointer(text, (glong)max) = '\0';
+}
+
+/* FALSE: it is to be left out. */
+static gboolean shorten(struct vproperty *property, const struct pim_property_limit *limit)
+{
+	if (limit == NULL || limit->max_size == G_MAXUINT64)
+		return TRUE;
+	if (property->binary != NULL)
+		return g_bytes_get_size(property->binary) <= limit->max_size;
+	for (guint i = 0; i < property->components->len; i++) {
+		const GPtrArray *values = property->components->pdata[i];
+
+		for (guint j = 0; j < values->len; j++) {
+			if ((guint64)g_utf8_strlen(values->pdata[j], -1) <= limit->max_size)
+				continue;
+			if (limit->no_truncate)
+				return FALSE;
+			cut(values->pdata[j], limit->max_size);
+		}
+	}
+	return TRUE;
+}
+
+/* Of which it holds anything. */
+static pim_group_mask held_groups(const struct pim_kind *kind,
+				  const struct pim_capability *capability)
+{
+	pim_group_mask mask = 0;
+	GHashTableIter iter;
+	gpointer name;
+
+	g_hash_table_iter_init(&iter, capability->properties);
+	while (g_hash_table_iter_next(&iter, &name, NULL)) {
+		guint group = kind->group_of("", name);
+
+		if (group != PIM_GROUP_IGNORED)
+			mask |= 1u << group;
+	}
+	return mask;
+}
+
+/* As `object`, with what the device holds of it. */
+static void limit_object(struct vobject *object, const struct pim_kind *kind,
+			 const struct pim_capability *capability)
+{
+	g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (guint i = 0; i < object->properties->len;) {
+		struct vproperty *property = object->properties->pdata[i];
+		gboolean held;
+		const struct pim_property_limit *limit =
+			limit_of(capability, kind, property, &held);
+		guint count = 0;
+
+		if (held && limit != NULL)
+			count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, limit->name)) + 1;
+		/* What is in no group is not for devices to judge. */
+		if (kind->group_of(object->name, property->name) == PIM_GROUP_IGNORED ||
+		    (held && shorten(property, limit) &&
+		     (limit == NULL || limit->max_occur == 0 || count <= limit->max_occur))) {
+			if (limit != NULL)
+				g_hash_table_insert(counts, limit->name, GUINT_TO_POINTER(count));
+			i++;
+			continue;
+		}
+		g_ptr_array_remove_index(object->properties, i);
+	}
+	for (guint i = object->children->len; i > 0; i--) {
+		struct vobject *child = object->children->pdata[i - 1];
+		guint group = kind->group_of(child->name, "");
+
+		/* Alarms have names of their own in the device's dialect: it holds them or not. */
+		if (group == PIM_GROUP_IGNORED)
+			limit_object(child, kind, capability);
+		else if ((held_groups(kind, capability) & 1u << group) == 0)
+			g_ptr_array_remove_index(object->children, i - 1);
+	}
+}
+
+/* What content lines of the dialect cannot say is gone then. Takes the object. */
+static struct vobject *through_lines(struct vobject *object, enum pim_format format,
+				     const struct pim_style *style)
+{
+	struct vobject_style lines = line_style(style);
+	struct vobject *read;
+	GString *text;
+
+	if (format == PIM_PLAIN_TEXT)
+		return object;
+	text = vobject_write(object, dialect_of(format), &lines);
+	read = vobject_parse(text->str, text->len, &lines, NULL, NULL, NULL);
+	g_string_free(text, TRUE);
+	if (read == NULL)
+		return object;
+	vobject_free(object);
+	return read;
+}
+
+struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
+				  const struct pim_style *style,
+				  const struct pim_capability *capability)
+{
+	struct vobject *limited, *there, *back;
+	enum pim_component component;
+
+	limited = vobject_copy(item->normal);
+	if (capability != NULL)
+		limit_object(limited, item->kind, capability);
+	/* There and back again: what the dialect cannot say is gone then, too. */
+	there = through_lines(item->kind->denormalize(limited, dialect_of(format), style, NULL),
+			      format, style);
+	vobject_free(limited);
+	back = item->kind->normalize(there, dialect_of(format), style, &component, NULL);
+	return back == NULL ? pim_item_ref(item) : item_new(item->component, back);
+}
+
+/* The device's name of each property in its capabilities that has no value in the item. */
+static void add_empty(struct vobject *object, const struct pim_capability *capability)
+{
+	GHashTableIter iter;
+	gpointer name;
+
+	g_hash_table_iter_init(&iter, capability->properties);
+	while (g_hash_table_iter_next(&iter, &name, NULL)) {
+		static const char *const never[] = {"BEGIN", "END",   "VERSION",
+						    "X-*",   "PHOTO", "UID"};
+		gboolean wanted = vobject_find(object, name) == NULL;
+
+		for (guint i = 0; i < G_N_ELEMENTS(never); i++)
+			wanted = wanted && strcmp(never[i], name) != 0;
+		if (wanted)
+			vobject_add(object, name, "");
+	}
+}
+
+/* What devices of the old dialects do not know, unless they say so: they give ids of their
+ * own. */
+static void drop_uid(struct vobject *object, enum vdialect dialect,
+		     const struct pim_capability *capability)
+{
+	if (!vdialect_is_old(dialect) ||
+	    (capability != NULL && g_hash_table_contains(capability->properties, "UID")))
+		return;
+	vobject_remove(object, "UID");
+	for (guint i = 0; i < object->children->len; i++)
+		drop_uid(object->children->pdata[i], dialect, capability);
+}
+
+GString *pim_item_write(const struct pim_item *item, enum pim_format format,
+			const struct pim_style *style, const struct pim_capability *capability,
+			const char *part)
+{
+	struct vobject_style lines = line_style(style);
+	g_autoptr(vobject_t) limited = vobject_copy(item->normal);
+	g_autoptr(vobject_t) object = NULL;
+
+	if (capability != NULL)
+		limit_object(limited, item->kind, capability);
+	object = item->kind->denormalize(limited, dialect_of(format), style, part);
+	drop_uid(object, dialect_of(format), capability);
+	if (style != NULL && style->send_empty && capability != NULL)
+		add_empty(object, capability);
+	if (format == PIM_PLAIN_TEXT) {
+		const struct vproperty *body = vobject_find(object, "BODY");
+
+		return g_string_new(body == NULL ? "" : vproperty_value(body, 0));
+	}
+	return vobject_write(object, dialect_of(format), &lines);
+}
+
+pim_group_mask pim_capability_groups(const struct pim_capability *capability,
+				     enum pim_component component)
+{
+	return capability == NULL ? (1u << PIM_GROUPS) - 1
+				  : held_groups(kind_of(component), capability);
+}
+
+/* --- merging
+ * ----------------------------------------------------------------------------------------- */
+
+static gboolean in_groups(const struct pim_kind *kind, const struct vobject *object,
+			  const struct vproperty *property, pim_group_mask groups)
+{
+	guint group = kind->group_of(object->name, property->name);
+
+	return group != PIM_GROUP_IGNORED && (groups & 1u << group) != 0;
+}
+
+static gboolean same_property(const struct vobject *object, const struct vproperty *a,
+			      const struct vproperty *b)
+{
+	return strcmp(a->name, b->name) == 0 &&
+	       property_hash(object, a) == property_hash(object, b);
+}
+
+/* Ours of which the device has what it sent: cut to its size, or less what it cannot say. */
+static struct vproperty *find_origin(const struct vobject *ours, const struct vobject *projected,
+				     const struct vproperty *theirs)
+{
+	for (guint i = 0; i < ours->properties->len; i++) {
+		struct vproperty *property = ours->properties->pdata[i];
+		guint nth = 0, seen = 0;
+
+		if (strcmp(property->name, theirs->name) != 0)
+			continue;
+		for (guint j = 0; j < i; j++)
+			nth += strcmp(((struct vproperty *)ours->properties->pdata[j])->name,
+				      property->name) == 0;
+		/* The property of that name at the same place in what the device should have. */
+		for (guint j = 0; j < projected->properties->len; j++) {
+			const struct vproperty *held = projected->properties->pdata[j];
+
+			if (strcmp(held->name, property->name) == 0 && seen++ == nth &&
+			    same_property(ours, held, theirs))
+				return property;
+		}
+	}
+	return NULL;
+}
+
+static void merge_properties(struct vobject *merged, const struct vobject *ours,
+			     const struct vobject *theirs, const struct vobject *projected,
+			     const struct pim_kind *kind, pim_group_mask groups,
+			     const struct pim_capability *capability)
+{
+	for (guint i = 0; i < ours->properties->len; i++) {
+		const struct vproperty *property = ours->properties->pdata[i];
+
+		if (!in_groups(kind, ours, property, groups) || !holds(capability, kind, property))
+			g_ptr_array_add(merged->properties, vproperty_copy(property));
+	}
+	for (guint i = 0; i < theirs->properties->len; i++) {
+		const struct vproperty *property = theirs->properties->pdata[i];
+		const struct vproperty *origin;
+
+		if (!in_groups(kind, theirs, property, groups) || vproperty_is_empty(property))
+			continue;
+		origin = find_origin(ours, projected, property);
+		g_ptr_array_add(merged->properties,
+				vproperty_copy(origin == NULL ? property : origin));
+	}
+}
+
+static const struct vobject *child_named(const struct vobject *object, const char *name)
+{
+	for (guint i = 0; object != NULL && i < object->children->len; i++) {
+		const struct vobject *child = object->children->pdata[i];
+
+		if (strcmp(child->name, name) == 0)
+			return child;
+	}
+	return NULL;
+}
+
+/* Components inside (alarms, the event in its calendar): each kind of them is of one group, or
+ * is merged itself. */
+static void merge_object(struct vobject *merged, const struct vobject *ours,
+			 const struct vobject *theirs, const struct vobject *projected,
+			 const struct pim_kind *kind, pim_group_mask groups,
+			 const struct pim_capability *capability)
+{
+	merge_properties(merged, ours, theirs, projected, kind, groups, capability);
+	for (guint i = 0; i < ours->children->len; i++) {
+		const struct vobject *child = ours->children->pdata[i];
+		const struct vobject *other = child_named(theirs, child->name);
+		guint group = kind->group_of(child->name, "");
+
+		if (group != PIM_GROUP_IGNORED) {
+			if ((groups & 1u << group) == 0)
+				g_ptr_array_add(merged->children, vobject_copy(child));
+		} else if (other == NULL || child_named(ours, child->name) != child) {
+			g_ptr_array_add(merged->children, vobject_copy(child));
+		} else {
+			const struct vobject *held = child_named(projected, child->name);
+			struct vobject *copy = vobject_new(child->name);
+
+			g_ptr_array_add(merged->children, copy);
+			merge_object(copy, child, other, held == NULL ? child : held, kind, groups,
+				     capability);
+		}
+	}
+	for (guint i = 0; i < theirs->children->len; i++) {
+		const struct vobject *child = theirs->children->pdata[i];
+		guint group = kind->group_of(child->name, "");
+
+		if (group != PIM_GROUP_IGNORED ? (groups & 1u << group) != 0
+					       : child_named(ours, child->name) == NULL)
+			g_ptr_array_add(merged->children, vobject_copy(child));
+	}
+}
+
+struct pim_item *pim_item_merge(const struct pim_item *ours, const struct pim_item *theirs,
+				pim_group_mask groups, enum pim_format format,
+				const struct pim_style *style,
+				const struct pim_capability *capability)
+{
+	g_autoptr(pim_item_t) projected = NULL;
+	struct vobject *merged;
+
+	if (groups == 0 || ours->kind != theirs->kind)
+		return pim_item_ref(groups == 0 ? ours : theirs);
+	projected = pim_item_project(ours, format, style, capability);
+	merged = vobject_new(ours->normal->name);
+	merge_object(merged, ours->normal, theirs->normal, projected->normal, ours->kind, groups,
+		     capability);
+	return item_new(theirs->component, merged);
+}
