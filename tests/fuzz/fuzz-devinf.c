@@ -1,0 +1,31 @@
+/* Device information that was read comes back the same in both encodings. */
+#include "devinf.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const struct devinf *devinf, enum sml_encoding encoding)
+{
+	g_autoptr(GBytes) first = devinf_document(devinf, encoding), second = NULL;
+	g_autoptr(devinf_t) again = NULL;
+	gsize len;
+	const void *text = g_bytes_get_data(first, &len);
+
+	again = devinf_parse(text, len, NULL);
+	assert(again != NULL);
+	second = devinf_document(again, encoding);
+	assert(g_bytes_equal(first, second));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	g_autoptr(devinf_t) devinf = devinf_parse(data, size, NULL);
+
+	if (devinf != NULL) {
+		check(devinf, SML_WBXML);
+		check(devinf, SML_XML);
+	}
+	return 0;
+}

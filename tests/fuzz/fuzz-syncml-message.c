@@ -1,0 +1,40 @@
+/* A message that was read and written reads and writes as itself. */
+#include "message.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static GBytes *written(const struct sml_message *message, enum sml_encoding encoding)
+{
+	struct markup_style style = {.encoding = encoding, .version = message->version};
+	g_autoptr(markup_writer_t) writer = markup_writer_new(&style);
+
+	sml_write_begin(writer, message);
+	for (guint i = 0; i < message->commands->len; i++)
+		sml_write_command(writer, message->commands->pdata[i]);
+	return sml_write_end(writer, message->final);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	enum sml_encoding encoding = markup_guess(data, size);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(sml_message_t) message = sml_message_read(encoding, data, size, &error);
+	g_autoptr(sml_message_t) again = NULL;
+	g_autoptr(GBytes) first = NULL, second = NULL;
+	gsize len;
+	const void *text;
+
+	assert((message == NULL) == (error != NULL));
+	if (message == NULL)
+		return 0;
+	first = written(message, encoding);
+	text = g_bytes_get_data(first, &len);
+	again = sml_message_read(encoding, text, len, &error);
+	assert(again != NULL);
+	second = written(again, encoding);
+	assert(g_bytes_equal(first, second));
+	return 0;
+}
