@@ -1,0 +1,3 @@
+# A text file as lines of a C string.
+s/[\\"]/\\&/g
+s/.*/"&\\n"/

@@ -1,0 +1,283 @@
+/*
+ * Key files of rules, kept as they were read: a device's rules are read anew from the sections
+ * that match it, so what a value means is said once, in the table.
+ */
+#include "rules.h"
+
+#include <string.h>
+
+#include "config-file.h"
+#include "config-table.h"
+#include "config-value.h"
+
+/* data/device-rules.conf */
+static const char built_in[] =
+#include "device-rules.inc"
+	;
+
+struct rules {
+	gatomicrefcount refs;
+	GPtrArray *files; /* struct keyfile * */
+};
+
+/* What a section says: whom it is about, and what holds for them. */
+struct section {
+	char **manufacturer, **model, **software, **user_agent, **device_id; /* globs */
+	struct device_rules rules;
+};
+
+/* --- values ----------------------------------------------------------------------------- */
+
+static gboolean set_times(void *place, const struct config_key *key, const char *value,
+			  GError **error)
+{
+	gboolean local;
+
+	if (!config_value_bool(value, &local, error))
+		return FALSE;
+	*(enum pim_times *)place = local ? PIM_TIMES_LOCAL : PIM_TIMES_UTC;
+	return TRUE;
+}
+
+static gboolean set_all_day(void *place, const struct config_key *key, const char *value,
+			    GError **error)
+{
+	static const char *const words[] = {
+		[PIM_ALL_DAY_NEXT_MIDNIGHT] = "next-midnight",
+		[PIM_ALL_DAY_2359] = "2359",
+		[PIM_ALL_DAY_2400] = "2400",
+		[PIM_ALL_DAY_DATE] = "date",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(words[i], value) == 0) {
+			*(enum pim_all_day *)place = (enum pim_all_day)i;
+			return TRUE;
+		}
+	}
+	return config_value_fail(error, "no form '%s'; write next-midnight, 2359, 2400 or date",
+				 value);
+}
+
+static gboolean set_date(void *place, const struct config_key *key, const char *value,
+			 GError **error)
+{
+	g_autofree char *text = g_strconcat(value, "T00:00:00Z", NULL);
+	g_autoptr(GDateTime) date = NULL;
+
+	if (strlen(value) == strlen("1980-01-01"))
+		date = g_date_time_new_from_iso8601(text, NULL);
+	if (date == NULL)
+		return config_value_fail(error, "'%s' is no date; write as 1980-01-01", value);
+	*(gint64 *)place = g_date_time_to_unix(date);
+	return TRUE;
+}
+
+static gboolean set_charset(void *place, const struct config_key *key, const char *value,
+			    GError **error)
+{
+	GIConv conv = g_iconv_open("UTF-8", value);
+
+	if (conv == (GIConv)-1)
+		return config_value_fail(
+			error, "no charset '%s'; write a name that iconv --list has", value);
+	g_iconv_close(conv);
+	/* A device's rules outlive the file they are from; there are few charsets. */
+	*(const char **)place = g_intern_string(value);
+	return TRUE;
+}
+
+#define AT(name) G_STRUCT_OFFSET(struct section, name)
+#define STYLE(name) G_STRUCT_OFFSET(struct section, rules.style.name)
+#define RULE(name) G_STRUCT_OFFSET(struct section, rules.name)
+
+static const struct config_key keys[] = {
+	{NULL, "manufacturer", config_key_list, AT(manufacturer), 0, 0},
+	{NULL, "model", config_key_list, AT(model), 0, 0},
+	{NULL, "software", config_key_list, AT(software), 0, 0},
+	{NULL, "user-agent", config_key_list, AT(user_agent), 0, 0},
+	{NULL, "device-id", config_key_list, AT(device_id), 0, 0},
+
+	{NULL, "local-time", set_times, STYLE(times), 0, 0},
+	{NULL, "times-as-utc", config_key_bool, STYLE(times_as_utc), 0, 0},
+	{NULL, "times-as-local", config_key_bool, STYLE(times_as_local), 0, 0},
+	{NULL, "alarms-utc", config_key_bool, STYLE(alarms_utc), 0, 0},
+	{NULL, "min-date", set_date, STYLE(min_time), 0, 0},
+	{NULL, "all-day", set_all_day, STYLE(all_day), 0, 0},
+	{NULL, "epoc-entry-type", config_key_bool, STYLE(epoc_entry_type), 0, 0},
+	{NULL, "rule-ends-by-count", config_key_bool, STYLE(rule_ends_by_count), 0, 0},
+	{NULL, "email-internet", config_key_bool, STYLE(email_internet), 0, 0},
+	{NULL, "basic-dates", config_key_bool, STYLE(basic_dates), 0, 0},
+	{NULL, "send-empty", config_key_bool, STYLE(send_empty), 0, 0},
+	{NULL, "fax-is-work", config_key_bool, STYLE(fax_is_work), 0, 0},
+	{NULL, "charset", set_charset, STYLE(charset), 0, 0},
+	{NULL, "fallback-charset", set_charset, STYLE(fallback_charset), 0, 0},
+	{NULL, "no-fold", config_key_bool, STYLE(no_fold), 0, 0},
+	{NULL, "quote-8bit", config_key_bool, STYLE(quote_8bit), 0, 0},
+
+	{NULL, "cdata", config_key_bool, RULE(cdata), 0, 0},
+	{NULL, "limited-lengths", config_key_bool, RULE(limited_lengths), 0, 0},
+	{NULL, "ignore-max-size", config_key_bool, RULE(ignore_max_size), 0, 0},
+	{NULL, "ignore-capabilities", config_key_bool, RULE(ignore_capabilities), 0, 0},
+	{NULL, "one-status-per-command", config_key_bool, RULE(one_status_per_command), 0, 0},
+	{NULL, "ok-for-exists", config_key_bool, RULE(ok_for_exists), 0, 0},
+	{NULL, "no-replace-in-slow-sync", config_key_bool, RULE(no_replace_in_slow_sync), 0, 0},
+	{NULL, "database-as-alerted", config_key_bool, RULE(database_as_alerted), 0, 0},
+	{NULL, "copy-is-add", config_key_bool, RULE(copy_is_add), 0, 0},
+	{NULL, "merge-tasks-into-calendar", config_key_bool, RULE(merge_tasks_into_calendar), 0, 0},
+	{NULL, "lenient-anchor", config_key_bool, RULE(lenient_anchor), 0, 0},
+	{NULL, "lenient-delete", config_key_bool, RULE(lenient_delete), 0, 0},
+	{NULL, "legacy-nonce", config_key_bool, RULE(legacy_nonce), 0, 0},
+	{NULL, "reuse-msg-id", config_key_bool, RULE(reuse_msg_id), 0, 0},
+	{NULL, "no-item-in-status", config_key_bool, RULE(no_item_in_status), 0, 0},
+	{NULL, "no-size-in-capabilities", config_key_bool, RULE(no_size_in_capabilities), 0, 0},
+	{NULL, "msg-size-percent", config_key_uint, RULE(msg_size_percent), 10, 100},
+	{NULL, "reject", config_key_uint, RULE(reject), 400, 599},
+};
+
+static const char *const no_sections[] = {NULL};
+static const struct config_table table = {
+	.keys = keys,
+	.count = G_N_ELEMENTS(keys),
+	.sections = no_sections,
+	.manual = "fantail-syncml.conf(5)",
+};
+
+static void clear_globs(struct section *section)
+{
+	g_clear_pointer(&section->manufacturer, g_strfreev);
+	g_clear_pointer(&section->model, g_strfreev);
+	g_clear_pointer(&section->software, g_strfreev);
+	g_clear_pointer(&section->user_agent, g_strfreev);
+	g_clear_pointer(&section->device_id, g_strfreev);
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+static gboolean add_file(struct rules *rules, const char *text, gsize len, const char *path,
+			 GError **error)
+{
+	g_autoptr(keyfile_t) file = config_keyfile(text, len, path, error);
+
+	if (file == NULL)
+		return FALSE;
+	for (guint i = 0; i < file->sections->len; i++) {
+		struct section section = {0};
+		gboolean ok =
+			config_table_read(&table, &section, file->sections->pdata[i], path, error);
+
+		clear_globs(&section);
+		if (!ok)
+			return FALSE;
+	}
+	g_ptr_array_add(rules->files, g_steal_pointer(&file));
+	return TRUE;
+}
+
+struct rules *rules_load(const char *const *paths, GError **error)
+{
+	g_autoptr(rules_t) rules = g_new0(struct rules, 1);
+
+	g_atomic_ref_count_init(&rules->refs);
+	rules->files = g_ptr_array_new_with_free_func((GDestroyNotify)keyfile_free);
+	if (!add_file(rules, built_in, strlen(built_in), "device-rules.conf", error))
+		return NULL;
+	for (; paths != NULL && *paths != NULL; paths++) {
+		gboolean readable_by_all;
+		gsize len;
+		g_autofree char *text = config_file_read(*paths, &len, &readable_by_all, error);
+
+		if (text == NULL || !add_file(rules, text, len, *paths, error))
+			return NULL;
+	}
+	return g_steal_pointer(&rules);
+}
+
+struct rules *rules_ref(const struct rules *rules)
+{
+	struct rules *shared = (struct rules *)rules;
+
+	g_atomic_ref_count_inc(&shared->refs);
+	return shared;
+}
+
+void rules_unref(struct rules *rules)
+{
+	if (rules == NULL || !g_atomic_ref_count_dec(&rules->refs))
+		return;
+	g_ptr_array_unref(rules->files);
+	g_free(rules);
+}
+
+/* --- matching --------------------------------------------------------------------------- */
+
+/* Phones of one family write their names now in capitals and now not. */
+static gboolean matches(char **globs, const char *text)
+{
+	g_autofree char *folded = text == NULL ? NULL : g_ascii_strdown(text, -1);
+
+	if (globs == NULL)
+		return TRUE;
+	if (folded == NULL)
+		return FALSE;
+	for (; *globs != NULL; globs++) {
+		g_autofree char *glob = g_ascii_strdown(*globs, -1);
+
+		if (g_pattern_match_simple(glob, folded))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+struct subject {
+	const struct devinf *devinf;
+	const char *device_id, *user_agent;
+};
+
+static gboolean applies(const struct section *section, const struct subject *subject)
+{
+	const struct devinf *devinf = subject->devinf;
+
+	return matches(section->manufacturer, devinf != NULL ? devinf->man : NULL) &&
+	       matches(section->model, devinf != NULL ? devinf->mod : NULL) &&
+	       (matches(section->software, devinf != NULL ? devinf->sw_version : NULL) ||
+		matches(section->software, devinf != NULL ? devinf->fw_version : NULL)) &&
+	       matches(section->user_agent, subject->user_agent) &&
+	       matches(section->device_id, subject->device_id);
+}
+
+void rules_find(const struct rules *rules, const struct devinf *devinf, const char *device_id,
+		const char *user_agent, struct device_rules *rules_r)
+{
+	const struct subject subject = {devinf, device_id, user_agent};
+	g_autoptr(GString) names = g_string_new(NULL);
+	struct section all = {0};
+
+	for (guint i = 0; i < rules->files->len; i++) {
+		const struct keyfile *file = rules->files->pdata[i];
+
+		for (guint j = 0; j < file->sections->len; j++) {
+			const struct keyfile_section *from = file->sections->pdata[j];
+			struct section section = {0};
+			gboolean found;
+
+			config_table_read(&table, &section, from, "", NULL);
+			found = applies(&section, &subject);
+			clear_globs(&section);
+			if (!found)
+				continue;
+			config_table_read(&table, &all, from, "", NULL);
+			g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "",
+					       from->name);
+		}
+	}
+	clear_globs(&all);
+	all.rules.names = g_string_free(g_steal_pointer(&names), FALSE);
+	*rules_r = all.rules;
+}
+
+void device_rules_clear(struct device_rules *rules)
+{
+	g_free(rules->names);
+	memset(rules, 0, sizeof(*rules));
+}
