@@ -1,0 +1,287 @@
+#include "device.h"
+
+#include <string.h>
+
+/* Device information, and the rest as strings ("" = NULL). */
+#define STATE_TYPE "(aysssss)"
+#define STATE_VERSION "1"
+
+static char *or_null(const char *text)
+{
+	return *text == '\0' ? NULL : g_strdup(text);
+}
+
+static const char *or_empty(const char *text)
+{
+	return text == NULL ? "" : text;
+}
+
+/* One that cannot be read is a device that is not known yet. */
+static void read_state(struct device *device, const void *state, gsize len)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(state, len);
+	g_autoptr(GVariant) variant = g_variant_ref_sink(
+		g_variant_new_from_bytes(G_VARIANT_TYPE(STATE_TYPE), bytes, FALSE));
+	g_autoptr(GVariant) document = NULL;
+	const char *version, *user_agent, *sent, *nonce, *former;
+	const void *data;
+	gsize document_len;
+
+	g_variant_get(variant, "(@ay&s&s&s&s&s)", &document, &version, &user_agent, &sent, &nonce,
+		      &former);
+	if (strcmp(version, STATE_VERSION) != 0)
+		return;
+	data = g_variant_get_fixed_array(document, &document_len, 1);
+	if (document_len > 0)
+		device->devinf = devinf_parse(data, document_len, NULL);
+	device->user_agent = or_null(user_agent);
+	device->sent_devinf = or_null(sent);
+	device->nonce = or_null(nonce);
+	device->former_nonce = or_null(former);
+}
+
+static void find_rules(struct device *device, const struct rules *rules)
+{
+	device_rules_clear(&device->rules);
+	rules_find(rules, device->devinf, device->id, device->user_agent, &device->rules);
+}
+
+struct device *device_load(struct pim_txn *txn, const struct rules *rules, const char *id,
+			   const char *user_agent, gint64 now, GError **error)
+{
+	struct device *device;
+	struct pim_peer peer;
+
+	if (!pim_txn_peer(txn, id, now, &peer, error))
+		return NULL;
+	device = g_new0(struct device, 1);
+	device->peer = peer.id;
+	device->id = g_strdup(id);
+	device->secret_user = g_strdup(peer.secret_user);
+	device->secret = g_strdup(peer.secret);
+	if (peer.state_len > 0)
+		read_state(device, peer.state, peer.state_len);
+	if (user_agent != NULL && g_strcmp0(user_agent, device->user_agent) != 0) {
+		g_free(device->user_agent);
+		device->user_agent = g_utf8_make_valid(user_agent, -1);
+		device->changed = TRUE;
+	}
+	find_rules(device, rules);
+	return device;
+}
+
+gboolean device_save(struct pim_txn *txn, struct device *device, gint64 now, GError **error)
+{
+	g_autoptr(GBytes) document = device->devinf == NULL
+					     ? g_bytes_new(NULL, 0)
+					     : devinf_document(device->devinf, SML_WBXML);
+	GVariant *array = g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, document, TRUE);
+	g_autoptr(GVariant) state = g_variant_ref_sink(
+		g_variant_new("(@aysssss)", array, STATE_VERSION, or_empty(device->user_agent),
+			      or_empty(device->sent_devinf), or_empty(device->nonce),
+			      or_empty(device->former_nonce)));
+
+	device->changed = FALSE;
+	return pim_txn_set_peer(txn, device->peer, now, g_variant_get_data(state),
+				g_variant_get_size(state), error);
+}
+
+void device_free(struct device *device)
+{
+	if (device == NULL)
+		return;
+	g_free(device->id);
+	devinf_unref(device->devinf);
+	g_free(device->user_agent);
+	g_free(device->sent_devinf);
+	g_free(device->nonce);
+	g_free(device->former_nonce);
+	g_free(device->secret_user);
+	g_free(device->secret);
+	device_rules_clear(&device->rules);
+	g_free(device);
+}
+
+void device_set_devinf(struct device *device, const struct rules *rules, struct devinf *devinf)
+{
+	devinf_ref(devinf);
+	devinf_unref(device->devinf);
+	device->devinf = devinf;
+	device->changed = TRUE;
+	find_rules(device, rules);
+}
+
+void device_set_nonce(struct device *device, const char *nonce)
+{
+	g_free(device->former_nonce);
+	device->former_nonce = device->nonce;
+	device->nonce = g_strdup(nonce);
+	device->changed = TRUE;
+}
+
+void device_set_sent_devinf(struct device *device, const char *version)
+{
+	g_free(device->sent_devinf);
+	device->sent_devinf = g_strdup(version);
+	device->changed = TRUE;
+}
+
+/* --- contents ------------------------------------------------------------------------- */
+
+static enum pim_format usual_format(enum pim_collection collection)
+{
+	switch (collection) {
+	case PIM_CONTACTS:
+		return PIM_VCARD_2_1;
+	case PIM_CALENDAR:
+		return PIM_VCALENDAR_1_0;
+	case PIM_NOTES:
+		return PIM_PLAIN_TEXT;
+	}
+	g_assert_not_reached();
+}
+
+static gboolean is_of(enum pim_format format, enum pim_collection collection)
+{
+	switch (format) {
+	case PIM_VCARD_2_1:
+	case PIM_VCARD_3_0:
+	case PIM_VCARD_4_0:
+		return collection == PIM_CONTACTS;
+	case PIM_VCALENDAR_1_0:
+	case PIM_ICALENDAR_2_0:
+		return collection == PIM_CALENDAR;
+	case PIM_PLAIN_TEXT:
+	case PIM_VNOTE_1_1:
+		return collection == PIM_NOTES;
+	}
+	return FALSE;
+}
+
+/* The first that the phone receives and we know: its own preference first. */
+static enum pim_format format_of(const struct devinf_store *store, enum pim_collection collection)
+{
+	enum pim_format format;
+
+	for (guint i = 0; store != NULL && i < store->rx->len; i++) {
+		const struct devinf_type *type = store->rx->pdata[i];
+
+		if (type->type != NULL && pim_format_find(type->type, type->version, &format) &&
+		    is_of(format, collection))
+			return format;
+	}
+	return usual_format(collection);
+}
+
+static void limit_free(gpointer data)
+{
+	struct pim_property_limit *limit = data;
+
+	g_free(limit->name);
+	g_strfreev(limit->types);
+	g_free(limit);
+}
+
+/* TYPE's values; bare parameters of 2.1 are said as names. */
+static char **types_of(const struct devinf_property *property)
+{
+	g_autoptr(GPtrArray) types = g_ptr_array_new();
+
+	for (guint i = 0; i < property->params->len; i++) {
+		const struct devinf_param *param = property->params->pdata[i];
+
+		if (param->values->len == 0 && param->name != NULL &&
+		    g_ascii_strcasecmp(param->name, "TYPE") != 0)
+			g_ptr_array_add(types, g_ascii_strup(param->name, -1));
+		if (param->name == NULL || g_ascii_strcasecmp(param->name, "TYPE") != 0)
+			continue;
+		for (guint j = 0; j < param->values->len; j++)
+			g_ptr_array_add(types, g_ascii_strup(param->values->pdata[j], -1));
+	}
+	if (types->len == 0)
+		return NULL;
+	g_ptr_array_add(types, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&types), FALSE);
+}
+
+static void add_limit(GHashTable *properties, const struct devinf_property *property,
+		      const struct device_rules *rules)
+{
+	struct pim_property_limit *limit;
+
+	if (property->name == NULL || *property->name == '\0')
+		return;
+	limit = g_new0(struct pim_property_limit, 1);
+	limit->name = g_ascii_strup(property->name, -1);
+	limit->max_size = property->has_max_size && !rules->ignore_max_size ? property->max_size
+									    : G_MAXUINT64;
+	limit->no_truncate = property->no_truncate;
+	limit->max_occur = (guint)MIN(property->max_occur, G_MAXUINT);
+	limit->types = types_of(property);
+	g_hash_table_replace(properties, limit->name, limit);
+}
+
+/* VEVENT and VTODO, as BEGIN's values say. */
+static pim_components components_of(const struct devinf_capability *capability,
+				    pim_components components)
+{
+	const struct devinf_property *begin = devinf_find_property(capability, "BEGIN");
+	pim_components said = 0;
+
+	for (guint i = 0; begin != NULL && i < begin->values->len; i++) {
+		if (g_ascii_strcasecmp(begin->values->pdata[i], "VEVENT") == 0)
+			said |= PIM_COMPONENT_BIT(PIM_EVENT);
+		else if (g_ascii_strcasecmp(begin->values->pdata[i], "VTODO") == 0)
+			said |= PIM_COMPONENT_BIT(PIM_TASK);
+	}
+	return said == 0 ? components : components & said;
+}
+
+static struct pim_capability *capability_of(const struct device *device,
+					    const struct devinf_store *store,
+					    enum pim_format format, pim_components components)
+{
+	const struct devinf_capability *said =
+		store == NULL || device->rules.ignore_capabilities
+			? NULL
+			: devinf_find_capability(store, pim_format_type(format),
+						 pim_format_version(format));
+	struct pim_capability *capability;
+
+	if (said == NULL || said->properties->len == 0)
+		return NULL;
+	capability = g_new0(struct pim_capability, 1);
+	capability->components = components_of(said, components);
+	capability->properties = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, limit_free);
+	for (guint i = 0; i < said->properties->len; i++)
+		add_limit(capability->properties, said->properties->pdata[i], &device->rules);
+	return capability;
+}
+
+void content_init(struct content *content_r, const struct device *device, const char *uri,
+		  enum pim_collection collection, pim_components components, const char *zone)
+{
+	const struct devinf_store *store =
+		device->devinf == NULL ? NULL : devinf_find_store(device->devinf, uri);
+
+	memset(content_r, 0, sizeof(*content_r));
+	content_r->style = device->rules.style;
+	content_r->style.zone = zone;
+	/* Without UTC in DevInf it is local time (OMA DevInf 1.2, UTC); of a phone that said
+	 * nothing at all the rules decide. */
+	if (device->devinf != NULL && !device->devinf->utc)
+		content_r->style.times = PIM_TIMES_LOCAL;
+	content_r->format = format_of(store, collection);
+	content_r->capability = capability_of(device, store, content_r->format, components);
+	content_r->max_guid_size = store == NULL ? 0 : store->max_guid_size;
+	content_r->large_objects = device->devinf != NULL && device->devinf->large_objects;
+}
+
+void content_clear(struct content *content)
+{
+	if (content->capability != NULL) {
+		g_hash_table_unref(content->capability->properties);
+		g_free(content->capability);
+	}
+	memset(content, 0, sizeof(*content));
+}

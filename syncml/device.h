@@ -1,0 +1,49 @@
+/*
+ * One phone of one user: what it said of itself, its nonces, and the rules for its kind. Kept in
+ * the store with the peer.
+ */
+#ifndef FANTAIL_SYNCML_DEVICE_H
+#define FANTAIL_SYNCML_DEVICE_H
+
+#include "rules.h"
+#include "store.h"
+
+struct device {
+	gint64 peer;
+	char *id;              /* SyncHdr's Source */
+	struct devinf *devinf; /* NULL = not known */
+	char *user_agent;      /* as it came last; NULL = never */
+	char *sent_devinf;     /* of which version of ours the phone knows; NULL = none */
+	char *nonce;           /* for its next digest; NULL = none was given */
+	char *former_nonce;
+	char *secret_user, *secret; /* of its sync password; NULL = none */
+	struct device_rules rules;
+	gboolean changed; /* to be saved */
+};
+typedef struct device device_t;
+
+struct device *device_load(struct pim_txn *txn, const struct rules *rules, const char *id,
+			   const char *user_agent, gint64 now, GError **error);
+gboolean device_save(struct pim_txn *txn, struct device *device, gint64 now, GError **error);
+void device_free(struct device *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
+
+/* It said what it is: from now on its rules are those of that. */
+void device_set_devinf(struct device *device, const struct rules *rules, struct devinf *devinf);
+void device_set_nonce(struct device *device, const char *nonce);
+void device_set_sent_devinf(struct device *device, const char *version);
+
+/* How items of one of its databases are written and read. */
+struct content {
+	enum pim_format format; /* what we send */
+	struct pim_style style;
+	struct pim_capability *capability; /* NULL = all */
+	guint64 max_guid_size;             /* 0 = no limit */
+	gboolean large_objects;
+};
+/* `uri`: as the phone calls its database. */
+void content_init(struct content *content_r, const struct device *device, const char *uri,
+		  enum pim_collection collection, pim_components components, const char *zone);
+void content_clear(struct content *content);
+
+#endif

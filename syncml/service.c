@@ -1,0 +1,468 @@
+/*
+ * One message: parsed, its user and session found, run and answered in one transaction. A message
+ * that comes again is answered from the store.
+ */
+#include "service.h"
+
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "limits.h"
+#include "session.h"
+
+struct sml_exchange {
+	const struct sml_service *service;
+	const struct sml_request *request;
+	enum sml_encoding encoding;
+	struct sml_message *message; /* NULL: http_status says why not */
+	guint http_status;
+	struct auth_claim *claim;
+	char *user; /* whose data it is about; NULL = not known */
+	char *error;
+	guint8 hash[32];
+	GBytes *answer;
+	gboolean finished;
+};
+
+/* --- content types ---------------------------------------------------------------------- */
+
+static const char *const types[] = {
+	[SML_XML] = "application/vnd.syncml+xml",
+	[SML_WBXML] = "application/vnd.syncml+wbxml",
+};
+
+static gboolean find_encoding(const char *type, enum sml_encoding *encoding_r)
+{
+	gsize len = type == NULL ? 0 : strcspn(type, "; \t");
+
+	for (enum sml_encoding encoding = SML_XML; encoding <= SML_WBXML; encoding++) {
+		if (strlen(types[encoding]) == len &&
+		    g_ascii_strncasecmp(types[encoding], type, len) == 0) {
+			*encoding_r = encoding;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/* --- the request --------------------------------------------------------------------------- */
+
+static void hash_body(struct sml_exchange *exchange)
+{
+	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
+	gsize len = sizeof(exchange->hash), size;
+	const void *data = g_bytes_get_data(exchange->request->body, &size);
+
+	g_checksum_update(checksum, data, (gssize)size);
+	g_checksum_get_digest(checksum, exchange->hash, &len);
+	g_checksum_free(checksum);
+}
+
+static void read_message(struct sml_exchange *exchange)
+{
+	g_autoptr(GError) error = NULL;
+	gsize len;
+	const void *data = g_bytes_get_data(exchange->request->body, &len);
+
+	if (!find_encoding(exchange->request->content_type, &exchange->encoding)) {
+		exchange->http_status = 415;
+		exchange->error = g_strdup("the content type is not SyncML's");
+		return;
+	}
+	exchange->message = sml_message_read(exchange->encoding, data, len, &error);
+	if (exchange->message == NULL) {
+		exchange->http_status = 400;
+		exchange->error = g_strdup(error->message);
+	}
+}
+
+/* The Cred of the header, or of the first command that has one. */
+static const struct sml_cred *find_cred(const struct sml_message *message)
+{
+	if (message->cred != NULL)
+		return message->cred;
+	for (guint i = 0; i < message->commands->len; i++) {
+		const struct sml_command *command = message->commands->pdata[i];
+
+		if (command->cred != NULL)
+			return command->cred;
+	}
+	return NULL;
+}
+
+struct sml_exchange *sml_exchange_new(const struct sml_service *service,
+				      const struct sml_request *request)
+{
+	struct sml_exchange *exchange = g_new0(struct sml_exchange, 1);
+	g_autoptr(GError) error = NULL;
+
+	exchange->service = service;
+	exchange->request = request;
+	exchange->http_status = 200;
+	read_message(exchange);
+	if (exchange->message == NULL)
+		return exchange;
+	hash_body(exchange);
+	exchange->claim = auth_claim_new(exchange->message, find_cred(exchange->message),
+					 request->mac, &error);
+	if (error != NULL)
+		exchange->error = g_strdup(error->message);
+	return exchange;
+}
+
+void sml_exchange_free(struct sml_exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	sml_message_free(exchange->message);
+	auth_claim_free(exchange->claim);
+	g_free(exchange->user);
+	g_free(exchange->error);
+	g_clear_pointer(&exchange->answer, g_bytes_unref);
+	g_free(exchange);
+}
+
+const char *sml_exchange_device(const struct sml_exchange *exchange)
+{
+	return exchange->message == NULL ? NULL : exchange->message->source;
+}
+
+const struct auth_claim *sml_exchange_claim(const struct sml_exchange *exchange)
+{
+	return exchange->claim != NULL && exchange->claim->scheme == AUTH_BASIC ? exchange->claim
+										: NULL;
+}
+
+/* --- the address of a session ---------------------------------------------------------------- */
+
+/* The user's name in it says where to look; the key, which nobody can guess, that one may. */
+#define KEY_LEN 32
+
+static char *new_key(void)
+{
+	guint8 random[KEY_LEN / 2];
+	GString *key = g_string_new(NULL);
+
+	if (RAND_bytes(random, sizeof(random)) != 1)
+		g_error("no random numbers");
+	for (guint i = 0; i < sizeof(random); i++)
+		g_string_append_printf(key, "%02x", random[i]);
+	return g_string_free(key, FALSE);
+}
+
+static char *resp_uri_of(const struct sml_request *request, const char *user, const char *key)
+{
+	g_autofree char *escaped = g_uri_escape_string(user, NULL, FALSE);
+
+	return g_strdup_printf("%s?s=%s.%s", request->public_url, key, escaped);
+}
+
+/* "key.user" */
+static gboolean split_session_key(const char *text, char **key_r, char **user_r)
+{
+	const char *dot = text == NULL ? NULL : strchr(text, '.');
+
+	if (dot == NULL || dot - text != KEY_LEN || strlen(dot + 1) > LIMIT_USER || dot[1] == '\0')
+		return FALSE;
+	*key_r = g_strndup(text, KEY_LEN);
+	*user_r = g_strdup(dot + 1);
+	return TRUE;
+}
+
+/* --- running -----------------------------------------------------------------------------------
+ */
+
+struct run {
+	struct sml_exchange *exchange;
+	struct pim_txn *txn; /* NULL: nobody's */
+	struct device *device;
+	struct session *session;
+	struct pim_session row;
+	char *key;
+	gboolean by_key; /* it was posted to the session's own address */
+};
+
+static void run_clear(struct run *run)
+{
+	session_free(run->session);
+	device_free(run->device);
+	pim_txn_abort(run->txn);
+	g_free(run->key);
+}
+
+static struct session *fresh_session(const struct sml_exchange *exchange)
+{
+	const struct sml_message *message = exchange->message;
+	struct session *session = session_new();
+
+	session->version = message->version;
+	session->encoding = exchange->encoding;
+	session->client = g_strdup(message->source);
+	session->server = g_strdup(message->target);
+	/* What was answered before nobody remembers; numbers go on all the same. */
+	session->msg_id = message->msg_id - 1;
+	return session;
+}
+
+static void prepare(struct run *run)
+{
+	struct session *session = run->session;
+	const struct sml_exchange *exchange = run->exchange;
+	const struct sml_message *message = exchange->message;
+
+	session->service = exchange->service;
+	session->txn = run->txn;
+	session->device = run->device;
+	session->id = run->row.id;
+	session->now = exchange->request->now;
+	session->message = message;
+	if (message->meta.max_msg_size > 0)
+		session->max_msg_size = message->meta.max_msg_size;
+	if (message->meta.max_obj_size > 0)
+		session->max_obj_size = message->meta.max_obj_size;
+}
+
+/* Without a user nothing is looked up and nothing kept: a challenge is all there is. */
+static void answer_stranger(struct run *run, enum sml_verdict verdict)
+{
+	struct sml_exchange *exchange = run->exchange;
+
+	run->session = fresh_session(exchange);
+	prepare(run);
+	if (session_authenticate(run->session, exchange->claim, verdict, exchange->request->body))
+		g_error("nobody was authenticated");
+	if (!session_answer(run->session, &exchange->answer, NULL))
+		g_error("no answer to a stranger");
+}
+
+/* What the version says that we do not speak. */
+static gboolean check_version(struct run *run)
+{
+	const struct sml_message *message = run->exchange->message;
+	static const char *const protocols[] = {"SyncML/1.0", "SyncML/1.1", "SyncML/1.2"};
+	gboolean known = message->ver_proto == NULL;
+
+	for (guint i = 0; i < G_N_ELEMENTS(protocols); i++)
+		known = known || strcmp(message->ver_proto, protocols[i]) == 0;
+	if (message->version_known && known)
+		return TRUE;
+	session_refuse_version(run->session, message->version_known ? 513 : 505);
+	return FALSE;
+}
+
+enum found {
+	FOUND_NEW,   /* to be run */
+	FOUND_AGAIN, /* answered before */
+	FOUND_WRONG, /* a message that cannot be */
+	FOUND_ERROR,
+};
+
+/* SyncML Sync Protocol 1.1 section 2.9 and what phones do: the same message again is the same
+ * answer again. */
+static enum found check_number(struct run *run)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	const struct pim_session *row = &run->row;
+	guint32 msg_id = exchange->message->msg_id;
+
+	if (msg_id > row->last_msg)
+		return FOUND_NEW;
+	if (msg_id == row->last_msg && row->answer != NULL &&
+	    memcmp(row->last_hash, exchange->hash, sizeof(exchange->hash)) == 0)
+		return FOUND_AGAIN;
+	if (msg_id == row->last_msg && run->device->rules.reuse_msg_id)
+		return FOUND_NEW;
+	return FOUND_WRONG;
+}
+
+static enum found find_session(struct run *run, GError **error)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	const struct sml_message *message = exchange->message;
+	enum found result;
+	gboolean found;
+
+	if (!pim_txn_session(run->txn, run->device->peer, message->session_id, &found, &run->row,
+			     error))
+		return FOUND_ERROR;
+	found = found && run->row.expires > exchange->request->now &&
+		(!run->by_key || g_strcmp0(run->row.key, run->key) == 0);
+	/* The same number in a session that is over is a new one of a phone that counts badly. */
+	if (found && !run->by_key && message->msg_id == 1 && run->row.last_msg > 1)
+		found = FALSE;
+	if (!found) {
+		memset(&run->row, 0, sizeof(run->row));
+		run->session = fresh_session(exchange);
+		return FOUND_NEW;
+	}
+	result = check_number(run);
+	if (result == FOUND_AGAIN)
+		return result;
+	run->session = session_load(run->row.state, run->row.state_len);
+	if (run->session == NULL)
+		run->session = fresh_session(exchange);
+	/* Who knows the key has shown a password; who does not has to do it now. */
+	run->session->authenticated = run->session->authenticated && run->by_key;
+	return result;
+}
+
+static gboolean save_session(struct run *run, GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+	g_autoptr(GBytes) state = session_save(run->session);
+	struct pim_session *row = &run->row;
+
+	row->key = run->key;
+	row->peer = run->device->peer;
+	row->session = exchange->message->session_id;
+	row->expires = exchange->request->now + exchange->service->settings->session_secs;
+	row->last_msg = exchange->message->msg_id;
+	memcpy(row->last_hash, exchange->hash, sizeof(row->last_hash));
+	row->answer = g_bytes_get_data(exchange->answer, &row->answer_len);
+	row->state = g_bytes_get_data(state, &row->state_len);
+	return pim_txn_put_session(run->txn, row, error) &&
+	       device_save(run->txn, run->device, exchange->request->now, error);
+}
+
+/* A session's number is needed before it is saved: maps name it. */
+static gboolean make_row(struct run *run, const char *user, GError **error)
+{
+	if (run->row.id != 0) {
+		g_free(run->key);
+		run->key = g_strdup(run->row.key);
+		return TRUE;
+	}
+	g_free(run->key);
+	run->key = new_key();
+	run->row.key = run->key;
+	run->row.peer = run->device->peer;
+	run->row.session = run->exchange->message->session_id;
+	run->session->resp_uri = resp_uri_of(run->exchange->request, user, run->key);
+	return pim_txn_put_session(run->txn, &run->row, error);
+}
+
+static gboolean refuse_number(struct run *run, GError **error)
+{
+	g_ptr_array_set_size(run->session->statuses, 0);
+	session_refuse(run->session, 400);
+	run->session->authenticated = FALSE;
+	return session_answer(run->session, &run->exchange->answer, error);
+}
+
+static gboolean run_message(struct run *run, const char *user, enum sml_verdict verdict,
+			    gboolean wrong_number, GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+	struct session *session = run->session;
+
+	if (!make_row(run, user, error))
+		return FALSE;
+	prepare(run);
+	session->version = exchange->message->version;
+	/* The session is what it was: its last message may come again. */
+	if (wrong_number)
+		return refuse_number(run, error);
+	if (check_version(run) &&
+	    session_authenticate(session, exchange->claim, verdict, exchange->request->body) &&
+	    !session_run(session, error))
+		return FALSE;
+	if (!session_answer(session, &exchange->answer, error))
+		return FALSE;
+	/* Of who has shown nothing, nothing is kept but what a digest needs. */
+	if (!session->authenticated && run->device->secret == NULL)
+		return TRUE;
+	if (!save_session(run, error))
+		return FALSE;
+	exchange->finished = session->phase == SESSION_DONE;
+	return pim_txn_commit(g_steal_pointer(&run->txn), error);
+}
+
+static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict verdict,
+			     GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+	enum found found;
+
+	run->device = device_load(run->txn, exchange->service->rules, exchange->message->source,
+				  exchange->request->user_agent, exchange->request->now, error);
+	if (run->device == NULL)
+		return FALSE;
+	if (run->device->rules.reject != 0) {
+		exchange->http_status = 404;
+		exchange->error = g_strdup("a rule rejects this device");
+		return TRUE;
+	}
+	found = find_session(run, error);
+	if (found == FOUND_ERROR)
+		return FALSE;
+	if (found == FOUND_AGAIN) {
+		exchange->answer = g_bytes_new(run->row.answer, run->row.answer_len);
+		return TRUE;
+	}
+	return run_message(run, user, verdict, found == FOUND_WRONG, error);
+}
+
+/* Whose data is it about, as far as that can be known before anything is proved? */
+static char *find_user(struct run *run, enum sml_verdict verdict, const char *user)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	const struct auth_claim *claim = exchange->claim;
+	char *of_key;
+
+	if (split_session_key(exchange->request->session_key, &run->key, &of_key)) {
+		run->by_key = TRUE;
+		return of_key;
+	}
+	if (claim == NULL || claim->scheme == AUTH_UNKNOWN)
+		return NULL;
+	if (claim->scheme == AUTH_BASIC)
+		return verdict == SML_VERDICT_OK ? g_strdup(user) : NULL;
+	return g_strdup(claim->user);
+}
+
+static gboolean run_exchange(struct run *run, enum sml_verdict verdict, const char *user,
+			     GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+
+	exchange->user = find_user(run, verdict, user);
+	if (exchange->user != NULL) {
+		run->txn = pim_txn_begin(exchange->service->store, exchange->user,
+					 verdict == SML_VERDICT_OK, error);
+		if (run->txn == NULL && *error != NULL)
+			return FALSE;
+	}
+	if (run->txn != NULL)
+		return run_for_user(run, exchange->user, verdict, error);
+	answer_stranger(run, verdict == SML_VERDICT_OK ? SML_VERDICT_WRONG : verdict);
+	return TRUE;
+}
+
+void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, const char *user,
+		      struct sml_answer *answer_r)
+{
+	struct run run = {.exchange = exchange};
+	g_autoptr(GError) error = NULL;
+
+	/* What cannot be read is wrong, not missing. */
+	if (exchange->claim == NULL && exchange->error != NULL)
+		verdict = SML_VERDICT_WRONG;
+
+	if (exchange->message != NULL && !run_exchange(&run, verdict, user, &error)) {
+		/* Nothing was done: the phone sends it again. */
+		g_clear_pointer(&exchange->answer, g_bytes_unref);
+		exchange->http_status = 503;
+		g_free(exchange->error);
+		exchange->error = g_strdup(error->message);
+	}
+	run_clear(&run);
+	memset(answer_r, 0, sizeof(*answer_r));
+	answer_r->http_status = exchange->http_status;
+	answer_r->content_type = types[exchange->encoding];
+	answer_r->body = exchange->answer;
+	answer_r->user = exchange->user;
+	answer_r->device = sml_exchange_device(exchange);
+	answer_r->error = exchange->error;
+	answer_r->finished = exchange->finished;
+}

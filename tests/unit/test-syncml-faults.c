@@ -1,0 +1,232 @@
+/*
+ * Every write to the store fails once: each message is sent with its first write failing, with
+ * its second, and so on until it goes through. The phone is told 503 each time and sends the same
+ * again. In the end both sides have what they have without any of it, and nothing is left to say.
+ */
+#include <string.h>
+
+#include "sim-phone.h"
+#include "sql.h"
+#include "sync-world.h"
+
+/* --- writes that fail ------------------------------------------------------------------- */
+
+static gboolean armed;
+static guint step;      /* the write of the message that fails; 1 = the first */
+static guint countdown; /* to it; 0 = it has been */
+static guint faults;
+
+gboolean __real_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error);
+gboolean __wrap_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error);
+gboolean __real_sql_exec(struct sql *sql, const char *text, GError **error);
+gboolean __wrap_sql_exec(struct sql *sql, const char *text, GError **error);
+void __real_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
+			     const char *user, struct sml_answer *answer_r);
+void __wrap_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
+			     const char *user, struct sml_answer *answer_r);
+
+static gboolean is_time(GError **error)
+{
+	if (countdown == 0 || --countdown > 0)
+		return FALSE;
+	faults++;
+	g_set_error(error, PIM_STORE_ERROR, PIM_STORE_ERROR_FULL,
+		    "the disk is full, says the test");
+	return TRUE;
+}
+
+gboolean __wrap_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error)
+{
+	if (!is_time(error))
+		return __real_sql_run(sql, statement, error);
+	sqlite3_reset(statement);
+	return FALSE;
+}
+
+/* What begins, and COMMIT. */
+gboolean __wrap_sql_exec(struct sql *sql, const char *text, GError **error)
+{
+	if (strcmp(text, "ROLLBACK") != 0 && is_time(error))
+		return FALSE;
+	return __real_sql_exec(sql, text, error);
+}
+
+void __wrap_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
+			     const char *user, struct sml_answer *answer_r)
+{
+	countdown = armed ? ++step : 0;
+	__real_sml_exchange_run(exchange, verdict, user, answer_r);
+	if (armed && countdown == 0)
+		g_assert_cmpuint(answer_r->http_status, ==, 503);
+	else
+		step = 0;
+	countdown = 0;
+}
+
+/* --- scenarios ------------------------------------------------------------------------------ */
+
+static const guint modes[] = {200, 201, 202, 203, 204, 205};
+
+static const struct edits {
+	const char *name;
+	gboolean phone_adds, phone_changes, other_adds, other_changes;
+} edits[] = {
+	{.name = "the-phone-s", .phone_adds = TRUE, .phone_changes = TRUE},
+	{.name = "the-server-s", .other_adds = TRUE, .other_changes = TRUE},
+	{.name = "both", .phone_adds = TRUE, .other_adds = TRUE},
+	{.name = "conflicts", .phone_changes = TRUE, .other_changes = TRUE},
+};
+
+static const struct size {
+	const char *name;
+	enum sml_encoding encoding;
+	guint max_msg_size, count, note_len;
+} sizes[] = {
+	{"small", SML_XML, 0, 4, 10},
+	{"wbxml", SML_WBXML, 0, 4, 10},
+	{"many-messages", SML_XML, 3000, 9, 200},
+	{"pieces", SML_WBXML, 3000, 4, 4000},
+};
+
+struct scenario {
+	guint mode;
+	const struct edits *edits;
+	const struct size *size;
+};
+
+static char *card(guint number, const char *phone, guint note_len)
+{
+	g_autofree char *note = g_strnfill(note_len, 'n');
+
+	return g_strdup_printf("BEGIN:VCARD\r\nVERSION:3.0\r\nN:%u;Given%u;;;\r\nFN:Given%u\r\n"
+			       "TEL;TYPE=CELL:%s\r\nNOTE:%s\r\nEND:VCARD\r\n",
+			       number, number, number, phone, note);
+}
+
+static void add(struct sim_phone *phone, guint first, const struct scenario *scenario)
+{
+	for (guint i = 0; i < scenario->size->count; i++) {
+		g_autofree char *text = card(first + i, "1", scenario->size->note_len);
+
+		sim_phone_add(phone, text);
+	}
+}
+
+/* One is deleted, another changed; the same ones on both phones. */
+static void change(struct sim_phone *phone, const char *number)
+{
+	GHashTableIter iter;
+	gpointer luid, text;
+	g_autofree char *changed = card(1, number, 20);
+	g_autofree char *deleted_luid = NULL, *changed_luid = NULL;
+
+	g_hash_table_iter_init(&iter, phone->items);
+	while (g_hash_table_iter_next(&iter, &luid, &text)) {
+		if (strstr(text, "\nN:1;") != NULL)
+			changed_luid = g_strdup(luid);
+		else if (strstr(text, "\nN:2;") != NULL)
+			deleted_luid = g_strdup(luid);
+	}
+	sim_phone_replace(phone, changed_luid, changed);
+	sim_phone_delete(phone, deleted_luid);
+}
+
+static char *contacts_of(const struct sim_phone *phone)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer text;
+
+	g_hash_table_iter_init(&iter, phone->items);
+	while (g_hash_table_iter_next(&iter, NULL, &text)) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(pim_item_t) item =
+			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
+
+		g_assert_no_error(error);
+		g_ptr_array_add(words, sync_contact_word(item));
+	}
+	return sync_joined(words);
+}
+
+static void phone_init(struct sim_phone *phone, const struct sync_world *world, const char *id,
+		       const struct scenario *scenario)
+{
+	sim_phone_init(phone, &world->service, WORLD_USER, id);
+	phone->encoding = scenario->size->encoding;
+	phone->max_msg_size = scenario->size->max_msg_size;
+}
+
+/* What is where in the end. */
+static char *play(const struct scenario *scenario, gboolean with_faults)
+{
+	struct sync_world world;
+	struct sim_phone phone, other;
+	g_autofree char *server = NULL, *mine = NULL;
+
+	sync_world_init(&world);
+	phone_init(&phone, &world, "phone", scenario);
+	phone_init(&other, &world, "other", scenario);
+	add(&phone, 1, scenario);
+	g_assert_true(sim_phone_sync(&phone, 201));
+	g_assert_true(sim_phone_sync(&other, 201));
+	if (scenario->edits->other_adds)
+		add(&other, 100, scenario);
+	if (scenario->edits->other_changes)
+		change(&other, "22222");
+	g_assert_true(sim_phone_sync(&other, 200));
+	if (scenario->edits->phone_adds)
+		add(&phone, 200, scenario);
+	if (scenario->edits->phone_changes)
+		change(&phone, "33333");
+
+	armed = with_faults;
+	g_assert_true(sim_phone_sync(&phone, scenario->mode));
+	armed = FALSE;
+	server = sync_world_contacts(&world);
+	mine = contacts_of(&phone);
+	sync_world_assert_sound(&world);
+
+	/* What a one-way sync has left to say, and then nothing. */
+	g_assert_true(sim_phone_sync(&phone, 200));
+	g_assert_cmpuint(phone.mode, ==, 200);
+	g_assert_true(sim_phone_sync(&phone, 200));
+	g_assert_cmpuint(phone.received, ==, 0);
+	sim_phone_clear(&phone);
+	sim_phone_clear(&other);
+	sync_world_clear(&world);
+	return g_strdup_printf("server: %s; phone: %s", server, mine);
+}
+
+static void run(gconstpointer data)
+{
+	const struct scenario *scenario = data;
+	g_autofree char *without = play(scenario, FALSE), *with = NULL;
+
+	faults = step = 0;
+	with = play(scenario, TRUE);
+	g_assert_cmpstr(with, ==, without);
+	g_assert_cmpuint(faults, >, 10);
+	g_test_message("%u writes failed", faults);
+}
+
+int main(int argc, char **argv)
+{
+	static struct scenario
+		scenarios[G_N_ELEMENTS(modes) * G_N_ELEMENTS(edits) * G_N_ELEMENTS(sizes)];
+
+	g_test_init(&argc, &argv, NULL);
+	for (guint i = 0; i < G_N_ELEMENTS(scenarios); i++) {
+		guint j = i / G_N_ELEMENTS(modes);
+		struct scenario *scenario = &scenarios[i];
+		g_autofree char *name = NULL;
+
+		scenario->mode = modes[i % G_N_ELEMENTS(modes)];
+		scenario->edits = &edits[j % G_N_ELEMENTS(edits)];
+		scenario->size = &sizes[j / G_N_ELEMENTS(edits)];
+		name = g_strdup_printf("/syncml-faults/%u/%s/%s", scenario->mode,
+				       scenario->edits->name, scenario->size->name);
+		g_test_add_data_func(name, scenario, run);
+	}
+	return g_test_run();
+}

@@ -1,0 +1,287 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim-phone.h"
+#include "sync-world.h"
+
+static char *card(guint number, const char *phone)
+{
+	return g_strdup_printf("BEGIN:VCARD\r\nVERSION:3.0\r\nN:%u;Given%u;;;\r\n"
+			       "FN:Given%u Family%u\r\nEMAIL:g%u@example.org\r\n"
+			       "TEL;TYPE=CELL:%s\r\nEND:VCARD\r\n",
+			       number, number, number, number, number, phone);
+}
+
+static char *phone_state(const struct sim_phone *phone)
+{
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer text;
+
+	g_hash_table_iter_init(&iter, phone->items);
+	while (g_hash_table_iter_next(&iter, NULL, &text)) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(pim_item_t) item =
+			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
+
+		g_assert_no_error(error);
+		g_ptr_array_add(texts, sync_contact_word(item));
+	}
+	return sync_joined(texts);
+}
+
+/* Both sides have the same, and another sync moves nothing. */
+static void assert_settled(const struct sync_world *world, struct sim_phone *phone)
+{
+	g_autofree char *server = sync_world_contacts(world), *mine = phone_state(phone);
+
+	g_assert_cmpstr(mine, ==, server);
+	g_assert_true(sim_phone_sync(phone, 200));
+	g_assert_cmpuint(phone->mode, ==, 200);
+	g_assert_cmpuint(phone->received, ==, 0);
+	sync_world_assert_sound(world);
+}
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+static void test_basic(void)
+{
+	struct sync_world world;
+	struct sim_phone one, two;
+	g_autofree char *a = card(1, "111"), *b = card(2, "222"), *changed = card(1, "999");
+	const char *luid;
+
+	sync_world_init(&world);
+	sim_phone_init(&one, &world.service, "pat", "one");
+	sim_phone_init(&two, &world.service, "pat", "two");
+	two.encoding = SML_WBXML;
+	luid = sim_phone_add(&one, a);
+	sim_phone_add(&one, b);
+
+	/* Never synchronised: 200 is refused, and becomes a slow one. */
+	g_assert_true(sim_phone_sync(&one, 200));
+	g_assert_cmpuint(one.status, ==, 508);
+	g_assert_cmpuint(one.mode, ==, 201);
+	assert_settled(&world, &one);
+
+	g_assert_true(sim_phone_sync(&two, 201));
+	g_assert_cmpuint(two.received, ==, 2);
+	assert_settled(&world, &two);
+
+	sim_phone_replace(&one, luid, changed);
+	g_assert_true(sim_phone_sync(&one, 200));
+	g_assert_cmpuint(one.mode, ==, 200);
+	g_assert_true(sim_phone_sync(&two, 200));
+	g_assert_cmpuint(two.received, ==, 1);
+	assert_settled(&world, &two);
+
+	sim_phone_delete(&one, luid);
+	g_assert_true(sim_phone_sync(&one, 200));
+	g_assert_true(sim_phone_sync(&two, 200));
+	g_assert_cmpuint(g_hash_table_size(two.items), ==, 1);
+	assert_settled(&world, &two);
+	assert_settled(&world, &one);
+
+	sim_phone_clear(&one);
+	sim_phone_clear(&two);
+	sync_world_clear(&world);
+}
+
+/* --- at random ------------------------------------------------------------------------------- */
+
+#define PHONES 3
+
+struct crowd {
+	struct sync_world world;
+	struct sim_phone phones[PHONES];
+	GRand *random;
+	guint next;          /* number of the next card */
+	GHashTable *deleted; /* numbers that somebody has deleted */
+};
+
+static guint number_of(const char *text)
+{
+	return (guint)strtoul(strstr(text, "\nN:") + strlen("\nN:"), NULL, 10);
+}
+
+static const char *any_luid(struct crowd *crowd, struct sim_phone *phone)
+{
+	g_autoptr(GList) luids = g_hash_table_get_keys(phone->items);
+	guint count = g_hash_table_size(phone->items);
+
+	return count == 0 ? NULL
+			  : g_list_nth_data(luids, (guint)g_rand_int_range(crowd->random, 0,
+									   (gint32)count));
+}
+
+static void edit(struct crowd *crowd, struct sim_phone *phone)
+{
+	guint what = (guint)g_rand_int_range(crowd->random, 0, 10);
+	g_autofree char *number = g_strdup_printf("%u", g_rand_int(crowd->random) % 1000000);
+	g_autofree char *luid = g_strdup(any_luid(crowd, phone));
+	g_autofree char *text = NULL;
+
+	if (what < 5 || luid == NULL) {
+		text = card(crowd->next++, number);
+		sim_phone_add(phone, text);
+		return;
+	}
+	what = what < 8 ? 0 : 1;
+	text = card(number_of(g_hash_table_lookup(phone->items, luid)), number);
+	if (what == 0) {
+		sim_phone_replace(phone, luid, text);
+	} else {
+		g_hash_table_add(crowd->deleted, GUINT_TO_POINTER(number_of(text)));
+		sim_phone_delete(phone, luid);
+	}
+}
+
+static void settle_all(struct crowd *crowd)
+{
+	for (guint round = 0; round < 2; round++) {
+		for (guint i = 0; i < PHONES; i++)
+			g_assert_true(sim_phone_sync(&crowd->phones[i], 200));
+	}
+	for (guint i = 0; i < PHONES; i++)
+		assert_settled(&crowd->world, &crowd->phones[i]);
+}
+
+/* What nobody has deleted is there, once. */
+static void assert_complete(struct crowd *crowd)
+{
+	g_autofree char *state = sync_world_contacts(&crowd->world);
+	g_auto(GStrv) lines = g_strsplit(state, " ", -1);
+	g_autofree guint *counts = g_new0(guint, crowd->next);
+
+	for (guint i = 0; lines[i] != NULL; i++)
+		counts[strtoul(lines[i], NULL, 10)]++;
+	for (guint number = 1; number < crowd->next; number++) {
+		if (counts[number] == 0 &&
+		    !g_hash_table_contains(crowd->deleted, GUINT_TO_POINTER(number)))
+			g_error("card %u is lost", number);
+		if (counts[number] > 1)
+			g_error("card %u is there %u times", number, counts[number]);
+	}
+}
+
+static void crowd_init(struct crowd *crowd, guint32 seed)
+{
+	memset(crowd, 0, sizeof(*crowd));
+	sync_world_init(&crowd->world);
+	crowd->random = g_rand_new_with_seed(seed);
+	crowd->deleted = g_hash_table_new(NULL, NULL);
+	crowd->next = 1;
+	for (guint i = 0; i < PHONES; i++) {
+		g_autofree char *name = g_strdup_printf("phone%u", i);
+
+		sim_phone_init(&crowd->phones[i], &crowd->world.service, "pat", name);
+	}
+	crowd->phones[1].encoding = SML_WBXML;
+	crowd->phones[2].max_msg_size = 3000;
+}
+
+static void crowd_clear(struct crowd *crowd)
+{
+	for (guint i = 0; i < PHONES; i++)
+		sim_phone_clear(&crowd->phones[i]);
+	g_rand_free(crowd->random);
+	g_hash_table_unref(crowd->deleted);
+	sync_world_clear(&crowd->world);
+}
+
+static void run_at_random(guint32 seed, gboolean lose, gboolean die)
+{
+	struct crowd crowd;
+
+	crowd_init(&crowd, seed);
+	for (guint round = 0; round < 40; round++) {
+		struct sim_phone *phone = &crowd.phones[g_rand_int_range(crowd.random, 0, PHONES)];
+		guint edits = (guint)g_rand_int_range(crowd.random, 0, 6);
+		guint code = phone->died && g_rand_boolean(crowd.random) ? 225 : 200;
+
+		while (edits-- > 0)
+			edit(&crowd, phone);
+		phone->lose = lose ? g_rand_int_range(crowd.random, 0, 4) : -1;
+		phone->die = die && g_rand_boolean(crowd.random)
+				     ? g_rand_int_range(crowd.random, 0, 6)
+				     : -1;
+		sim_phone_sync(phone, code);
+		phone->lose = phone->die = -1;
+	}
+	settle_all(&crowd);
+	assert_complete(&crowd);
+	crowd_clear(&crowd);
+}
+
+static void test_random(void)
+{
+	for (guint32 seed = 1; seed <= 10; seed++)
+		run_at_random(seed, FALSE, FALSE);
+}
+
+static void test_lost_answers(void)
+{
+	for (guint32 seed = 1; seed <= 10; seed++)
+		run_at_random(seed, TRUE, FALSE);
+}
+
+static void test_deaths(void)
+{
+	for (guint32 seed = 1; seed <= 20; seed++) {
+		g_test_message("seed %u", seed);
+		run_at_random(seed, TRUE, TRUE);
+	}
+}
+
+/* Deletions beyond half of what there was when the sync began are not believed. */
+static void test_guard(void)
+{
+	static const struct {
+		guint had, deleted, left;
+	} rows[] = {
+		{12, 9, 3}, /* too few to mind */
+		{40, 20, 20},
+		{20, 20, 10},
+	};
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GPtrArray) luids = g_ptr_array_new_with_free_func(g_free);
+		g_autoptr(GError) error = NULL;
+		struct sync_world world;
+		struct sim_phone phone;
+		struct pim_txn *txn;
+		guint64 count;
+
+		sync_world_init(&world);
+		world.settings.guard_percent = 50;
+		world.settings.guard_items = 10;
+		sim_phone_init(&phone, &world.service, "pat", "one");
+		for (guint n = 0; n < rows[i].had; n++) {
+			g_autofree char *text = card(n, "111");
+
+			g_ptr_array_add(luids, g_strdup(sim_phone_add(&phone, text)));
+		}
+		g_assert_true(sim_phone_sync(&phone, 201));
+		for (guint n = 0; n < rows[i].deleted; n++)
+			sim_phone_delete(&phone, luids->pdata[n]);
+		sim_phone_sync(&phone, 200);
+
+		txn = pim_txn_begin(world.store, "pat", TRUE, &error);
+		g_assert_no_error(error);
+		g_assert_true(pim_txn_count(txn, PIM_CONTACTS, ~0u, &count, &error));
+		pim_txn_abort(txn);
+		g_assert_cmpuint(count, ==, rows[i].left);
+		sim_phone_clear(&phone);
+		sync_world_clear(&world);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/syncml-sync/basic", test_basic);
+	g_test_add_func("/syncml-sync/random", test_random);
+	g_test_add_func("/syncml-sync/lost-answers", test_lost_answers);
+	g_test_add_func("/syncml-sync/deaths", test_deaths);
+	g_test_add_func("/syncml-sync/guard", test_guard);
+	return g_test_run();
+}
