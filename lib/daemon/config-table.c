@@ -33,13 +33,18 @@ gboolean config_table_unknown_section(const struct config_table *table, GError *
 
 /* --- reading -------------------------------------------------------------- */
 
+static gboolean is_of(const struct config_key *key, const char *section)
+{
+	return key->section == NULL || strcmp(key->section, section) == 0;
+}
+
 static const struct config_key *find(const struct config_table *table, const char *section,
 				     const char *name)
 {
 	for (gsize i = 0; i < table->count; i++) {
 		const struct config_key *key = &table->keys[i];
 
-		if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0)
+		if (is_of(key, section) && strcmp(key->name, name) == 0)
 			return key;
 	}
 	return NULL;
@@ -50,7 +55,7 @@ char **config_table_names(const struct config_table *table, const char *section)
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
 	for (gsize i = 0; i < table->count; i++) {
-		if (strcmp(table->keys[i].section, section) == 0)
+		if (is_of(&table->keys[i], section))
 			g_ptr_array_add(names, g_strdup(table->keys[i].name));
 	}
 	g_ptr_array_add(names, NULL);

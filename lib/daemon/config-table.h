@@ -14,7 +14,7 @@ typedef gboolean config_key_set(void *place, const struct config_key *key, const
 				GError **error);
 
 struct config_key {
-	const char *section;
+	const char *section; /* NULL = any */
 	const char *name;
 	config_key_set *set;
 	gsize offset; /* of the member */

@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #define UNIX_PREFIX "unix:"
+#define SOCKET "fantail-socket"
 
 struct http_listener {
 	struct http_listener_settings settings;
@@ -43,13 +44,15 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	 * and those of Unix sockets are none. */
 	if (listener->is_unix) {
 		local = g_inet_socket_address_new_from_string("127.0.0.1", 80);
-		remote = g_object_ref(local);
+		remote = g_inet_socket_address_new_from_string("127.0.0.1", 80);
 	} else {
 		local = g_socket_connection_get_local_address(connection, NULL);
 		remote = g_socket_connection_get_remote_address(connection, NULL);
 	}
 	if (local == NULL || remote == NULL)
 		return TRUE; /* it is gone already */
+	/* A message has this very address, but no way to its socket. */
+	g_object_set_data_full(G_OBJECT(remote), SOCKET, g_object_ref(socket), g_object_unref);
 	if (!soup_server_accept_iostream(listener->soup, G_IO_STREAM(connection), local, remote,
 					 &error))
 		g_debug("HTTP connection: %s", error->message);
@@ -111,6 +114,8 @@ struct http_listener *http_listener_new(const struct http_listener_settings *set
 	listener->settings.address = NULL; /* the caller's */
 	listener->soup = g_object_ref(soup);
 	listener->service = g_socket_service_new();
+	g_socket_listener_set_backlog(G_SOCKET_LISTENER(listener->service),
+				      (int)settings->max_connections);
 	g_signal_connect(listener->service, "incoming", G_CALLBACK(incoming), listener);
 
 	if (settings->fd >= 0)
@@ -133,6 +138,34 @@ gboolean http_listener_is_unix(const struct http_listener *listener)
 	return listener->is_unix;
 }
 
+void http_listener_stop(struct http_listener *listener)
+{
+	g_signal_handlers_disconnect_by_data(listener->service, listener);
+	g_socket_service_stop(listener->service);
+	g_socket_listener_close(G_SOCKET_LISTENER(listener->service));
+}
+
+static gboolean on_drop(gpointer data)
+{
+	g_autoptr(SoupServerMessage) message = data;
+	g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
+
+	if (stream != NULL)
+		g_io_stream_close(stream, NULL, NULL);
+	return G_SOURCE_REMOVE;
+}
+
+void http_listener_drop(SoupServerMessage *message)
+{
+	GSocketAddress *remote = soup_server_message_get_remote_address(message);
+	GSocket *socket = remote == NULL ? NULL : g_object_get_data(G_OBJECT(remote), SOCKET);
+
+	/* libsoup reads on as long as there is something, and the main loop waits. */
+	if (socket != NULL)
+		g_socket_close(socket, NULL);
+	g_idle_add_full(G_PRIORITY_HIGH, on_drop, g_object_ref(message), NULL);
+}
+
 void http_listener_free(struct http_listener **listener)
 {
 	struct http_listener *self = *listener;
@@ -140,9 +173,7 @@ void http_listener_free(struct http_listener **listener)
 	if (self == NULL)
 		return;
 	*listener = NULL;
-	g_signal_handlers_disconnect_by_data(self->service, self);
-	g_socket_service_stop(self->service);
-	g_socket_listener_close(G_SOCKET_LISTENER(self->service));
+	http_listener_stop(self);
 	g_object_unref(self->service);
 	g_object_unref(self->soup);
 	if (self->path != NULL)

@@ -25,6 +25,11 @@ struct http_listener_settings {
 /* Hands connections to `soup`. Takes `fd` on success. */
 struct http_listener *http_listener_new(const struct http_listener_settings *settings,
 					SoupServer *soup, GError **error);
+/* Takes no more connections. */
+void http_listener_stop(struct http_listener *listener);
+/* Ends the connection of a message soon, in the middle of whatever it says; callable from the
+ * message's own signals. */
+void http_listener_drop(SoupServerMessage *message);
 /* Removes the socket file that it made; NULL is fine; clears the pointer. */
 void http_listener_free(struct http_listener **listener);
 

@@ -11,7 +11,8 @@ dict=
 # libFuzzer ends with 77 when it found something, which meson would take for a
 # skipped test.
 # shellcheck disable=SC2086 # $dict is one word or none
-if ! "$fuzzer" -runs="${FANTAIL_FUZZ_RUNS:-200000}" -timeout=1 -rss_limit_mb=512 -max_len=8192 \
+if ! "$fuzzer" -runs="${FANTAIL_FUZZ_RUNS:-200000}" -timeout=1 -rss_limit_mb=512 \
+	-max_len="${FANTAIL_FUZZ_MAX_LEN:-8192}" \
 	-print_final_stats=1 -verbosity=0 -artifact_prefix="$scratch/" $dict \
 	"$scratch" "$dir/corpus/$name"; then
 	for artifact in "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/leak-* "$scratch"/oom-*; do

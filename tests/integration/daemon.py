@@ -13,7 +13,8 @@ from scratch import BUILD, wait_for
 class Daemon:
     """A subclass sets program, and gives a short name, by which its files are called."""
 
-    program = None  # of notify-bridge/
+    program = None
+    source = "notify-bridge"  # its folder
     start_seconds, stop_seconds = 30, 60
 
     def __init__(self, folder, name):
@@ -34,7 +35,7 @@ class Daemon:
         ready.settimeout(0.05)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BUILD / "notify-bridge" / self.program, "--config", self.config],
+                [BUILD / self.source / self.program, "--config", self.config],
                 stdout=subprocess.DEVNULL, stderr=log, preexec_fn=preexec_fn,
                 env={**os.environ, "NOTIFY_SOCKET": str(self.ready), **environment},
             )

@@ -1,0 +1,403 @@
+#include "server.h"
+
+#include <string.h>
+
+#include "http-gzip.h"
+#include "http.h"
+#include "limits.h"
+#include "log-writer.h"
+#include "login.h"
+#include "pace.h"
+#include "session-table.h"
+
+/* What a reload replaces. Messages under way keep theirs. */
+struct generation {
+	gatomicrefcount refs;
+	struct syncml_config *config;
+	struct rules *rules;
+	struct sml_service service;
+};
+
+struct server {
+	char *config_path;
+	struct generation *generation;
+	struct pim_store *store;
+	struct http_server *http;
+	struct login *login;
+	struct pace *user_pace, *address_pace;
+	struct session_table *sessions;
+	GThreadPool *workers;
+	GHashTable *jobs; /* key -> struct job * */
+	gboolean stopping;
+};
+
+/* One message. Workers and the main loop have it in turn. */
+struct job {
+	struct server *server;
+	struct generation *generation;
+	char *key; /* of its content */
+	struct http_exchange *http;
+	const struct http_request *http_request;
+	GPtrArray *twins; /* struct http_exchange *: the same message again */
+	struct sml_request request;
+	struct sml_exchange *exchange; /* NULL = it is to be read */
+	enum sml_verdict verdict;
+	char *user; /* the canonical name, with OK */
+	struct sml_answer answer;
+	gboolean gzip;
+	GBytes *packed;
+	gint64 started_us;
+};
+
+/* --- generations ------------------------------------------------------------------------ */
+
+static struct generation *generation_ref(struct generation *generation)
+{
+	g_atomic_ref_count_inc(&generation->refs);
+	return generation;
+}
+
+static void generation_unref(struct generation *generation)
+{
+	if (generation == NULL || !g_atomic_ref_count_dec(&generation->refs))
+		return;
+	rules_unref(generation->rules);
+	syncml_config_unref(generation->config);
+	g_free(generation);
+}
+typedef struct generation generation_t;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(generation_t, generation_unref)
+
+static struct generation *generation_load(const char *config_path, struct pim_store *store,
+					  GError **error)
+{
+	g_autoptr(generation_t) generation = g_new0(struct generation, 1);
+
+	g_atomic_ref_count_init(&generation->refs);
+	generation->config = syncml_config_load(config_path, error);
+	if (generation->config == NULL)
+		return NULL;
+	generation->rules = rules_load((const char *const *)generation->config->rules, error);
+	if (generation->rules == NULL)
+		return NULL;
+	generation->service = (struct sml_service){
+		.store = store,
+		.rules = generation->rules,
+		.settings = &generation->config->settings,
+	};
+	return g_steal_pointer(&generation);
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+static void log_job(const struct job *job, guint status)
+{
+	const struct sml_answer *answer = &job->answer;
+	const struct http_request *request = job->http_request;
+
+	g_info("user %s, device %s, from %s: %u, %zu bytes, answered with %zu in %" G_GINT64_FORMAT
+	       " ms%s%s",
+	       answer->user != NULL ? answer->user : "-",
+	       answer->device != NULL ? answer->device : "-",
+	       request->peer.address != NULL ? request->peer.address : "-", status,
+	       g_bytes_get_size(request->body),
+	       answer->body != NULL ? g_bytes_get_size(answer->body) : 0,
+	       (g_get_monotonic_time() - job->started_us) / 1000, answer->error != NULL ? ": " : "",
+	       answer->error != NULL ? answer->error : "");
+}
+
+static void answer(struct job *job, guint status)
+{
+	const struct sml_answer *sml = &job->answer;
+	GBytes *body = status == 200 ? sml->body : NULL;
+
+	g_hash_table_remove(job->server->jobs, job->key);
+	log_job(job, status);
+	for (guint i = 0; i < job->twins->len; i++)
+		http_answer(job->twins->pdata[i], status, sml->content_type, body,
+			    http_takes_gzip(job->twins->pdata[i]) ? job->packed : NULL);
+	http_answer(job->http, status, sml->content_type, body, job->packed);
+
+	g_clear_pointer(&job->packed, g_bytes_unref);
+	sml_exchange_free(job->exchange);
+	g_ptr_array_unref(job->twins);
+	generation_unref(job->generation);
+	g_free(job->user);
+	g_free(job->key);
+	g_free(job);
+}
+
+/* --- the way of a message -------------------------------------------------------------------- */
+
+static gboolean on_read(gpointer data);
+static gboolean on_run(gpointer data);
+
+/* A worker: blocks on the disk. */
+static void work(gpointer data, gpointer user_data)
+{
+	struct job *job = data;
+
+	if (job->exchange == NULL) {
+		job->exchange = sml_exchange_new(&job->generation->service, &job->request);
+		g_idle_add_full(G_PRIORITY_DEFAULT, on_read, job, NULL);
+		return;
+	}
+	sml_exchange_run(job->exchange, job->verdict, job->user, &job->answer);
+	if (job->gzip && job->answer.body != NULL)
+		job->packed = gzip_pack(job->answer.body);
+	g_idle_add_full(G_PRIORITY_DEFAULT, on_run, job, NULL);
+}
+
+static gboolean on_run(gpointer data)
+{
+	struct job *job = data;
+	const struct sml_answer *sml = &job->answer;
+
+	if (sml->user != NULL && sml->device != NULL)
+		session_table_note(job->server->sessions, sml->user, sml->device,
+				   job->http_request->peer.address, sml->finished,
+				   job->request.now);
+	answer(job, sml->http_status);
+	return G_SOURCE_REMOVE;
+}
+
+static void run(struct job *job)
+{
+	const struct syncml_config *config = job->generation->config;
+	const struct session_limits limits = {
+		.per_user = config->sessions_per_user,
+		.per_address = config->sessions_per_address,
+		.secs = config->session_secs,
+	};
+
+	/* A session that is under way has its own address. */
+	if (job->request.session_key == NULL &&
+	    !session_table_admits(job->server->sessions, &limits, job->user,
+				  sml_exchange_device(job->exchange),
+				  job->http_request->peer.address, job->request.now)) {
+		job->answer.user = job->user;
+		job->answer.device = sml_exchange_device(job->exchange);
+		job->answer.error = "too many sessions of that user or from there";
+		answer(job, 503);
+		return;
+	}
+	g_thread_pool_push(job->server->workers, job, NULL);
+}
+
+static void on_verified(enum dovecot_auth_result result, const char *user, gpointer data)
+{
+	static const enum sml_verdict verdicts[] = {
+		[DOVECOT_AUTH_OK] = SML_VERDICT_OK,
+		[DOVECOT_AUTH_WRONG] = SML_VERDICT_WRONG,
+		[DOVECOT_AUTH_FORBIDDEN] = SML_VERDICT_FORBIDDEN,
+		[DOVECOT_AUTH_TEMPORARY] = SML_VERDICT_TEMPORARY,
+	};
+	struct job *job = data;
+
+	job->verdict = verdicts[result];
+	job->user = g_strdup(user);
+	run(job);
+}
+
+static gboolean at_pace(struct job *job, const struct auth_claim *claim)
+{
+	const struct syncml_config *config = job->generation->config;
+	const char *address = job->http_request->peer.address;
+	gint64 now_us = g_get_monotonic_time();
+
+	return (address == NULL ||
+		pace_take(job->server->address_pace, address, config->logins_per_address,
+			  config->logins_per_address, now_us) == 0) &&
+	       pace_take(job->server->user_pace, claim->user, config->logins_per_user,
+			 config->logins_per_user, now_us) == 0;
+}
+
+static void verify(struct job *job, const struct auth_claim *claim)
+{
+	const struct http_peer *peer = &job->http_request->peer;
+	const struct dovecot_auth_request request = {
+		.user = claim->user,
+		.password = claim->password,
+		.remote_address = peer->address,
+		.secured = peer->tls || peer->local,
+	};
+
+	if (!request.secured && !job->generation->config->plain_passwords) {
+		g_warning("%s sent a password without TLS, which is refused; see plain-passwords "
+			  "and trusted-proxies in fantail-syncml.conf(5)",
+			  peer->address != NULL ? peer->address : "a phone");
+		job->verdict = SML_VERDICT_FORBIDDEN;
+		run(job);
+	} else if (!at_pace(job, claim)) {
+		job->answer.device = sml_exchange_device(job->exchange);
+		job->answer.error = "too many passwords tried";
+		answer(job, 503);
+	} else {
+		login_verify(job->server->login, &request, on_verified, job);
+	}
+}
+
+static gboolean on_read(gpointer data)
+{
+	struct job *job = data;
+	const struct auth_claim *claim = sml_exchange_claim(job->exchange);
+
+	if (claim != NULL)
+		verify(job, claim);
+	else
+		run(job);
+	return G_SOURCE_REMOVE;
+}
+
+/* The same octets to the same session are the same message. */
+static char *key_of(const struct http_request *request)
+{
+	g_autofree char *hash = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, request->body);
+
+	return g_strconcat(hash, " ", request->session_key != NULL ? request->session_key : "",
+			   NULL);
+}
+
+static void on_request(struct http_exchange *http, const struct http_request *request,
+		       gpointer data)
+{
+	struct server *server = data;
+	g_autofree char *key = key_of(request);
+	struct job *job = g_hash_table_lookup(server->jobs, key);
+
+	if (job != NULL && job->twins->len < LIMIT_SYNCML_TWINS) {
+		g_ptr_array_add(job->twins, http);
+		return;
+	}
+	if (job != NULL || server->stopping ||
+	    g_hash_table_size(server->jobs) >= LIMIT_SYNCML_PENDING) {
+		http_answer(http, 503, NULL, NULL, NULL);
+		return;
+	}
+	job = g_new0(struct job, 1);
+	job->server = server;
+	job->generation = generation_ref(server->generation);
+	job->key = g_steal_pointer(&key);
+	job->http = http;
+	job->http_request = request;
+	job->twins = g_ptr_array_new();
+	job->gzip = http_takes_gzip(http);
+	job->started_us = g_get_monotonic_time();
+	job->request = (struct sml_request){
+		.body = request->body,
+		.content_type = request->content_type,
+		.mac = request->mac,
+		.user_agent = request->user_agent,
+		.session_key = request->session_key,
+		.public_url = request->public_url,
+		.now = g_get_real_time() / G_USEC_PER_SEC,
+	};
+	g_hash_table_insert(server->jobs, job->key, job);
+	g_thread_pool_push(server->workers, job, NULL);
+}
+
+/* --- the server --------------------------------------------------------------------------- */
+
+gboolean server_check(const char *config_path, GError **error)
+{
+	g_autoptr(generation_t) generation = generation_load(config_path, NULL, error);
+	struct login *login = generation == NULL ? NULL : login_new(generation->config, error);
+	gboolean good = login != NULL;
+
+	login_free(&login);
+	return good;
+}
+
+struct server *server_start(const char *config_path, int fd, GError **error)
+{
+	struct server *server = g_new0(struct server, 1);
+	const struct syncml_config *config;
+
+	server->config_path = g_strdup(config_path);
+	server->jobs = g_hash_table_new(g_str_hash, g_str_equal);
+	server->user_pace = pace_new(LIMIT_SYNCML_PACES);
+	server->address_pace = pace_new(LIMIT_SYNCML_PACES);
+	server->sessions = session_table_new(LIMIT_SYNCML_SESSIONS);
+	server->generation = generation_load(config_path, NULL, error);
+	if (server->generation == NULL)
+		goto failed;
+	config = server->generation->config;
+	log_writer_set_level(config->log_level);
+	server->login = login_new(config, error);
+	if (server->login == NULL)
+		goto failed;
+	server->store = pim_store_open(config->state_dir, error);
+	if (server->store == NULL)
+		goto failed;
+	server->generation->service.store = server->store;
+	server->workers = g_thread_pool_new(work, NULL, (gint)config->workers, FALSE, error);
+	if (server->workers == NULL)
+		goto failed;
+	server->http = http_server_new(config, fd, on_request, server, error);
+	if (server->http == NULL)
+		goto failed;
+	return server;
+failed:
+	server_stop(&server);
+	return NULL;
+}
+
+static gboolean stays(const char *name, const char *old, const char *new)
+{
+	if (strcmp(old, new) == 0)
+		return TRUE;
+	g_warning("%s = %s needs a restart; it is %s until then", name, new, old);
+	return FALSE;
+}
+
+gboolean server_reload(struct server *server, GError **error)
+{
+	g_autoptr(generation_t) generation =
+		generation_load(server->config_path, server->store, error);
+	const struct syncml_config *old = server->generation->config;
+	struct login *login;
+
+	if (generation == NULL)
+		return FALSE;
+	login = login_new(generation->config, error);
+	if (login == NULL)
+		return FALSE;
+	stays("listen", old->listen, generation->config->listen);
+	stays("state-dir", old->state_dir, generation->config->state_dir);
+	/* Who waits for the old one is asked to come again. */
+	login_free(&server->login);
+	server->login = login;
+	g_thread_pool_set_max_threads(server->workers, (gint)generation->config->workers, NULL);
+	http_server_set_config(server->http, generation->config);
+	log_writer_set_level(generation->config->log_level);
+	generation_unref(server->generation);
+	server->generation = g_steal_pointer(&generation);
+	g_message("configuration %s is in force", server->config_path);
+	return TRUE;
+}
+
+void server_stop(struct server **server)
+{
+	struct server *self = *server;
+
+	if (self == NULL)
+		return;
+	*server = NULL;
+	self->stopping = TRUE;
+	if (self->http != NULL)
+		http_server_stop_accepting(self->http);
+	login_free(&self->login);
+	while (g_hash_table_size(self->jobs) > 0)
+		g_main_context_iteration(NULL, TRUE);
+	if (self->workers != NULL)
+		g_thread_pool_free(self->workers, FALSE, TRUE);
+	http_server_free(&self->http);
+	pim_store_close(&self->store);
+	generation_unref(self->generation);
+	session_table_free(&self->sessions);
+	pace_free(&self->user_pace);
+	pace_free(&self->address_pace);
+	g_hash_table_unref(self->jobs);
+	g_free(self->config_path);
+	g_free(self);
+}

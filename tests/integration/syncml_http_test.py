@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""fantail-syncml on the wire: HTTP, logins with a real Dovecot and with a file, proxies, and
+peers that mean no good. What messages mean has tests of its own."""
+
+import gzip
+import os
+import resource
+import socket
+import threading
+import time
+
+from dovecot import Dovecot
+from scratch import scratch_dir
+from syncml_daemon import SyncmlDaemon, XML, auth_listener, header_status, hello, resp_uri
+from tap import Suite, check, equal, eventually
+
+BODY_MAX = 2 * 1024 * 1024
+
+suite = Suite("syncml http")
+folder = scratch_dir("syncml-http")
+
+
+def password_file():
+    path = folder / "passwords"
+    path.write_text("# by hand\n"
+                    "alice:{PLAIN}secret\n"
+                    "bob:{SHA512-CRYPT}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/"
+                    "jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/\n")  # password
+    path.chmod(0o600)
+    return path
+
+
+daemon = SyncmlDaemon(folder / "file", login={"password-file": password_file()},
+                      syncml={"trusted-proxies": "127.0.0.2"},
+                      limits={"logins-per-user": 1000, "logins-per-address": 10000,
+                              "sessions-per-user": 1000, "sessions-per-address": 10000})
+suite.on_failure = lambda: daemon.log_text()[-2000:]
+
+
+# --- HTTP --------------------------------------------------------------------------------
+
+@suite.test
+def a_login_is_answered():
+    answer = daemon.post(hello("alice", "secret"))
+    equal(header_status(answer), "212", "status")
+    check("<DevInf" in answer, "device information in it")
+    check(resp_uri(answer).startswith(f"http://127.0.0.1:{daemon.port}/sync?s="), "RespURI")
+
+
+@suite.test
+def who_is_wrong_is_told_the_same_whatever_is_wrong():
+    rows = [(None, None, "407"), ("alice", "wrong", "401"), ("mallory", "secret", "401"),
+            ("alice", "", "401"), ("", "secret", "401"), ("bob", "password", "212"),
+            ("bob", "Password", "401")]
+    for user, password, status in rows:
+        equal(header_status(daemon.post(hello(user, password))), status, f"{user}, {password}")
+
+
+@suite.test
+def http_rows():
+    message = hello("alice", "secret")
+    rows = [
+        ("GET", {"method": "GET", "content_type": None}, 200),
+        ("HEAD", {"method": "HEAD", "content_type": None}, 200),
+        ("PUT", {"method": "PUT"}, 405),
+        ("DELETE", {"method": "DELETE"}, 405),
+        ("another path", {"path": "/"}, 404),
+        ("a path below", {"path": "/sync/x"}, 404),
+        ("no type", {"content_type": None}, 415),
+        ("another type", {"content_type": "text/xml"}, 415),
+        ("device management", {"content_type": "application/vnd.syncml.dm+xml"}, 415),
+        ("type with parameters", {"content_type": XML + "; charset=utf-8"}, 200),
+        ("type in capitals", {"content_type": XML.upper()}, 200),
+        ("Latin 1 only", {"Accept_Charset": "iso-8859-1"}, 406),
+        ("UTF-8 refused", {"Accept_Charset": "utf-8;q=0, *"}, 406),
+        ("UTF-8 among others", {"Accept_Charset": "iso-8859-1, UTF-8;q=0.5"}, 200),
+        ("any charset", {"Accept_Charset": "*"}, 200),
+        ("an unknown coding", {"Content_Encoding": "br"}, 415),
+        ("no gzip", {"Content_Encoding": "gzip"}, 400),
+        ("no XML", {"body": b"<SyncML"}, 400),
+        ("nothing", {"body": b""}, 400),
+        ("WBXML that is XML", {"content_type": "application/vnd.syncml+wbxml"}, 400),
+    ]
+    for name, arguments, status in rows:
+        got, headers, _ = daemon.request(**{"body": message, **arguments})
+        equal(got, status, name)
+        check("no-store" in headers["Cache-Control"], f"{name}: Cache-Control")
+        if status == 405:
+            check("POST" in headers["Allow"], f"{name}: Allow")
+
+
+@suite.test
+def gzip_both_ways():
+    message = hello("alice", "secret")
+    status, headers, body = daemon.request(body=gzip.compress(message), Content_Encoding="gzip",
+                                           Accept_Encoding="gzip, deflate")
+    equal((status, headers["Content-Encoding"]), (200, "gzip"), "answer")
+    equal(headers["Content-Length"], str(len(body)), "length")
+    check(b"<DevInf" in gzip.decompress(body), "what is in it")
+    _, headers, _ = daemon.request(body=message, Accept_Encoding="gzip;q=0")
+    equal(headers["Content-Encoding"], None, "refused")
+
+
+@suite.test
+def a_chunked_request_is_read_and_the_answer_has_a_length():
+    message = hello("alice", "secret")
+    status, headers, body = daemon.request(body=iter([message[:100], message[100:]]))
+    equal((status, headers["Content-Length"]), (200, str(len(body))), "answer")
+
+
+@suite.test
+def the_same_message_twice_at_once_is_answered_twice():
+    message = hello("bob", "password", device="IMEI:twice")
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(daemon.post(message)))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal([header_status(answer) for answer in answers], ["212"] * 4, "statuses")
+
+
+# --- proxies -------------------------------------------------------------------------------
+
+@suite.test
+def a_proxy_is_believed_if_it_is_trusted_and_nobody_else():
+    def try_from(source, **headers):
+        before = len(daemon.log_text().splitlines())
+        connection = daemon.connect()
+        connection.source_address = (source, 0)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("POST", "/sync", hello("alice", "secret", device=f"IMEI:{before}"),
+                           {"Content-Type": XML, "Host": "inner", **sent})
+        answer = connection.getresponse().read().decode()
+        connection.close()
+        line = eventually(lambda: [text for text in daemon.log_text().splitlines()[before:]
+                                   if " bytes, " in text], "a line of the log")[-1]
+        return header_status(answer), resp_uri(answer), line.split(" from ")[1].split(": ")[0]
+
+    https = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "192.0.2.7"}
+    rows = [
+        ("no proxy", "127.0.0.1", {}, "212", "http://inner/sync", "127.0.0.1"),
+        ("the proxy, with TLS", "127.0.0.2", https, "212", "https://inner/sync", "192.0.2.7"),
+        ("the proxy, without", "127.0.0.2", {"X_Forwarded_For": "192.0.2.7"}, "403", None,
+         "192.0.2.7"),
+        ("a stranger says so", "127.0.0.1", https, "403", None, "127.0.0.1"),
+        ("what a phone wrote before the proxy", "127.0.0.2",
+         {**https, "X_Forwarded_For": "198.51.100.1, 192.0.2.9"}, "212", "https://inner/sync",
+         "192.0.2.9"),
+        ("two proxies", "127.0.0.2", {**https, "X_Forwarded_For": "192.0.2.9, 127.0.0.2"}, "212",
+         "https://inner/sync", "192.0.2.9"),
+        ("RFC 7239", "127.0.0.2",
+         {"Forwarded": 'for="[2001:db8::1]:4711";proto=https;host=sync.example.org'}, "212",
+         "https://sync.example.org/sync", "2001:db8::1"),
+        ("a host of its own", "127.0.0.2", {**https, "X_Forwarded_Host": "sync.example.org"},
+         "212", "https://sync.example.org/sync", "192.0.2.7"),
+    ]
+    for name, source, headers, status, url, address in rows:
+        got = try_from(source, **headers)
+        equal((got[0], got[1] and got[1].split("?")[0], got[2]), (status, url, address), name)
+
+
+@suite.test
+def a_unix_socket_is_trusted():
+    path = folder / "unix" / "http.sock"
+    with SyncmlDaemon(folder / "unix", login={"password-file": folder / "passwords"},
+                      syncml={"listen": f"unix:{path}",
+                              "public-url": "https://sync.example.org"}) as other:
+        equal(oct(os.stat(path).st_mode & 0o777), "0o660", "its mode")
+        answer = other.post(hello("alice", "secret"), X_Forwarded_For="192.0.2.7",
+                            X_Forwarded_Proto="https")
+        equal(header_status(answer), "212", "with TLS")
+        check(resp_uri(answer).startswith("https://sync.example.org/sync?s="), "public-url")
+        equal(header_status(other.post(hello("alice", "secret"))), "403", "without")
+        check("192.0.2.7" in other.log_text(), "the phone's address in the log")
+    check(not path.exists(), "the socket is gone")
+
+
+# --- peers that mean no good ----------------------------------------------------------------------
+
+@suite.test
+def large_bodies_are_refused_while_they_come():
+    status, _, _ = daemon.request(body=b" " * BODY_MAX)
+    equal(status, 400, "as large as can be")
+
+    before = daemon.rss_kib()
+    for name, headers, chunk in [
+            ("by its length", b"Content-Length: 1000000000\r\n", b" " * 65536),
+            ("chunked", b"Transfer-Encoding: chunked\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n")]:
+        with socket.create_connection(("127.0.0.1", daemon.port), 60) as connection:
+            connection.sendall(b"POST /sync HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               + XML.encode() + b"\r\n" + headers + b"\r\n")
+            sent = 0
+            try:
+                while sent < 8 * BODY_MAX:
+                    connection.sendall(chunk)
+                    sent += len(chunk)
+            except OSError:
+                pass  # it has heard enough
+            check(sent < 8 * BODY_MAX, f"{name}: cut off")
+            connection.settimeout(20)
+            try:
+                if "chunked" in name:
+                    connection.sendall(b"0\r\n\r\n")
+                answer = connection.recv(4096)
+                check(answer == b"" or b" 413 " in answer, f"{name}: {answer!r}")
+            except ConnectionError:
+                pass
+    check(daemon.rss_kib() - before < 16 * 1024, "memory")
+
+
+@suite.test
+def a_bomb_in_gzip_is_not_unpacked():
+    before = daemon.rss_kib()
+    bomb = gzip.compress(b" " * (64 * 1024 * 1024))
+    started = time.monotonic()
+    status, _, _ = daemon.request(body=bomb, Content_Encoding="gzip")
+    equal(status, 413, "64 MiB of blanks")
+    check(time.monotonic() - started < 5, "at once")
+    status, _, _ = daemon.request(body=gzip.compress(b" " * 200000), Content_Encoding="gzip")
+    equal(status, 413, "a thousand times what it was")
+    status, _, _ = daemon.request(body=gzip.compress(b" " * 20000), Content_Encoding="gzip")
+    equal(status, 400, "small enough to be looked at")
+    check(daemon.rss_kib() - before < 16 * 1024, "memory")
+
+
+@suite.test
+def entities_are_no_bomb():
+    bomb = (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+            + b"".join(b'<!ENTITY a%d "%s">' % (i, b"&a%s;" % (str(i - 1).encode() if i else b"") * 10)
+                       for i in range(9)) + b"]><SyncML>&a8;</SyncML>")
+    equal(daemon.request(body=bomb)[0], 400, "status")
+
+
+def limit_files():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+
+
+@suite.test
+def a_thousand_connections_do_not_keep_others_out():
+    limit_files()
+    connections = []
+    try:
+        for _ in range(1000):
+            connection = socket.create_connection(("127.0.0.1", daemon.port), 60)
+            connection.sendall(b"POST /sync HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+                               b"Content-Type: " + XML.encode() + b"\r\n\r\n<")
+            connections.append(connection)
+        equal(header_status(daemon.post(hello("alice", "secret"))), "212", "a phone among them")
+    finally:
+        for connection in connections:
+            connection.close()
+    equal(header_status(daemon.post(hello("alice", "secret"))), "212", "a phone after them")
+
+
+@suite.test
+def too_many_logins_are_asked_to_come_again():
+    with SyncmlDaemon(folder / "pace", login={"password-file": folder / "passwords"},
+                      limits={"logins-per-user": 3, "logins-per-address": 5}) as other:
+        def tries(user, count):
+            return [other.request(body=hello(user, f"wrong{number}"))[:2]
+                    for number in range(count)]
+        statuses = tries("alice", 4)
+        equal([status for status, _ in statuses], [200] * 3 + [503], "of one user")
+        check(int(statuses[-1][1]["Retry-After"]) > 0, "Retry-After")
+        equal([status for status, _ in tries("bob", 3)], [200] + [503] * 2, "from one address")
+
+
+@suite.test
+def too_many_sessions_are_asked_to_come_again():
+    with SyncmlDaemon(folder / "sessions", login={"password-file": folder / "passwords"},
+                      limits={"sessions-per-user": 2, "sessions-per-address": 3}) as other:
+        def begin(user, password, device):
+            return other.request(body=hello(user, password, device=device))[0]
+        equal([begin("alice", "secret", f"IMEI:{number}") for number in range(3)],
+              [200, 200, 503], "of one user")
+        equal(begin("alice", "secret", "IMEI:1"), 200, "one that has a session")
+        equal([begin("bob", "password", f"IMEI:{number}") for number in range(2)], [200, 503],
+              "from one address")
+
+
+# --- Dovecot ------------------------------------------------------------------------------
+
+@suite.test
+def dovecot_says_who_may_log_in():
+    with Dovecot(extra=auth_listener()) as dovecot:
+        socket_path = os.path.join(dovecot.socket_dir, "fantail-auth")
+        with SyncmlDaemon(folder / "dovecot", login={"auth-socket": socket_path}) as other:
+            equal(header_status(other.post(hello("carol", "secret"))), "212", "right")
+            equal(header_status(other.post(hello("carol", "wrong"))), "401", "wrong")
+            answer = other.post(hello("CAROL", "secret", device="IMEI:2"))
+            equal(header_status(answer), "212", "in capitals")
+            check(resp_uri(answer).endswith(".carol"), "the name is Dovecot's")
+            log = eventually(lambda: [text for text in dovecot.log().splitlines()
+                                      if "carol" in text and "mismatch" in text],
+                             "Dovecot's line about it")
+            check("127.0.0.1" in log[0], "the phone's address in it")
+
+            # A reload closes the connection; nobody notices.
+            dovecot.reload()
+            equal(header_status(other.post(hello("carol", "secret", session="2"))), "212",
+                  "after a reload")
+
+            answers = []
+            threads = [threading.Thread(target=lambda user=user: answers.append(
+                header_status(other.post(hello(user, "secret", device="IMEI:3")))))
+                for user in (f"user{number}" for number in range(20))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            equal(answers, ["212"] * 20, "many at once")
+
+
+@suite.test
+def what_dovecot_cannot_tell_is_not_wrong():
+    with Dovecot(extra=auth_listener(broken=True)) as dovecot:
+        socket_path = os.path.join(dovecot.socket_dir, "fantail-auth")
+        with SyncmlDaemon(folder / "broken", login={"auth-socket": socket_path}) as other:
+            equal(header_status(other.post(hello("carol", "secret"))), "212", "right")
+            equal(header_status(other.post(hello("carol", "wrong"))), "506", "temp_fail")
+
+
+@suite.test
+def a_reload_brings_another_file():
+    path = folder / "other-passwords"
+    path.write_text("dave:{PLAIN}secret\n")
+    path.chmod(0o600)
+    with SyncmlDaemon(folder / "reload", login={"password-file": folder / "passwords"}) as other:
+        equal(header_status(other.post(hello("dave", "secret"))), "401", "before")
+        other.sections["login"]["password-file"] = path
+        other.write_config()
+        check("is in force" in other.reload(), "reload")
+        equal(header_status(other.post(hello("dave", "secret"))), "212", "after")
+        other.sections["login"]["password-fil"] = path
+        other.write_config()
+        check("did you mean 'password-file'?; keeping the old" in other.reload(), "a bad one")
+        equal(header_status(other.post(hello("dave", "secret", device="x"))), "212", "still")
+
+
+@suite.test
+def no_secret_is_in_the_log():
+    check("secret" not in daemon.log_text(), "passwords")
+    check("?s=" not in daemon.log_text(), "keys of sessions")
+
+
+with daemon:
+    suite.run()
