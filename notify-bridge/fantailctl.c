@@ -1,5 +1,6 @@
 /* The command that operators type: fantailctl(1). */
 #include "ctl-client.h"
+#include "ctl-pim.h"
 #include "ctl-render.h"
 #include "ctl-table.h"
 #include "limits.h"
@@ -18,9 +19,15 @@
 
 static struct {
 	char *socket;
+	char *store, *zone;
 	gboolean json, full, version;
 	int limit;
 } options = {.limit = 0};
+
+/* state-dir of fantail-syncml unless its configuration says otherwise. */
+#define DEFAULT_STORE "/var/lib/fantail-syncml"
+/* Versions that `pim history` shows. */
+#define HISTORY 100
 
 static struct ctl_client *client;
 
@@ -309,6 +316,78 @@ static int run_test(int argc, char **argv)
 	return code != EX_OK ? code : printed;
 }
 
+/* --- contacts and calendars ------------------------------------------------------------ */
+
+static struct ctl_pim pim_now(void)
+{
+	return (struct ctl_pim){
+		.dir = options.store != NULL ? options.store : DEFAULT_STORE,
+		.zone = options.zone,
+		.progress = isatty(STDERR_FILENO),
+		.complain = complain,
+	};
+}
+
+static int run_pim_import(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	int worst = EX_OK;
+
+	for (int i = 1; i < argc; i++) {
+		int code = ctl_pim_import(&pim, argv[0], argv[i]);
+
+		worst = code != EX_OK ? code : worst;
+	}
+	return worst;
+}
+
+static int run_pim_export(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+
+	return ctl_pim_export(&pim, argv[0], argv[1], argc > 2 ? argv[2] : NULL);
+}
+
+static int print_pim(int code, GString *text)
+{
+	int printed = print_text(text);
+
+	return code != EX_OK ? code : printed;
+}
+
+static int run_pim_history(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+	guint limit = options.limit > 0 ? (guint)options.limit : HISTORY;
+
+	return print_pim(ctl_pim_history(&pim, argv[0], limit, text), text);
+}
+
+static int run_pim_restore(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+
+	return print_pim(ctl_pim_restore(&pim, argv[0], argv[1], text), text);
+}
+
+static int run_pim_devices(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+
+	return print_pim(ctl_pim_devices(&pim, argv[0], text), text);
+}
+
+static int run_pim_check(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+
+	return print_pim(ctl_pim_check(&pim, argv[0], text), text);
+}
+
 /* --- the command line ----------------------------------------------------------------- */
 
 static const GOptionEntry common_entries[] = {
@@ -324,6 +403,27 @@ static const GOptionEntry limit_entries[] = {
 static const GOptionEntry full_entries[] = {
 	{"full", 'f', 0, G_OPTION_ARG_NONE, &options.full,
 	 "Show the whole endpoint, which is a secret of the device's", NULL},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
+
+#define STORE_ENTRY                                                                     \
+	{                                                                               \
+		"store", 'S', 0, G_OPTION_ARG_FILENAME, &options.store,                 \
+			"fantail-syncml's state-dir (default " DEFAULT_STORE ")", "DIR" \
+	}
+static const GOptionEntry pim_entries[] = {
+	STORE_ENTRY,
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
+static const GOptionEntry import_entries[] = {
+	STORE_ENTRY,
+	{"zone", 'z', 0, G_OPTION_ARG_STRING, &options.zone,
+	 "Time zone of times that name none (default UTC)", "ZONE"},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
+static const GOptionEntry history_entries[] = {
+	STORE_ENTRY,
+	{"limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "Show at most N", "N"},
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
 
@@ -350,6 +450,17 @@ static const struct command {
 	 "Sends a push and prints what came of it"},
 	{"flush", NULL, "[USER]", 0, 1, NULL, run_flush, "Makes what waits due now"},
 	{"reload", NULL, "", 0, 0, NULL, run_reload, "Reads the configuration again"},
+	{"pim", "import", "USER FILE...", 2, 1000, import_entries, run_pim_import,
+	 "Adds contacts, events ... of .vcf and .ics files"},
+	{"pim", "export", "USER WHAT [FILE]", 2, 3, pim_entries, run_pim_export,
+	 "Writes contacts, calendar or notes"},
+	{"pim", "history", "USER", 1, 1, history_entries, run_pim_history,
+	 "Versions that were replaced, deleted or lost"},
+	{"pim", "restore", "USER VERSION", 2, 2, pim_entries, run_pim_restore,
+	 "Brings one of these back"},
+	{"pim", "devices", "USER", 1, 1, pim_entries, run_pim_devices,
+	 "Phones that synchronise, and when they did"},
+	{"pim", "check", "USER", 1, 1, pim_entries, run_pim_check, "Looks for what cannot be"},
 };
 
 static char *usage(void)
@@ -457,6 +568,8 @@ int main(int argc, char **argv)
 		int code = run(command, argc, argv);
 		ctl_client_close(&client);
 		g_free(options.socket);
+		g_free(options.store);
+		g_free(options.zone);
 		return code;
 	}
 	g_autofree char *text = g_strdup_printf("no command '%s'", argv[first]);
