@@ -258,18 +258,25 @@ enum found {
 	FOUND_ERROR,
 };
 
+static gboolean is_last_again(const struct run *run)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	const struct pim_session *row = &run->row;
+
+	return exchange->message->msg_id == row->last_msg && row->answer != NULL &&
+	       memcmp(row->last_hash, exchange->hash, sizeof(exchange->hash)) == 0;
+}
+
 /* SyncML Sync Protocol 1.1 section 2.9 and what phones do: the same message again is the same
  * answer again. */
 static enum found check_number(struct run *run)
 {
-	const struct sml_exchange *exchange = run->exchange;
 	const struct pim_session *row = &run->row;
-	guint32 msg_id = exchange->message->msg_id;
+	guint32 msg_id = run->exchange->message->msg_id;
 
 	if (msg_id > row->last_msg)
 		return FOUND_NEW;
-	if (msg_id == row->last_msg && row->answer != NULL &&
-	    memcmp(row->last_hash, exchange->hash, sizeof(exchange->hash)) == 0)
+	if (is_last_again(run))
 		return FOUND_AGAIN;
 	if (msg_id == row->last_msg && run->device->rules.reuse_msg_id)
 		return FOUND_NEW;
@@ -288,8 +295,9 @@ static enum found find_session(struct run *run, GError **error)
 		return FOUND_ERROR;
 	found = found && run->row.expires > exchange->request->now &&
 		(!run->by_key || g_strcmp0(run->row.key, run->key) == 0);
-	/* The same number in a session that is over is a new one of a phone that counts badly. */
-	if (found && !run->by_key && message->msg_id == 1 && run->row.last_msg > 1)
+	/* Another beginning under the number of a session: of a phone that counts badly, or died
+	 * before it had counted. */
+	if (found && !run->by_key && message->msg_id == 1 && !is_last_again(run))
 		found = FALSE;
 	if (!found) {
 		memset(&run->row, 0, sizeof(run->row));

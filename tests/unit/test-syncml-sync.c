@@ -233,6 +233,27 @@ static void test_deaths(void)
 	}
 }
 
+/* A phone that dies over the first answer begins again under the number of that session, but
+ * not with the same message. */
+static void test_same_number_again(void)
+{
+	g_autofree char *text = card(1, "111");
+	struct sync_world world;
+	struct sim_phone phone;
+
+	sync_world_init(&world);
+	sim_phone_init(&phone, &world.service, "pat", "one");
+	sim_phone_add(&phone, text);
+	phone.die = 0;
+	g_assert_false(sim_phone_sync(&phone, 201));
+	phone.session--;
+	phone.max_msg_size = 20000;
+	g_assert_true(sim_phone_sync(&phone, 201));
+	assert_settled(&world, &phone);
+	sim_phone_clear(&phone);
+	sync_world_clear(&world);
+}
+
 /* Deletions beyond half of what there was when the sync began are not believed. */
 static void test_guard(void)
 {
@@ -282,6 +303,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-sync/random", test_random);
 	g_test_add_func("/syncml-sync/lost-answers", test_lost_answers);
 	g_test_add_func("/syncml-sync/deaths", test_deaths);
+	g_test_add_func("/syncml-sync/same-number-again", test_same_number_again);
 	g_test_add_func("/syncml-sync/guard", test_guard);
 	return g_test_run();
 }
