@@ -112,11 +112,16 @@ static gboolean has_encoding(const struct parser *parser, const char *encoding)
 {
 	const char *line = parser->logical->str, *colon = strchr(line, ':');
 	g_autofree char *head = NULL;
+	g_auto(GStrv) words = NULL;
 
 	if (colon == NULL)
 		return FALSE;
 	head = g_ascii_strup(line, colon - line);
-	return strstr(head, encoding) != NULL;
+	words = g_strsplit_set(head, ";=", -1);
+	for (guint i = 0; words[i] != NULL; i++)
+		g_strstrip(words[i]);
+	/* The first is the property's name. */
+	return words[0] != NULL && g_strv_contains((const char *const *)words + 1, encoding);
 }
 
 /* Quoted-printable goes on after '=' at the end. */
@@ -311,7 +316,8 @@ static void set_value(const struct parser *parser, struct vproperty *property, c
 	/* A text would have its separators escaped. */
 	gboolean may_be_uri =
 		shape == VSHAPE_BINARY || (shape == VSHAPE_TEXT && parser->dialect == VCARD_4_0);
-	const char *inside = may_be_uri ? data_uri(raw) : NULL;
+	g_autofree char *cleaned = may_be_uri ? clean(raw) : NULL;
+	const char *inside = may_be_uri ? data_uri(cleaned) : NULL;
 	gboolean base64 = encoding != NULL && (g_ascii_strcasecmp(encoding, "BASE64") == 0 ||
 					       g_ascii_strcasecmp(encoding, "B") == 0);
 
