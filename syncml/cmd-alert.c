@@ -186,7 +186,8 @@ static guint set_filter(struct sync *sync, const struct sml_filter *filter, cons
 	parsed = filter_parse(query, NULL);
 	if (parsed == NULL)
 		return 422;
-	sync->filter = filter_text(parsed);
+	/* As it came: escapes make the canonical form longer than one may be. */
+	sync->filter = g_strdup(query);
 	return 200;
 }
 

@@ -233,11 +233,17 @@ static void append(GString *text, const struct filter *filter)
 	g_autofree char *value = NULL;
 
 	if (filter->kind != FILTER_TEST) {
-		g_string_append_c(text, '(');
+		gboolean group =
+			filter->right->kind == FILTER_AND || filter->right->kind == FILTER_OR;
+
+		/* Terms are taken from the left: a long chain is not a deep one. */
 		append(text, filter->left);
 		g_string_append(text, filter->kind == FILTER_AND ? "&AND;" : "&OR;");
+		if (group)
+			g_string_append_c(text, '(');
 		append(text, filter->right);
-		g_string_append_c(text, ')');
+		if (group)
+			g_string_append_c(text, ')');
 		return;
 	}
 	value = filter->value == NULL ? g_strdup("&NULL;")
