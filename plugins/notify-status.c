@@ -35,6 +35,7 @@ enum notify_look notify_status_look(struct notify_session *session, const char *
 		snapshot_r->messages = status.messages;
 		snapshot_r->unseen = status.unseen;
 		snapshot_r->modseq = status.highest_modseq;
+		snapshot_r->told = FALSE;
 	} else {
 		(void)mailbox_get_last_error(box, &error);
 		result = error == MAIL_ERROR_NOTFOUND ? NOTIFY_LOOK_GONE
@@ -78,8 +79,8 @@ notify_items notify_status_news(struct client *client, notify_events events, wak
 		if (known && (now->modseq != last->modseq || now->unseen != last->unseen))
 			dirty |= WAKE_KIND_BIT(WAKE_FLAG_CHANGE);
 	}
-	/* It was told with the look before, which came between the commit and its wake-up. */
-	if (known && now->uidnext == last->uidnext && now->messages == last->messages)
+	/* The look before came between the commit and its wake-up. */
+	if (last->told && now->uidnext == last->uidnext && now->messages == last->messages)
 		dirty &= ~WAKE_KIND_BIT(WAKE_MESSAGE_NEW);
 	if ((events & NOTIFY_MESSAGE_NEW) != 0 &&
 	    (dirty & (WAKE_KIND_BIT(WAKE_MESSAGE_NEW) | WAKE_KIND_BIT(WAKE_MESSAGE_EXPUNGE))) != 0)

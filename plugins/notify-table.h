@@ -19,6 +19,7 @@ struct notify_snapshot {
 	uint32_t uidnext;     /* 0 = not known, either */
 	uint32_t messages;
 	uint32_t unseen;
+	bool told; /* FALSE: the client has not been told, only would have been */
 };
 
 /* Of those that have, or may have, news, and of those outside the personal namespaces.

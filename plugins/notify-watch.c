@@ -760,6 +760,7 @@ static bool flush_box(struct notify_watch *watch, struct watched *box)
 		if (!own)
 			what = notify_status_news(watch->session->client, box->events, more->dirty,
 						  &more->last, &now);
+		now.told = what != 0;
 		more->last = now;
 		box->fingerprint = before;
 		look_later(watch, more, messages_before);
