@@ -21,9 +21,10 @@ import socket
 import subprocess
 import time
 
-from scratch import BUILD, wait_for
+from scratch import MODULES, wait_for
 
-SHIM = BUILD / "tests" / "libcurl-callbacks.so"
+# Of the build without sanitizers: it is loaded into a program that has none.
+SHIM = MODULES / "tests" / "libcurl-callbacks.so"
 TIMEOUT = 1800
 
 # Datastore -> back end of its context, format, its name at the server.
