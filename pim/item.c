@@ -615,13 +615,6 @@ GString *pim_item_write(const struct pim_item *item, enum pim_format format,
 	return vobject_write(object, dialect_of(format), &lines);
 }
 
-pim_group_mask pim_capability_groups(const struct pim_capability *capability,
-				     enum pim_component component)
-{
-	return capability == NULL ? (1u << PIM_GROUPS) - 1
-				  : held_groups(kind_of(component), capability);
-}
-
 /* --- merging
  * ----------------------------------------------------------------------------------------- */
 

@@ -174,10 +174,6 @@ void pim_item_groups(const struct pim_item *item, struct pim_groups *groups_r);
 pim_group_mask pim_groups_differ(const struct pim_groups *a, const struct pim_groups *b);
 /* "phones"; NULL = no such group. */
 const char *pim_group_name(enum pim_component component, guint group);
-/* The groups of which a device with that capability holds anything. */
-pim_group_mask pim_capability_groups(const struct pim_capability *capability,
-				     enum pim_component component);
-
 /* What the device has after it got the item: less what it cannot hold, cut to its sizes. New. */
 struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
 				  const struct pim_style *style,
