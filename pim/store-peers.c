@@ -117,7 +117,7 @@ gboolean pim_txn_forget_peer(struct pim_txn *txn, gint64 peer, GError **error)
 #define TARGET_COLUMNS                                                                   \
 	"id, peer, name, collection, components, client_anchor, server_anchor,"          \
 	" former_client_anchor, former_server_anchor, cursor, former_cursor, last_sync," \
-	" next_tmpid, state"
+	" state"
 
 static void read_target(sqlite3_stmt *statement, struct pim_target *target_r)
 {
@@ -133,9 +133,8 @@ static void read_target(sqlite3_stmt *statement, struct pim_target *target_r)
 	target_r->cursor = (guint64)sqlite3_column_int64(statement, 9);
 	target_r->former_cursor = (guint64)sqlite3_column_int64(statement, 10);
 	target_r->last_sync = sqlite3_column_int64(statement, 11);
-	target_r->next_tmpid = (guint64)sqlite3_column_int64(statement, 12);
-	target_r->state = sqlite3_column_blob(statement, 13);
-	target_r->state_len = (gsize)sqlite3_column_bytes(statement, 13);
+	target_r->state = sqlite3_column_blob(statement, 12);
+	target_r->state_len = (gsize)sqlite3_column_bytes(statement, 12);
 }
 
 gboolean pim_txn_target(struct pim_txn *txn, gint64 peer, const char *name,
@@ -182,12 +181,26 @@ gboolean pim_txn_targets(struct pim_txn *txn, gint64 peer, pim_target_each *each
 	return found >= 0;
 }
 
+gboolean pim_txn_next_tmpid(struct pim_txn *txn, gint64 target, guint64 *number_r, GError **error)
+{
+	sqlite3_stmt *update =
+		sql_prepare(txn->sql, "UPDATE target SET next_tmpid = next_tmpid + 1 WHERE id = ?"
+				      " RETURNING next_tmpid - 1");
+
+	sqlite3_bind_int64(update, 1, target);
+	if (sql_fetch(txn->sql, update, error) != 1)
+		return FALSE;
+	*number_r = (guint64)sqlite3_column_int64(update, 0);
+	sqlite3_reset(update);
+	return TRUE;
+}
+
 gboolean pim_txn_set_target(struct pim_txn *txn, const struct pim_target *target, GError **error)
 {
 	sqlite3_stmt *update = sql_prepare(
 		txn->sql, "UPDATE target SET client_anchor = ?2, server_anchor = ?3,"
 			  " former_client_anchor = ?4, former_server_anchor = ?5, cursor = ?6,"
-			  " former_cursor = ?7, last_sync = ?8, next_tmpid = ?9, state = ?10"
+			  " former_cursor = ?7, last_sync = ?8, state = ?9"
 			  " WHERE id = ?1");
 
 	sqlite3_bind_int64(update, 1, target->id);
@@ -198,8 +211,7 @@ gboolean pim_txn_set_target(struct pim_txn *txn, const struct pim_target *target
 	sqlite3_bind_int64(update, 6, (gint64)target->cursor);
 	sqlite3_bind_int64(update, 7, (gint64)target->former_cursor);
 	sqlite3_bind_int64(update, 8, target->last_sync);
-	sqlite3_bind_int64(update, 9, (gint64)target->next_tmpid);
-	sql_bind_blob(update, 10, target->state, target->state_len);
+	sql_bind_blob(update, 9, target->state, target->state_len);
 	return sql_run(txn->sql, update, error);
 }
 

@@ -177,8 +177,7 @@ struct pim_target {
 	const char *client_anchor, *server_anchor, *former_client_anchor, *former_server_anchor;
 	guint64 cursor, former_cursor; /* revisions up to which the device has all */
 	gint64 last_sync;
-	guint64 next_tmpid; /* of temporary ids, MaxGUIDSize 4 */
-	const void *state;  /* the protocol's: resume, filter ... */
+	const void *state; /* the protocol's: resume, filter ... */
 	gsize state_len;
 };
 typedef gboolean pim_target_each(const struct pim_target *target, gpointer data);
@@ -187,6 +186,8 @@ gboolean pim_txn_target(struct pim_txn *txn, gint64 peer, const char *name,
 			struct pim_target *target_r, GError **error);
 gboolean pim_txn_targets(struct pim_txn *txn, gint64 peer, pim_target_each *each, gpointer data,
 			 GError **error);
+/* The next number of the target's temporary ids, never given twice. */
+gboolean pim_txn_next_tmpid(struct pim_txn *txn, gint64 target, guint64 *number_r, GError **error);
 /* All but id, peer, name, collection and components. */
 gboolean pim_txn_set_target(struct pim_txn *txn, const struct pim_target *target, GError **error);
 

@@ -316,16 +316,11 @@ static gboolean new_tmpid(struct session *session, struct sync *sync, char **tmp
 			  GError **error)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-	struct pim_target target;
 	char text[16];
 	guint i = sizeof(text) - 1;
 	guint64 number;
 
-	if (!pim_txn_target(session->txn, session->device->peer, sync->name, sync->collection,
-			    sync->components, &target, error))
-		return FALSE;
-	number = target.next_tmpid++;
-	if (!pim_txn_set_target(session->txn, &target, error))
+	if (!pim_txn_next_tmpid(session->txn, sync->target, &number, error))
 		return FALSE;
 	text[i] = '\0';
 	do
