@@ -70,11 +70,10 @@ static gboolean subject_overlaps(gint64 since, gint64 before, gpointer data)
 	return pim_item_overlaps(subject->item, since, before);
 }
 
-static gboolean is_inside(const struct sync *sync, const struct pim_item *item, const char *luid)
+static gboolean is_inside(struct sync *sync, const struct pim_item *item, const char *luid)
 {
 	struct subject subject = {.item = item, .luid = luid};
 	struct filter_subject filtered = {subject_values, subject_overlaps, &subject};
-	g_autoptr(filter_t) filter = NULL;
 	gboolean inside;
 
 	if ((sync->since != G_MININT64 || sync->before != G_MAXINT64) &&
@@ -82,9 +81,10 @@ static gboolean is_inside(const struct sync *sync, const struct pim_item *item, 
 		return FALSE;
 	if (sync->filter == NULL)
 		return TRUE;
-	/* It was read when it was alerted. */
-	filter = filter_parse(sync->filter, NULL);
-	inside = filter == NULL || filter_match(filter, &filtered);
+	/* It was good when it was alerted. */
+	if (sync->parsed == NULL)
+		sync->parsed = filter_parse(sync->filter, NULL);
+	inside = sync->parsed == NULL || filter_match(sync->parsed, &filtered);
 	g_strfreev(subject.values);
 	return inside;
 }
@@ -125,7 +125,7 @@ static enum operation operation_inside(const struct change *change, gboolean map
 }
 
 /* `row` as it is now, `change->map` if it has one. */
-static gboolean decide(const struct sync *sync, const struct pim_row *row, struct change *change,
+static gboolean decide(struct sync *sync, const struct pim_row *row, struct change *change,
 		       GError **error)
 {
 	gboolean mapped = change->map.id != 0;

@@ -169,6 +169,7 @@ void sync_free(struct sync *sync)
 	if (sync->content != NULL)
 		content_clear(sync->content);
 	g_free(sync->content);
+	filter_free(sync->parsed);
 	g_free(sync);
 }
 

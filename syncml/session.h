@@ -74,6 +74,7 @@ struct sync {
 
 	/* While a message is worked on */
 	struct content *content; /* NULL: not asked for yet; sync_content() */
+	struct filter *parsed;   /* `filter`, once it was needed; NULL likewise */
 	gboolean forced;         /* slow though the phone asked for less, in this message */
 };
 
