@@ -28,10 +28,7 @@ static const char *const group_names[] = {
 
 static guint group_of(const char *component, const char *property)
 {
-	static const struct {
-		const char *name;
-		guint group;
-	} groups[] = {
+	static const struct pim_property_group groups[] = {
 		{"N", GROUP_NAME},
 		{"FN", GROUP_NAME},
 		{"NICKNAME", GROUP_NAME},
@@ -60,11 +57,7 @@ static guint group_of(const char *component, const char *property)
 	};
 
 	(void)component;
-	for (guint i = 0; i < G_N_ELEMENTS(groups); i++) {
-		if (strcmp(groups[i].name, property) == 0)
-			return groups[i].group;
-	}
-	return GROUP_OTHER;
+	return pim_find_group(groups, G_N_ELEMENTS(groups), property, GROUP_OTHER);
 }
 
 /* --- to the normal form ---------------------------------------------------------------- */

@@ -8,6 +8,15 @@
 /* Group 0 is of properties that are none of the device's business, and in no hash: UID, REV ... */
 #define PIM_GROUP_IGNORED G_MAXUINT
 
+/* A row of a kind's table of properties. */
+struct pim_property_group {
+	const char *name;
+	guint group;
+};
+/* `other` if the table does not have it. */
+guint pim_find_group(const struct pim_property_group *groups, guint count, const char *property,
+		     guint other);
+
 struct pim_kind {
 	/* From any dialect to the normal form, which is never looked at in any other. Takes
 	 * `parsed`. */

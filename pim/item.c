@@ -199,6 +199,16 @@ gboolean pim_item_overlaps(const struct pim_item *item, gint64 since, gint64 bef
 	return item->kind->overlaps == NULL || item->kind->overlaps(item->normal, since, before);
 }
 
+guint pim_find_group(const struct pim_property_group *groups, guint count, const char *property,
+		     guint other)
+{
+	for (guint i = 0; i < count; i++) {
+		if (strcmp(groups[i].name, property) == 0)
+			return groups[i].group;
+	}
+	return other;
+}
+
 /* --- exceptions --------------------------------------------------------------------------- */
 
 char **pim_item_parts(const struct pim_item *item)

@@ -12,10 +12,7 @@ static const char *const group_names[] = {"text", "categories", "other", NULL};
 
 static guint group_of(const char *component, const char *property)
 {
-	static const struct {
-		const char *name;
-		guint group;
-	} groups[] = {
+	static const struct pim_property_group groups[] = {
 		{"BODY", GROUP_BODY},
 		{"SUMMARY", PIM_GROUP_IGNORED},
 		{"CATEGORIES", GROUP_CATEGORIES},
@@ -25,11 +22,7 @@ static guint group_of(const char *component, const char *property)
 	};
 
 	(void)component;
-	for (guint i = 0; i < G_N_ELEMENTS(groups); i++) {
-		if (strcmp(groups[i].name, property) == 0)
-			return groups[i].group;
-	}
-	return GROUP_OTHER;
+	return pim_find_group(groups, G_N_ELEMENTS(groups), property, GROUP_OTHER);
 }
 
 /* Devices add or drop the last line's end. */
