@@ -77,6 +77,24 @@ void sim_phone_delete(struct sim_phone *phone, const char *luid)
 		g_hash_table_insert(phone->changed, g_strdup(copy), (gpointer) "Delete");
 }
 
+char *sim_phone_contacts(const struct sim_phone *phone)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer text;
+
+	g_hash_table_iter_init(&iter, phone->items);
+	while (g_hash_table_iter_next(&iter, NULL, &text)) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(pim_item_t) item =
+			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
+
+		g_assert_no_error(error);
+		g_ptr_array_add(words, sync_contact_word(item));
+	}
+	return sync_joined(words);
+}
+
 /* --- messages -------------------------------------------------------------------------- */
 
 static void begin(struct talk *talk)

@@ -38,6 +38,8 @@ void sim_phone_clear(struct sim_phone *phone);
 const char *sim_phone_add(struct sim_phone *phone, const char *text);
 void sim_phone_replace(struct sim_phone *phone, const char *luid, const char *text);
 void sim_phone_delete(struct sim_phone *phone, const char *luid);
+/* What it has, as sync_world_contacts() says what the server has. New. */
+char *sim_phone_contacts(const struct sim_phone *phone);
 /* A whole session; `code` 200 .. 205, 225. FALSE: it died. */
 gboolean sim_phone_sync(struct sim_phone *phone, guint code);
 

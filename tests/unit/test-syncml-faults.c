@@ -131,24 +131,6 @@ static void change(struct sim_phone *phone, const char *number)
 	sim_phone_delete(phone, deleted_luid);
 }
 
-static char *contacts_of(const struct sim_phone *phone)
-{
-	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	gpointer text;
-
-	g_hash_table_iter_init(&iter, phone->items);
-	while (g_hash_table_iter_next(&iter, NULL, &text)) {
-		g_autoptr(GError) error = NULL;
-		g_autoptr(pim_item_t) item =
-			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
-
-		g_assert_no_error(error);
-		g_ptr_array_add(words, sync_contact_word(item));
-	}
-	return sync_joined(words);
-}
-
 static void phone_init(struct sim_phone *phone, const struct sync_world *world, const char *id,
 		       const struct scenario *scenario)
 {
@@ -184,7 +166,7 @@ static char *play(const struct scenario *scenario, gboolean with_faults)
 	g_assert_true(sim_phone_sync(&phone, scenario->mode));
 	armed = FALSE;
 	server = sync_world_contacts(&world);
-	mine = contacts_of(&phone);
+	mine = sim_phone_contacts(&phone);
 	sync_world_assert_sound(&world);
 
 	/* What a one-way sync has left to say, and then nothing. */

@@ -12,28 +12,10 @@ static char *card(guint number, const char *phone)
 			       number, number, number, number, number, phone);
 }
 
-static char *phone_state(const struct sim_phone *phone)
-{
-	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	gpointer text;
-
-	g_hash_table_iter_init(&iter, phone->items);
-	while (g_hash_table_iter_next(&iter, NULL, &text)) {
-		g_autoptr(GError) error = NULL;
-		g_autoptr(pim_item_t) item =
-			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
-
-		g_assert_no_error(error);
-		g_ptr_array_add(texts, sync_contact_word(item));
-	}
-	return sync_joined(texts);
-}
-
 /* Both sides have the same, and another sync moves nothing. */
 static void assert_settled(const struct sync_world *world, struct sim_phone *phone)
 {
-	g_autofree char *server = sync_world_contacts(world), *mine = phone_state(phone);
+	g_autofree char *server = sync_world_contacts(world), *mine = sim_phone_contacts(phone);
 
 	g_assert_cmpstr(mine, ==, server);
 	g_assert_true(sim_phone_sync(phone, 200));
