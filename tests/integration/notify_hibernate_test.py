@@ -487,7 +487,7 @@ def _(case):
     session.take()
     wakes = Wakes(case)
     for _ in range(2):
-        session.expect(r"^\* OK Still here", 60)
+        session.expect_keep_alive(60)
     wakes.none("wake-ups by that")
 
 

@@ -295,7 +295,7 @@ def _(case):
     session.notify(f"(selected {ALL})")
     tag = session.idle()
     for _ in range(2):
-        session.expect(r"^\* OK Still here")
+        session.expect_keep_alive()
     session.done(tag)
 
 
