@@ -25,40 +25,6 @@ char *control_json_endpoint(const char *endpoint)
 	return g_strdup_printf("%.*s…", (int)(path + ENDPOINT_SHOWN - endpoint), endpoint);
 }
 
-void control_json_text(JsonBuilder *builder, const char *name, const char *value)
-{
-	json_builder_set_member_name(builder, name);
-	if (value == NULL) {
-		json_builder_add_null_value(builder);
-		return;
-	}
-	g_autofree char *valid = g_utf8_make_valid(value, -1);
-	/* json-glib writes this one as it is, which is no JSON. */
-	g_strdelimit(valid, "\x1f", '?');
-	json_builder_add_string_value(builder, valid);
-}
-
-void control_json_int(JsonBuilder *builder, const char *name, gint64 value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_int_value(builder, value);
-}
-
-void control_json_bool(JsonBuilder *builder, const char *name, gboolean value)
-{
-	json_builder_set_member_name(builder, name);
-	json_builder_add_boolean_value(builder, value);
-}
-
-void control_json_time(JsonBuilder *builder, const char *name, gint64 seconds)
-{
-	json_builder_set_member_name(builder, name);
-	if (seconds > 0)
-		json_builder_add_int_value(builder, seconds);
-	else
-		json_builder_add_null_value(builder);
-}
-
 static void add_kinds(JsonBuilder *builder, const char *name, push_event_kinds kinds)
 {
 	json_builder_set_member_name(builder, name);
@@ -178,12 +144,4 @@ void control_json_outcome(JsonBuilder *builder, const char *user, const struct d
 		   outcome != NULL ? outcome->detail : "the gateway did not answer in time");
 	control_json_int(builder, "milliseconds", took_us / 1000);
 	json_builder_end_object(builder);
-}
-
-char *control_json_finish(JsonBuilder *builder)
-{
-	g_autoptr(JsonNode) root = json_builder_get_root(builder);
-
-	g_object_unref(builder);
-	return json_to_string(root, FALSE);
 }

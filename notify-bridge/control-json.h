@@ -9,8 +9,7 @@
 #ifndef FANTAIL_CONTROL_JSON_H
 #define FANTAIL_CONTROL_JSON_H
 
-#include <json-glib/json-glib.h>
-
+#include "control-call.h"
 #include "device.h"
 #include "gateway.h"
 #include "notification.h"
@@ -18,12 +17,6 @@
 /* "https://host[:port]/" and eight characters more, then "…" if that is not all.
  * What is no URL (a webhook's name) is returned whole. New string. */
 char *control_json_endpoint(const char *endpoint);
-
-/* Members with values; NULL texts are null, times of 0 are null. */
-void control_json_text(JsonBuilder *builder, const char *name, const char *value);
-void control_json_int(JsonBuilder *builder, const char *name, gint64 value);
-void control_json_bool(JsonBuilder *builder, const char *name, gboolean value);
-void control_json_time(JsonBuilder *builder, const char *name, gint64 seconds);
 
 /* Begins an object and the members of `device`; the caller ends it. `vapid` (may be
  * NULL) tells whether the key it subscribed under is still the current one. */
@@ -36,8 +29,5 @@ void control_json_notification(JsonBuilder *builder, const struct notification *
  * time. */
 void control_json_outcome(JsonBuilder *builder, const char *user, const struct device *device,
 			  const struct outcome *outcome, gint64 took_us);
-
-/* One line of the builder's value, and unreferences the builder. New string. */
-char *control_json_finish(JsonBuilder *builder);
 
 #endif

@@ -4,7 +4,6 @@
 #include "control-test.h"
 #include "gateway-context.h"
 #include "limits.h"
-#include "line-server.h"
 #include "queue.h"
 #include "registry.h"
 #include "store.h"
@@ -31,56 +30,7 @@ struct request {
 	struct control_test *test;
 };
 
-/* One request as it came. */
-struct call {
-	struct line_peer *peer;
-	const char *id;
-	const struct tabline_field *fields;
-	gsize count;
-};
-
 /* --- answers ---------------------------------------------------------------- */
-
-/* `OK` or `ITEM` with a JSON value, which is freed; what does not fit in a line is
- * said to be so. Returns the bytes written. */
-static gsize answer(struct line_peer *peer, const char *word, const char *id, char *json)
-{
-	g_autofree char *text = json;
-	struct tabline_buf buf;
-	gsize len = 0;
-
-	tabline_buf_init(&buf, LIMIT_LINE);
-	tabline_word(&buf, word);
-	tabline_word(&buf, id);
-	tabline_field(&buf, "json", text);
-	if (tabline_end(&buf)) {
-		line_peer_write(peer, &buf);
-		len = buf.len;
-	} else if (strcmp(word, "OK") == 0) {
-		line_peer_no(peer, id, "limit", "the answer is too long for one line");
-	}
-	tabline_buf_free(&buf);
-	return len;
-}
-
-static void answer_empty(struct line_peer *peer, const char *id)
-{
-	answer(peer, "OK", id, g_strdup("{}"));
-}
-
-static JsonBuilder *begin_object(void)
-{
-	JsonBuilder *builder = json_builder_new();
-
-	json_builder_begin_object(builder);
-	return builder;
-}
-
-static char *end_object(JsonBuilder *builder)
-{
-	json_builder_end_object(builder);
-	return control_json_finish(builder);
-}
 
 static void answer_error(struct line_peer *peer, const char *id, const GError *error)
 {
@@ -95,21 +45,10 @@ static void answer_error(struct line_peer *peer, const char *id, const GError *e
 	line_peer_no(peer, id, code, error->message);
 }
 
-static gboolean bad(const struct call *call, const char *text)
-{
-	line_peer_no(call->peer, call->id, "bad", text);
-	return FALSE;
-}
-
-static const char *get(const struct call *call, const char *key)
-{
-	return tabline_get(call->fields, call->count, key);
-}
-
 /* `limit` of a request, LIMIT_CONTROL_ROWS at most; FALSE if it is no number. */
-static gboolean get_limit(const struct call *call, guint *limit_r)
+static gboolean get_limit(const struct control_call *call, guint *limit_r)
 {
-	const char *text = get(call, "limit");
+	const char *text = control_call_get(call, "limit");
 	guint32 limit = LIMIT_CONTROL_ROWS;
 
 	if (text != NULL && (!tabline_parse_u32(text, &limit) || limit == 0))
@@ -120,14 +59,14 @@ static gboolean get_limit(const struct call *call, guint *limit_r)
 
 /* --- requests that wait ----------------------------------------------------- */
 
-static struct request *request_new(struct control *control, const struct call *call)
+static struct request *request_new(struct control *control, const struct control_call *call)
 {
 	struct request *request = g_new0(struct request, 1);
 
 	request->control = control;
 	request->peer = line_peer_ref(call->peer);
 	request->id = g_strdup(call->id);
-	request->user = g_strdup(get(call, "user"));
+	request->user = g_strdup(control_call_get(call, "user"));
 	control->requests = g_list_prepend(control->requests, request);
 	return request;
 }
@@ -145,18 +84,21 @@ static void request_free(struct request *request)
 
 /* --- STATUS ------------------------------------------------------------------ */
 
-static gboolean do_status(struct control *control, const struct call *call)
+static gboolean do_status(gpointer data, const struct control_call *call)
 {
-	answer(call->peer, "OK", call->id,
-	       control_status(&control->parts, control->started,
-			      g_get_real_time() / G_USEC_PER_SEC));
+	struct control *control = data;
+
+	control_answer(call->peer, "OK", call->id,
+		       control_status(&control->parts, control->started,
+				      g_get_real_time() / G_USEC_PER_SEC));
 	return TRUE;
 }
 
 /* --- QUEUE, DEVICES, DEVICE -------------------------------------------------- */
 
-static gboolean do_queue(struct control *control, const struct call *call)
+static gboolean do_queue(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	struct registry *registry = control->parts.registry;
 	struct queue *queue = control->parts.queue;
 	JsonBuilder *builder;
@@ -164,19 +106,21 @@ static gboolean do_queue(struct control *control, const struct call *call)
 	guint limit, i;
 
 	if (!get_limit(call, &limit))
-		return bad(call, "limit is no number");
-	g_autoptr(GPtrArray) rows = queue->backend->list(queue, get(call, "user"), limit);
+		return control_call_bad(call, "limit is no number");
+	g_autoptr(GPtrArray) rows =
+		queue->backend->list(queue, control_call_get(call, "user"), limit);
 	for (i = 0; rows != NULL && i < rows->len && written < LIMIT_CONTROL_PAGE; i++) {
 		const struct notification *row = g_ptr_array_index(rows, i);
 		g_autoptr(device_t) device = registry->backend->get(registry, row->device);
 
 		builder = json_builder_new();
 		control_json_notification(builder, row, device);
-		written += answer(call->peer, "ITEM", call->id, control_json_finish(builder));
+		written +=
+			control_answer(call->peer, "ITEM", call->id, control_json_finish(builder));
 	}
-	builder = begin_object();
+	builder = control_json_begin();
 	control_json_int(builder, "shown", i);
-	answer(call->peer, "OK", call->id, end_object(builder));
+	control_answer(call->peer, "OK", call->id, control_json_end(builder));
 	return TRUE;
 }
 
@@ -198,21 +142,22 @@ static gboolean complete_webhook(const GPtrArray *hooks, struct device *device)
 	return TRUE;
 }
 
-static gboolean do_devices(struct control *control, const struct call *call)
+static gboolean do_devices(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	struct registry *registry = control->parts.registry;
-	const char *after_text = get(call, "after");
+	const char *after_text = control_call_get(call, "after");
 	JsonBuilder *builder;
 	guint64 after = 0;
 	gsize written = 0;
 	guint limit, i;
 
 	if (!get_limit(call, &limit))
-		return bad(call, "limit is no number");
+		return control_call_bad(call, "limit is no number");
 	if (after_text != NULL && (!tabline_parse_u64(after_text, &after) || after > G_MAXINT64))
-		return bad(call, "after is no number");
-	g_autoptr(GPtrArray) rows =
-		registry->backend->list(registry, get(call, "user"), (gint64)after, limit);
+		return control_call_bad(call, "after is no number");
+	g_autoptr(GPtrArray) rows = registry->backend->list(
+		registry, control_call_get(call, "user"), (gint64)after, limit);
 	g_autoptr(GPtrArray) hooks = webhook_devices_new(control->parts.context, registry);
 	for (i = 0; i < rows->len && written < LIMIT_CONTROL_PAGE; i++) {
 		struct device *row = g_ptr_array_index(rows, i);
@@ -222,22 +167,22 @@ static gboolean do_devices(struct control *control, const struct call *call)
 			continue;
 		builder = json_builder_new();
 		control_json_device(builder, row, control->parts.context->vapid, FALSE);
-		written += answer(call->peer, "ITEM", call->id, end_object(builder));
+		written += control_answer(call->peer, "ITEM", call->id, control_json_end(builder));
 	}
-	builder = begin_object();
+	builder = control_json_begin();
 	/* Where the next page begins; none if this one was not full. */
 	if (i > 0 && (i < rows->len || rows->len == limit))
 		control_json_int(builder, "after", (gint64)after);
-	answer(call->peer, "OK", call->id, end_object(builder));
+	control_answer(call->peer, "OK", call->id, control_json_end(builder));
 	return TRUE;
 }
 
 /* The device that a request names, or NULL with the answer given. */
-static struct device *find_device(struct control *control, const struct call *call)
+static struct device *find_device(struct control *control, const struct control_call *call)
 {
 	struct registry *registry = control->parts.registry;
-	struct device *device =
-		registry->backend->find(registry, get(call, "user"), get(call, "device"));
+	struct device *device = registry->backend->find(registry, control_call_get(call, "user"),
+							control_call_get(call, "device"));
 
 	if (device == NULL)
 		line_peer_no(call->peer, call->id, "notfound",
@@ -245,8 +190,9 @@ static struct device *find_device(struct control *control, const struct call *ca
 	return device;
 }
 
-static gboolean do_device(struct control *control, const struct call *call)
+static gboolean do_device(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	const struct control_parts *parts = &control->parts;
 	g_autofree char *lane = NULL;
 	JsonBuilder *builder;
@@ -262,12 +208,12 @@ static gboolean do_device(struct control *control, const struct call *call)
 	}
 	builder = json_builder_new();
 	control_json_device(builder, device, parts->context->vapid,
-			    g_strcmp0(get(call, "full"), "yes") == 0);
+			    g_strcmp0(control_call_get(call, "full"), "yes") == 0);
 	const struct gateway *gateway = gateway_find(device->gateway);
 	if (gateway != NULL)
 		lane = gateway->lane(parts->context, device);
 	control_json_text(builder, "lane", lane);
-	answer(call->peer, "OK", call->id, end_object(builder));
+	control_answer(call->peer, "OK", call->id, control_json_end(builder));
 	return TRUE;
 }
 
@@ -281,7 +227,7 @@ static void rows_dropped(const GError *error, gpointer data)
 	if (error != NULL)
 		g_warning("cannot drop what waits for a device of %s: %s, it goes when it is due",
 			  request->user, error->message);
-	answer_empty(request->peer, request->id);
+	control_answer_empty(request->peer, request->id);
 	request_free(request);
 }
 
@@ -304,8 +250,9 @@ static void revoked(const struct device *device, const GError *error, gpointer d
 	queue->backend->drop_device(queue, device->id, rows_dropped, request);
 }
 
-static gboolean do_revoke(struct control *control, const struct call *call)
+static gboolean do_revoke(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	struct registry *registry = control->parts.registry;
 
 	g_autoptr(device_t) device = find_device(control, call);
@@ -330,16 +277,18 @@ static void flushed(const GError *error, gpointer data)
 	} else {
 		if (request->control != NULL)
 			dispatcher_wake_all(request->control->parts.dispatcher);
-		answer_empty(request->peer, request->id);
+		control_answer_empty(request->peer, request->id);
 	}
 	request_free(request);
 }
 
-static gboolean do_flush(struct control *control, const struct call *call)
+static gboolean do_flush(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	struct queue *queue = control->parts.queue;
 
-	queue->backend->flush(queue, get(call, "user"), flushed, request_new(control, call));
+	queue->backend->flush(queue, control_call_get(call, "user"), flushed,
+			      request_new(control, call));
 	return TRUE;
 }
 
@@ -352,7 +301,7 @@ static void tested_one(const struct device *device, const struct outcome *outcom
 	JsonBuilder *builder = json_builder_new();
 
 	control_json_outcome(builder, request->user, device, outcome, took_us);
-	answer(request->peer, "ITEM", request->id, control_json_finish(builder));
+	control_answer(request->peer, "ITEM", request->id, control_json_finish(builder));
 }
 
 static void tested_all(gpointer data)
@@ -360,7 +309,7 @@ static void tested_all(gpointer data)
 	struct request *request = data;
 
 	request->test = NULL;
-	answer_empty(request->peer, request->id);
+	control_answer_empty(request->peer, request->id);
 	request_free(request);
 }
 
@@ -399,9 +348,10 @@ static GPtrArray *devices_to_test(struct control *control, const char *user, con
 	return chosen;
 }
 
-static gboolean do_test(struct control *control, const struct call *call)
+static gboolean do_test(gpointer data, const struct control_call *call)
 {
-	const char *user = get(call, "user"), *name = get(call, "device");
+	struct control *control = data;
+	const char *user = control_call_get(call, "user"), *name = control_call_get(call, "device");
 	g_autoptr(GPtrArray) devices = devices_to_test(control, user, name);
 
 	if (devices->len == 0) {
@@ -420,12 +370,13 @@ static gboolean do_test(struct control *control, const struct call *call)
 
 /* --- RELOAD ------------------------------------------------------------------ */
 
-static gboolean do_reload(struct control *control, const struct call *call)
+static gboolean do_reload(gpointer data, const struct control_call *call)
 {
+	struct control *control = data;
 	g_autoptr(GError) error = NULL;
 
 	if (control->parts.reload(control->parts.reload_data, &error))
-		answer_empty(call->peer, call->id);
+		control_answer_empty(call->peer, call->id);
 	else
 		line_peer_no(call->peer, call->id, "config", error->message);
 	return TRUE;
@@ -433,12 +384,7 @@ static gboolean do_reload(struct control *control, const struct call *call)
 
 /* ------------------------------------------------------------------------------ */
 
-static const struct verb {
-	const char *name;
-	gboolean needs_user, needs_device;
-	/* FALSE closes the connection. */
-	gboolean (*run)(struct control *control, const struct call *call);
-} verbs[] = {
+static const struct control_verb verbs[] = {
 	{"DEVICE", TRUE, TRUE, do_device},   {"DEVICES", FALSE, FALSE, do_devices},
 	{"FLUSH", FALSE, FALSE, do_flush},   {"QUEUE", FALSE, FALSE, do_queue},
 	{"RELOAD", FALSE, FALSE, do_reload}, {"REVOKE", TRUE, TRUE, do_revoke},
@@ -448,25 +394,7 @@ static const struct verb {
 static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,
 			  gpointer data)
 {
-	struct call call = {peer, "0", fields, count};
-	guint64 id;
-
-	if (count < 2 || fields[0].key != NULL || fields[1].key != NULL ||
-	    !tabline_parse_u64(fields[1].value, &id))
-		return bad(&call, "a request is VERB, id, key=value...");
-	call.id = fields[1].value;
-	for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
-		const struct verb *verb = &verbs[i];
-
-		if (strcmp(fields[0].value, verb->name) != 0)
-			continue;
-		if (verb->needs_user && get(&call, "user") == NULL)
-			return bad(&call, "user= is missing");
-		if (verb->needs_device && get(&call, "device") == NULL)
-			return bad(&call, "device= is missing");
-		return verb->run(data, &call);
-	}
-	return bad(&call, "no such verb");
+	return control_call_run(verbs, G_N_ELEMENTS(verbs), peer, fields, count, data);
 }
 
 static void peer_closed(struct line_peer *peer, gpointer data)
