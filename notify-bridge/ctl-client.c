@@ -14,7 +14,11 @@ G_DEFINE_QUARK(fantail_ctl_error, ctl_error)
 #define PROTOCOL "fantail"
 #define GREETING_SECS 10
 
+const struct ctl_daemon ctl_bridge = {"fantail-bridge", CTL_BRIDGE_SOCKET};
+const struct ctl_daemon ctl_syncml = {"fantail-syncml", CTL_SYNCML_SOCKET};
+
 struct ctl_client {
+	const struct ctl_daemon *daemon;
 	char *path;
 	int fd;
 	GByteArray *in;
@@ -56,7 +60,7 @@ static gboolean wait_for(struct ctl_client *client, short events, GError **error
 			return TRUE;
 		if (ready == 0) {
 			g_set_error(error, CTL_ERROR, CTL_ERROR_LOST,
-				    "fantail-bridge did not answer in time; see its log");
+				    "%s did not answer in time; see its log", client->daemon->name);
 			return FALSE;
 		}
 		if (errno != EINTR) {
@@ -69,8 +73,8 @@ static gboolean wait_for(struct ctl_client *client, short events, GError **error
 
 static gboolean lost(struct ctl_client *client, GError **error)
 {
-	g_set_error(error, CTL_ERROR, CTL_ERROR_LOST,
-		    "fantail-bridge closed the connection; see its log");
+	g_set_error(error, CTL_ERROR, CTL_ERROR_LOST, "%s closed the connection; see its log",
+		    client->daemon->name);
 	return FALSE;
 }
 
@@ -114,7 +118,8 @@ static gboolean read_line(struct ctl_client *client, struct tabline_field *field
 		}
 		if (end != NULL || client->in->len > LIMIT_LINE) {
 			g_set_error(error, CTL_ERROR, CTL_ERROR_PROTOCOL,
-				    "%s does not speak as fantail-bridge does", client->path);
+				    "%s does not speak as %s does", client->path,
+				    client->daemon->name);
 			return FALSE;
 		}
 		if (!wait_for(client, POLLIN, error))
@@ -172,11 +177,14 @@ static gboolean greet(struct ctl_client *client, GError **error)
 	return TRUE;
 }
 
-struct ctl_client *ctl_client_open(const char *path, GError **error)
+struct ctl_client *ctl_client_open(const struct ctl_daemon *daemon, const char *path,
+				   GError **error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct ctl_client *client;
 
+	if (path == NULL)
+		path = daemon->socket;
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_RUNNING, "%s is too long for a socket",
 			    path);
@@ -184,6 +192,7 @@ struct ctl_client *ctl_client_open(const char *path, GError **error)
 	}
 	strcpy(address.sun_path, path);
 	client = g_new0(struct ctl_client, 1);
+	client->daemon = daemon;
 	client->path = g_strdup(path);
 	client->in = g_byte_array_new();
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -195,9 +204,8 @@ struct ctl_client *ctl_client_open(const char *path, GError **error)
 				    path);
 		} else {
 			g_set_error(error, CTL_ERROR, CTL_ERROR_NOT_RUNNING,
-				    "fantail-bridge is not running (%s: %s); start it with: "
-				    "systemctl start fantail-bridge",
-				    path, g_strerror(errno));
+				    "%s is not running (%s: %s); start it with: systemctl start %s",
+				    daemon->name, path, g_strerror(errno), daemon->name);
 		}
 		ctl_client_close(&client);
 		return NULL;
@@ -232,8 +240,8 @@ static JsonObject *parse_json(struct ctl_client *client, const struct tabline_fi
 	g_autoptr(JsonNode) node = text != NULL ? json_from_string(text, NULL) : NULL;
 
 	if (node == NULL || !JSON_NODE_HOLDS_OBJECT(node)) {
-		g_set_error(error, CTL_ERROR, CTL_ERROR_PROTOCOL,
-			    "%s does not speak as fantail-bridge does", client->path);
+		g_set_error(error, CTL_ERROR, CTL_ERROR_PROTOCOL, "%s does not speak as %s does",
+			    client->path, client->daemon->name);
 		return NULL;
 	}
 	return json_node_dup_object(node);

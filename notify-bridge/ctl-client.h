@@ -7,8 +7,13 @@
 
 #include <json-glib/json-glib.h>
 
-/* What control-socket= of the bridge is unless its config says otherwise. */
-#define CTL_DEFAULT_SOCKET "/run/fantail/control.sock"
+/* Who can be asked, and where it listens unless its configuration says otherwise. */
+struct ctl_daemon {
+	const char *name, *socket;
+};
+#define CTL_BRIDGE_SOCKET "/run/fantail/control.sock"
+#define CTL_SYNCML_SOCKET "/run/fantail-syncml/control.sock"
+extern const struct ctl_daemon ctl_bridge, ctl_syncml;
 
 struct ctl_client;
 
@@ -33,8 +38,9 @@ enum ctl_error {
 	CTL_ERROR_OTHER,
 };
 
-/* Connects and greets. */
-struct ctl_client *ctl_client_open(const char *path, GError **error);
+/* Connects and greets. `path` NULL: where the daemon listens by default. */
+struct ctl_client *ctl_client_open(const struct ctl_daemon *daemon, const char *path,
+				   GError **error);
 /* NULL is fine; clears the pointer. */
 void ctl_client_close(struct ctl_client **client);
 

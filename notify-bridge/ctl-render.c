@@ -291,6 +291,21 @@ void ctl_render_status(GString *out, JsonObject *status, const struct ctl_style 
 	}
 }
 
+void ctl_render_sync_status(GString *out, JsonObject *status)
+{
+	g_autofree char *started = local_time(int_of(status, "started"));
+	g_autofree char *uptime = ctl_duration(int_of(status, "uptime_seconds"));
+	const char *text = text_of(status, "version");
+
+	say(out, "fantail-syncml", "%s, up %s, since %s", text != NULL ? text : "-", uptime,
+	    started);
+	text = text_of(status, "config");
+	say(out, "configuration", "%s", text != NULL ? text : "-");
+	say(out, "sessions", "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " users",
+	    int_of(status, "sessions"), int_of(status, "users"));
+	say(out, "in work", "%" G_GINT64_FORMAT " messages", int_of(status, "messages"));
+}
+
 /* --- queue, devices ---------------------------------------------------------------- */
 
 void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *style)

@@ -22,6 +22,8 @@ char *ctl_duration(gint64 seconds);
 char *ctl_bytes(gint64 bytes);
 
 void ctl_render_status(GString *out, JsonObject *status, const struct ctl_style *style);
+/* Of fantail-syncml. */
+void ctl_render_sync_status(GString *out, JsonObject *status);
 /* Rows are JsonObject *. */
 void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *style);

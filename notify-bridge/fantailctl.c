@@ -137,14 +137,13 @@ static int exit_code(const GError *error)
 }
 
 /* Asks, connecting first if need be; 0 or an exit code with the reason printed. */
-static int ask(const char *verb, const char *const *fields, guint fields_len, guint timeout_secs,
-	       GPtrArray *items, JsonObject **result_r)
+static int ask(const struct ctl_daemon *daemon, const char *verb, const char *const *fields,
+	       guint fields_len, guint timeout_secs, GPtrArray *items, JsonObject **result_r)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (client == NULL)
-		client = ctl_client_open(
-			options.socket != NULL ? options.socket : CTL_DEFAULT_SOCKET, &error);
+		client = ctl_client_open(daemon, options.socket, &error);
 	if (client != NULL &&
 	    ctl_client_ask(client, verb, fields, fields_len, timeout_secs, items, result_r, &error))
 		return EX_OK;
@@ -163,7 +162,7 @@ static int run_status(int argc, char **argv)
 {
 	g_autoptr(JsonObject) status = NULL;
 	struct ctl_style style = style_now();
-	int code = ask("STATUS", NULL, 0, TIMEOUT_SECS, NULL, &status);
+	int code = ask(&ctl_bridge, "STATUS", NULL, 0, TIMEOUT_SECS, NULL, &status);
 
 	if (code != EX_OK)
 		return code;
@@ -181,7 +180,8 @@ static int run_queue(int argc, char **argv)
 	g_autoptr(GPtrArray) rows = rows_new();
 	g_autoptr(JsonObject) result = NULL;
 	struct ctl_style style = style_now();
-	int code = ask("QUEUE", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, rows, &result);
+	int code = ask(&ctl_bridge, "QUEUE", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, rows,
+		       &result);
 
 	if (code != EX_OK)
 		return code;
@@ -208,8 +208,8 @@ static int run_devices_list(int argc, char **argv)
 					after};
 		g_autoptr(JsonObject) result = NULL;
 		guint before = rows->len;
-		int code =
-			ask("DEVICES", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, rows, &result);
+		int code = ask(&ctl_bridge, "DEVICES", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS,
+			       rows, &result);
 
 		if (code != EX_OK)
 			return code;
@@ -232,7 +232,8 @@ static int run_devices_show(int argc, char **argv)
 				argv[1], "full",  options.full ? "yes" : NULL};
 	g_autoptr(JsonObject) device = NULL;
 	struct ctl_style style = style_now();
-	int code = ask("DEVICE", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, NULL, &device);
+	int code = ask(&ctl_bridge, "DEVICE", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, NULL,
+		       &device);
 
 	if (code != EX_OK)
 		return code;
@@ -248,7 +249,7 @@ static int run_plain(const char *verb, const char *const *fields, guint fields_l
 		     const char *done)
 {
 	g_autoptr(JsonObject) result = NULL;
-	int code = ask(verb, fields, fields_len, TIMEOUT_SECS, NULL, &result);
+	int code = ask(&ctl_bridge, verb, fields, fields_len, TIMEOUT_SECS, NULL, &result);
 
 	if (code != EX_OK)
 		return code;
@@ -292,7 +293,8 @@ static int run_test(int argc, char **argv)
 	g_autoptr(GPtrArray) rows = rows_new();
 	g_autoptr(JsonObject) result = NULL;
 	struct ctl_style style = style_now();
-	int code = ask("TEST", fields, G_N_ELEMENTS(fields), TEST_TIMEOUT_SECS, rows, &result);
+	int code = ask(&ctl_bridge, "TEST", fields, G_N_ELEMENTS(fields), TEST_TIMEOUT_SECS, rows,
+		       &result);
 	int printed;
 
 	if (code != EX_OK)
@@ -388,11 +390,29 @@ static int run_pim_check(int argc, char **argv)
 	return print_pim(ctl_pim_check(&pim, argv[0], text), text);
 }
 
+/* --- asking fantail-syncml ------------------------------------------------------------- */
+
+static int run_sync_status(int argc, char **argv)
+{
+	g_autoptr(JsonObject) status = NULL;
+	int code = ask(&ctl_syncml, "STATUS", NULL, 0, TIMEOUT_SECS, NULL, &status);
+
+	if (code != EX_OK)
+		return code;
+	if (options.json)
+		return print_json_object(status);
+	GString *text = g_string_new(NULL);
+	ctl_render_sync_status(text, status);
+	return print_text(text);
+}
+
 /* --- the command line ----------------------------------------------------------------- */
 
 static const GOptionEntry common_entries[] = {
 	{"socket", 's', 0, G_OPTION_ARG_FILENAME, &options.socket,
-	 "The bridge's control socket (default " CTL_DEFAULT_SOCKET ")", "PATH"},
+	 "The daemon's control socket (default " CTL_BRIDGE_SOCKET "; with sync: " CTL_SYNCML_SOCKET
+	 ")",
+	 "PATH"},
 	{"json", 'j', 0, G_OPTION_ARG_NONE, &options.json, "Print JSON", NULL},
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
@@ -461,6 +481,7 @@ static const struct command {
 	{"pim", "devices", "USER", 1, 1, pim_entries, run_pim_devices,
 	 "Phones that synchronise, and when they did"},
 	{"pim", "check", "USER", 1, 1, pim_entries, run_pim_check, "Looks for what cannot be"},
+	{"sync", "status", "", 0, 0, NULL, run_sync_status, "How fantail-syncml is doing"},
 };
 
 static char *usage(void)
@@ -478,8 +499,9 @@ static char *usage(void)
 			g_string_append_printf(text, "  %-28s%s\n", words, command->summary);
 	}
 	g_string_append(text, "\nOptions:\n"
-			      "  -s, --socket=PATH           The bridge's control socket\n"
-			      "                              (default " CTL_DEFAULT_SOCKET ")\n"
+			      "  -s, --socket=PATH           The daemon's control socket (default\n"
+			      "                              " CTL_BRIDGE_SOCKET ";\n"
+			      "                              with sync: " CTL_SYNCML_SOCKET ")\n"
 			      "  -j, --json                  Print JSON\n"
 			      "  -h, --help                  After a command: help on it\n"
 			      "  -V, --version               Print the version\n");

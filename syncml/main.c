@@ -1,5 +1,6 @@
 /* fantail-syncml: options, signals, readiness. What it does is in server.c. */
 #include "config-file.h"
+#include "control.h"
 #include "daemon-loop.h"
 #include "daemon-main.h"
 #include "limits.h"
@@ -22,6 +23,7 @@ static int run(const char *config_path)
 {
 	int sockets = sd_listen_fds(1);
 	g_autoptr(GError) error = NULL;
+	struct control *control;
 	struct server *server;
 
 	daemon_raise_descriptors(DESCRIPTORS);
@@ -36,7 +38,14 @@ static int run(const char *config_path)
 		g_critical("%s", error->message);
 		return error->domain == CONFIG_ERROR ? EX_CONFIG : EX_UNAVAILABLE;
 	}
+	control = control_new(server, &error);
+	if (control == NULL) {
+		g_critical("%s", error->message);
+		server_stop(&server);
+		return EX_UNAVAILABLE;
+	}
 	daemon_loop_run("fantail-syncml", config_path, reload, server);
+	control_free(&control);
 	server_stop(&server);
 	return EX_OK;
 }

@@ -27,7 +27,9 @@ struct server {
 	struct pace *user_pace, *address_pace;
 	struct session_table *sessions;
 	GThreadPool *workers;
-	GHashTable *jobs; /* key -> struct job * */
+	GHashTable *jobs;  /* key -> struct job * */
+	gint64 started;    /* unix seconds */
+	gint64 started_us; /* monotonic */
 	gboolean stopping;
 };
 
@@ -161,14 +163,18 @@ static gboolean on_run(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void run(struct job *job)
+static struct session_limits session_limits_of(const struct syncml_config *config)
 {
-	const struct syncml_config *config = job->generation->config;
-	const struct session_limits limits = {
+	return (struct session_limits){
 		.per_user = config->sessions_per_user,
 		.per_address = config->sessions_per_address,
 		.secs = config->session_secs,
 	};
+}
+
+static void run(struct job *job)
+{
+	const struct session_limits limits = session_limits_of(job->generation->config);
 
 	/* A session that is under way has its own address. */
 	if (job->request.session_key == NULL &&
@@ -314,6 +320,8 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	const struct syncml_config *config;
 
 	server->config_path = g_strdup(config_path);
+	server->started = g_get_real_time() / G_USEC_PER_SEC;
+	server->started_us = g_get_monotonic_time();
 	server->jobs = g_hash_table_new(g_str_hash, g_str_equal);
 	server->user_pace = pace_new(LIMIT_SYNCML_PACES);
 	server->address_pace = pace_new(LIMIT_SYNCML_PACES);
@@ -342,6 +350,11 @@ failed:
 	return NULL;
 }
 
+static const char *or_none(const char *value)
+{
+	return value != NULL ? value : "none";
+}
+
 static gboolean stays(const char *name, const char *old, const char *new)
 {
 	if (strcmp(old, new) == 0)
@@ -364,6 +377,8 @@ gboolean server_reload(struct server *server, GError **error)
 		return FALSE;
 	stays("listen", old->listen, generation->config->listen);
 	stays("state-dir", old->state_dir, generation->config->state_dir);
+	stays("control-socket", or_none(old->control_socket),
+	      or_none(generation->config->control_socket));
 	/* Who waits for the old one is asked to come again. */
 	login_free(&server->login);
 	server->login = login;
@@ -374,6 +389,23 @@ gboolean server_reload(struct server *server, GError **error)
 	server->generation = g_steal_pointer(&generation);
 	g_message("configuration %s is in force", server->config_path);
 	return TRUE;
+}
+
+const struct syncml_config *server_config(const struct server *server)
+{
+	return server->generation->config;
+}
+
+void server_get_status(const struct server *server, struct server_status *status_r)
+{
+	const struct session_limits limits = session_limits_of(server->generation->config);
+
+	status_r->config_path = server->config_path;
+	status_r->started = server->started;
+	status_r->uptime_secs = (g_get_monotonic_time() - server->started_us) / G_USEC_PER_SEC;
+	status_r->sessions = session_table_count(
+		server->sessions, &limits, g_get_real_time() / G_USEC_PER_SEC, &status_r->users);
+	status_r->messages = g_hash_table_size(server->jobs);
 }
 
 void server_stop(struct server **server)

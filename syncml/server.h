@@ -9,7 +9,7 @@
 #ifndef FANTAIL_SYNCML_SERVER_H
 #define FANTAIL_SYNCML_SERVER_H
 
-#include <glib.h>
+#include "syncml-config.h"
 
 struct server;
 
@@ -23,5 +23,17 @@ void server_stop(struct server **server);
 
 /* Is the configuration good, and are the files that it names? */
 gboolean server_check(const char *config_path, GError **error);
+
+/* The configuration in force; valid until a reload. */
+const struct syncml_config *server_config(const struct server *server);
+
+struct server_status {
+	const char *config_path;
+	gint64 started; /* unix seconds */
+	gint64 uptime_secs;
+	guint sessions, users; /* sessions under way, and of how many */
+	guint messages;        /* that are worked on */
+};
+void server_get_status(const struct server *server, struct server_status *status_r);
 
 #endif

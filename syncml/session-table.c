@@ -125,3 +125,11 @@ void session_table_note(struct session_table *table, const char *user, const cha
 	count(table->addresses, address, 1);
 	expire(table, G_MININT64);
 }
+
+guint session_table_count(struct session_table *table, const struct session_limits *limits,
+			  gint64 now, guint *users_r)
+{
+	expire(table, now - limits->secs);
+	*users_r = g_hash_table_size(table->users);
+	return table->order.length;
+}

@@ -27,4 +27,8 @@ gboolean session_table_admits(struct session_table *table, const struct session_
 void session_table_note(struct session_table *table, const char *user, const char *device,
 			const char *address, gboolean finished, gint64 now);
 
+/* Sessions under way, and of how many users they are. */
+guint session_table_count(struct session_table *table, const struct session_limits *limits,
+			  gint64 now, guint *users_r);
+
 #endif

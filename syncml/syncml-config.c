@@ -153,6 +153,8 @@ static const struct config_key keys[] = {
 	{"syncml", "listen", config_key_address, AT(listen), 0, 0},
 	{"syncml", "socket-mode", config_key_mode, AT(socket_mode), 0, 0},
 	{"syncml", "state-dir", config_key_path, AT(state_dir), 0, 0},
+	{"syncml", "control-socket", set_socket, AT(control_socket), 0, 0},
+	{"syncml", "control-mode", config_key_mode, AT(control_mode), 0, 0},
 	{"syncml", "path", set_url_path, AT(path), 0, 0},
 	{"syncml", "public-url", set_public_url, AT(public_url), 0, 0},
 	{"syncml", "trusted-proxies", set_proxies, AT(proxies), 0, 0},
@@ -233,6 +235,9 @@ static struct syncml_config *defaults(void)
 	config->listen = g_strdup("unix:/run/fantail-syncml/http.sock");
 	config->socket_mode = 0660;
 	config->state_dir = g_strdup("/var/lib/fantail-syncml");
+	config->control_socket = g_strdup("/run/fantail-syncml/control.sock");
+	/* Not the group's, which is the proxy's too. */
+	config->control_mode = 0600;
 	config->path = g_strdup("/sync");
 	config->proxies = trusted_proxies_new(NULL, NULL);
 	config->server_id = g_strdup("fantail");
@@ -326,6 +331,7 @@ void syncml_config_unref(struct syncml_config *config)
 		return;
 	g_free(config->listen);
 	g_free(config->state_dir);
+	g_free(config->control_socket);
 	g_free(config->path);
 	g_free(config->public_url);
 	trusted_proxies_free(config->proxies);

@@ -20,6 +20,8 @@ struct syncml_config {
 	char *listen;       /* "127.0.0.1:8088", "unix:/path" */
 	mode_t socket_mode; /* of a Unix socket */
 	char *state_dir;
+	char *control_socket; /* NULL = none */
+	mode_t control_mode;
 	char *path;       /* of the URL: "/sync" */
 	char *public_url; /* without the path; NULL = as the request has it */
 	struct trusted_proxies *proxies;

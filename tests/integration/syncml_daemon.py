@@ -8,13 +8,15 @@ library only.
 
 import base64
 import http.client
+import json
 import re
 import signal
 import socket
+import subprocess
 
 from daemon import Daemon
 from dovecot import free_ports, version
-from scratch import wait_for
+from scratch import BUILD, wait_for
 
 XML = "application/vnd.syncml+xml"
 
@@ -30,7 +32,7 @@ class SyncmlDaemon(Daemon):
         self.sections = {
             **sections,
             "syncml": {"listen": f"127.0.0.1:{self.port}", "state-dir": self.folder / "state",
-                       **sections.get("syncml", {})},
+                       "control-socket": self.socket, **sections.get("syncml", {})},
         }
         self.write_config()
 
@@ -48,6 +50,16 @@ class SyncmlDaemon(Daemon):
         return wait_for("fantail-syncml to reload",
                         lambda: [text for text in self.log_text().splitlines()[before:]
                                  if "is in force" in text or "keeping the old" in text])[-1]
+
+    def ctl(self, *args, check=True):
+        """Runs fantailctl; returns its CompletedProcess."""
+        return subprocess.run(
+            [BUILD / "notify-bridge" / "fantailctl", "--socket", self.socket, *args],
+            capture_output=True, text=True, check=check, timeout=60,
+        )
+
+    def ctl_json(self, *args):
+        return json.loads(self.ctl(*args, "--json").stdout)
 
     def connect(self, timeout=60):
         listen = str(self.sections["syncml"]["listen"])

@@ -341,6 +341,25 @@ def a_reload_brings_another_file():
 
 
 @suite.test
+def fantailctl_asks_how_it_is():
+    with SyncmlDaemon(folder / "asked", login={"password-file": folder / "passwords"}) as other:
+        other.post(hello("alice", "secret", device="IMEI:1"))
+        other.post(hello("alice", "secret", device="IMEI:2"))
+        other.post(hello("bob", "password", device="IMEI:1"))
+        status = other.ctl_json("sync", "status")
+        equal((status["sessions"], status["users"], status["messages"]), (3, 2, 0), "counts")
+        equal(status["config"], str(other.config), "its configuration")
+        check("3 of 2 users" in other.ctl("sync", "status").stdout, "for people")
+        equal(oct(os.stat(other.socket).st_mode & 0o777), "0o600", "mode of the socket")
+        # The bridge's requests are not ours.
+        result = other.ctl("reload", check=False)
+        check("no such verb" in result.stderr, f"another daemon's request: {result}")
+    result = other.ctl("sync", "status", check=False)
+    equal(result.returncode, 69, "when it is gone")
+    check("systemctl start fantail-syncml" in result.stderr, f"the remedy: {result.stderr}")
+
+
+@suite.test
 def no_secret_is_in_the_log():
     check("secret" not in daemon.log_text(), "passwords")
     check("?s=" not in daemon.log_text(), "keys of sessions")

@@ -351,7 +351,7 @@ struct asking {
 static gpointer ask_thread(gpointer data)
 {
 	struct asking *asking = data;
-	struct ctl_client *client = ctl_client_open(asking->socket, &asking->error);
+	struct ctl_client *client = ctl_client_open(&ctl_bridge, asking->socket, &asking->error);
 
 	if (client != NULL)
 		ctl_client_ask(client, asking->verb, asking->fields, asking->fields_len, 20,
@@ -822,17 +822,17 @@ static void test_client_errors(void)
 	g_autofree char *long_path = g_strnfill(200, 'x');
 	g_autoptr(GError) error = NULL;
 
-	g_assert_null(ctl_client_open(path, &error));
+	g_assert_null(ctl_client_open(&ctl_bridge, path, &error));
 	g_assert_error(error, CTL_ERROR, CTL_ERROR_NOT_RUNNING);
 	g_assert_nonnull(strstr(error->message, "systemctl start fantail-bridge"));
 	g_clear_error(&error);
-	g_assert_null(ctl_client_open(long_path, &error));
+	g_assert_null(ctl_client_open(&ctl_bridge, long_path, &error));
 	g_assert_error(error, CTL_ERROR, CTL_ERROR_NOT_RUNNING);
 	g_rmdir(dir);
 
 	/* fantailctl and the bridge agree on where the socket is. */
 	g_autoptr(config_t) defaults = config_defaults();
-	g_assert_cmpstr(defaults->control_socket, ==, CTL_DEFAULT_SOCKET);
+	g_assert_cmpstr(defaults->control_socket, ==, CTL_BRIDGE_SOCKET);
 }
 
 #define ADD(path, test) g_test_add(path, struct fixture, NULL, set_up, test, tear_down)

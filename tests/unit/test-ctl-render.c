@@ -207,6 +207,26 @@ static void test_status(void)
 	}
 }
 
+static void test_sync_status(void)
+{
+	g_autoptr(JsonObject) status = parse(
+		"{\"version\":\"0.1.0\",\"config\":\"/etc/fantail/syncml.conf\",\"started\":"
+		"1699990000,\"uptime_seconds\":7200,\"sessions\":3,\"users\":2,\"messages\":1}");
+	g_autoptr(JsonObject) odd = parse("{\"sessions\":\"x\",\"started\":[]}");
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	g_setenv("TZ", "UTC", TRUE);
+	ctl_render_sync_status(out, status);
+	g_assert_cmpstr(out->str, ==,
+			"fantail-syncml  0.1.0, up 2 h, since 2023-11-14 19:26:40\n"
+			"configuration   /etc/fantail/syncml.conf\n"
+			"sessions        3 of 2 users\n"
+			"in work         1 messages\n");
+	g_string_truncate(out, 0);
+	ctl_render_sync_status(out, odd);
+	g_assert_nonnull(strstr(out->str, "sessions        0 of 0 users\n"));
+}
+
 static void test_queue(void)
 {
 	static const char *const texts[] = {
@@ -338,6 +358,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl-render/printable", test_printable);
 	g_test_add_func("/ctl-render/table", test_table);
 	g_test_add_func("/ctl-render/status", test_status);
+	g_test_add_func("/ctl-render/sync-status", test_sync_status);
 	g_test_add_func("/ctl-render/queue", test_queue);
 	g_test_add_func("/ctl-render/devices", test_devices);
 	g_test_add_func("/ctl-render/device", test_device);

@@ -74,11 +74,28 @@ static void test_size(void)
 	g_assert_null(table);
 }
 
+static void test_count(void)
+{
+	struct session_table *table = session_table_new(100);
+	guint users;
+
+	session_table_note(table, "alice", "1", "a", FALSE, 0);
+	session_table_note(table, "alice", "2", "a", FALSE, 10);
+	session_table_note(table, "bob", "1", "a", FALSE, 10);
+	g_assert_cmpuint(session_table_count(table, &limits, 10, &users), ==, 3);
+	g_assert_cmpuint(users, ==, 2);
+	session_table_note(table, "bob", "1", "a", TRUE, 20);
+	g_assert_cmpuint(session_table_count(table, &limits, 101, &users), ==, 1);
+	g_assert_cmpuint(users, ==, 1);
+	session_table_free(&table);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/session-table/limits", test_limits);
 	g_test_add_func("/session-table/finished", test_finished);
 	g_test_add_func("/session-table/size", test_size);
+	g_test_add_func("/session-table/count", test_count);
 	return g_test_run();
 }

@@ -1,0 +1,17 @@
+/* The control socket: fantailctl's requests (docs/wire-protocols.md, "The control socket of
+ * fantail-syncml"). Whoever could open it is an operator. A request is one function and one row of
+ * the table in control.c; what it asks about is in server.h. */
+#ifndef FANTAIL_SYNCML_CONTROL_H
+#define FANTAIL_SYNCML_CONTROL_H
+
+#include "server.h"
+
+struct control;
+
+/* Listens on the configuration's control-socket; without one nobody can ask. `server` is borrowed
+ * and outlives it. */
+struct control *control_new(struct server *server, GError **error);
+/* NULL is fine; clears the pointer. */
+void control_free(struct control **control);
+
+#endif
