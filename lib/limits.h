@@ -54,6 +54,11 @@
 /* Preview text carried in an event, bytes of UTF-8; as RFC 8970's 200
  * characters, at three bytes each. */
 #define LIMIT_PREVIEW 600
+/* Package #0 carried in an event, in base64. OMA DS 1.2's form with its 15 databases, the
+ * names of which have 255 octets at the most, has 4,180 octets. */
+#define LIMIT_SYNC_PACKAGE_BASE64 5600
+/* Names of the databases that it is about. */
+#define LIMIT_SYNC_DATABASES 1024
 
 /* --- hand-over of a batch ------------------------------------------------ */
 

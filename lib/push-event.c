@@ -17,6 +17,7 @@ static const char *const kind_names[PUSH_EVENT_KIND_COUNT] = {
 	[PUSH_EVENT_MESSAGE_NEW] = "MessageNew",
 	[PUSH_EVENT_MESSAGE_READ] = "MessageRead",
 	[PUSH_EVENT_MESSAGE_TRASH] = "MessageTrash",
+	[PUSH_EVENT_DATA_CHANGE] = "DataChange",
 };
 
 const char *push_event_kind_name(enum push_event_kind kind)
@@ -59,6 +60,10 @@ static const struct {
 	{"message-id", offsetof(struct push_event, message_id), LIMIT_HEADER_TEXT},
 	{"keywords", offsetof(struct push_event, keywords), LIMIT_LINE},
 	{"preview", offsetof(struct push_event, preview), LIMIT_PREVIEW},
+	{"device", offsetof(struct push_event, device), LIMIT_DEVICE_ID},
+	{"databases", offsetof(struct push_event, databases), LIMIT_SYNC_DATABASES},
+	{"package", offsetof(struct push_event, package), LIMIT_SYNC_PACKAGE_BASE64},
+	{"package-type", offsetof(struct push_event, package_type), 64},
 };
 #define TEXT_FIELD_COUNT (sizeof(text_fields) / sizeof(text_fields[0]))
 
@@ -118,6 +123,30 @@ bool push_event_uids_valid(const char *uids)
 	}
 }
 
+/* As RFC 4648 section 4 writes it, padded, without line ends. What is left over in the
+ * last character need not be 0. */
+static bool base64_valid(const char *text)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(text), data = strspn(text, alphabet);
+
+	return len > 0 && len % 4 == 0 && len - data <= 2 && strspn(text + data, "=") == len - data;
+}
+
+static enum push_event_result check_data_change(const struct push_event *event)
+{
+	if (event->device == NULL || *event->device == '\0' || event->databases == NULL ||
+	    *event->databases == '\0' || event->package == NULL || event->package_type == NULL)
+		return PUSH_EVENT_NO_PACKAGE;
+	if (!base64_valid(event->package) ||
+	    (strcmp(event->package_type, PUSH_EVENT_PACKAGE_SAN) != 0 &&
+	     strcmp(event->package_type, PUSH_EVENT_PACKAGE_XML) != 0 &&
+	     strcmp(event->package_type, PUSH_EVENT_PACKAGE_WBXML) != 0))
+		return PUSH_EVENT_BAD_PACKAGE;
+	return PUSH_EVENT_OK;
+}
+
 static bool parse_numbers(const struct tabline_field *fields, size_t count,
 			  struct push_event *event)
 {
@@ -166,9 +195,18 @@ enum push_event_result push_event_from_fields(const struct tabline_field *fields
 			return PUSH_EVENT_TOO_LONG;
 		*text_slot(&event, row) = text;
 	}
-	if (event.user == NULL || *event.user == '\0' || event.mailbox == NULL ||
-	    event.time_us == 0)
+	if (event.user == NULL || *event.user == '\0' || event.time_us == 0)
 		return PUSH_EVENT_MISSING_FIELD;
+	if (event.kind == PUSH_EVENT_DATA_CHANGE) {
+		enum push_event_result result = check_data_change(&event);
+
+		if (result != PUSH_EVENT_OK)
+			return result;
+		/* A person's own, in no mailbox: nobody can be told on another's behalf. */
+		event.owner = event.mailbox = event.owner_mailbox = NULL;
+	} else if (event.mailbox == NULL) {
+		return PUSH_EVENT_MISSING_FIELD;
+	}
 	if (event.uids != NULL && !push_event_uids_valid(event.uids))
 		return PUSH_EVENT_BAD_UIDS;
 	*event_r = event;
@@ -202,6 +240,10 @@ const char *push_event_strerror(enum push_event_result result)
 		return "a number is malformed or too large";
 	case PUSH_EVENT_BAD_UIDS:
 		return "uids is not a sequence-set";
+	case PUSH_EVENT_NO_PACKAGE:
+		return "device, databases, package or package-type is missing";
+	case PUSH_EVENT_BAD_PACKAGE:
+		return "package is not base64, or package-type none of SyncML's";
 	case PUSH_EVENT_TOO_LONG:
 		return "a field is over its limit";
 	}

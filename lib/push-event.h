@@ -1,7 +1,8 @@
 /*
  * The mail event: what changed in whose mailbox, in the vocabulary of RFC 5423
- * (section 4 names the events, section 5 their parameters). One struct, its
- * one-line form, both directions.
+ * (section 4 names the events, section 5 their parameters); and the one event that
+ * is not about mail, DataChange, by which a SyncML server has a device alerted.
+ * One struct, its one-line form, both directions.
  *
  * The line form is docs/wire-protocols.md, "EVENT". Unknown keys are ignored,
  * so that an older bridge reads a newer plugin. Pure.
@@ -24,13 +25,18 @@ enum push_event_kind {
 	PUSH_EVENT_MESSAGE_NEW,
 	PUSH_EVENT_MESSAGE_READ,
 	PUSH_EVENT_MESSAGE_TRASH,
+	/* Not in RFC 5423: a user's contacts or calendars changed, and one of their devices
+	 * is to synchronise. The bits of the others are in databases: new ones go here. */
+	PUSH_EVENT_DATA_CHANGE,
 };
-#define PUSH_EVENT_KIND_COUNT 12
+#define PUSH_EVENT_KIND_COUNT 13
 
 /* A set of kinds: bit (1 << kind). */
 typedef uint32_t push_event_kinds;
 #define PUSH_EVENT_KIND_BIT(kind) ((push_event_kinds)1 << (kind))
 #define PUSH_EVENT_KINDS_ALL ((PUSH_EVENT_KIND_BIT(PUSH_EVENT_KIND_COUNT)) - 1)
+/* RFC 5423's: what happens in mailboxes. Who asks for "all" asks for these. */
+#define PUSH_EVENT_KINDS_MAIL (PUSH_EVENT_KINDS_ALL & ~PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE))
 /* Mail that arrived, as opposed to a change of state. */
 #define PUSH_EVENT_KINDS_ARRIVAL PUSH_EVENT_KIND_BIT(PUSH_EVENT_MESSAGE_NEW)
 /* The kinds that concern messages, so carry UIDs. */
@@ -42,10 +48,15 @@ typedef uint32_t push_event_kinds;
 	 PUSH_EVENT_KIND_BIT(PUSH_EVENT_MESSAGE_READ) |                                            \
 	 PUSH_EVENT_KIND_BIT(PUSH_EVENT_MESSAGE_TRASH))
 
-/* RFC 5423 name ("MessageNew"); never NULL for a valid kind. */
+/* RFC 5423 name ("MessageNew"), or "DataChange"; never NULL for a valid kind. */
 const char *push_event_kind_name(enum push_event_kind kind);
 /* Compared without case, as RFC 5465 compares event names. */
 bool push_event_kind_parse(const char *name, enum push_event_kind *kind_r);
+
+/* What `package` is: SyncML's package #0, which alerts a client. */
+#define PUSH_EVENT_PACKAGE_SAN "application/vnd.syncml.ds.notification" /* OMA DS 1.2 */
+#define PUSH_EVENT_PACKAGE_XML "application/vnd.syncml+xml"             /* 1.0, 1.1 */
+#define PUSH_EVENT_PACKAGE_WBXML "application/vnd.syncml+wbxml"
 
 /* Strings are borrowed and may be NULL where marked (optional). */
 struct push_event {
@@ -54,7 +65,7 @@ struct push_event {
 	uint64_t sequence;   /* counts up within one process; gaps mean losses */
 	const char *user;    /* who did it: the account that is logged in or delivered to */
 	const char *owner;   /* (optional) whose mailbox it is, if not `user`; "" for public ones */
-	const char *mailbox; /* name as `user` sees it, UTF-8 */
+	const char *mailbox; /* name as `user` sees it, UTF-8; DataChange: NULL */
 	const char *mailbox_id;  /* (optional) GUID, 32 hexadecimal digits */
 	const char *old_mailbox; /* MailboxRename: the former name */
 	/* (optional) The same two names as `owner` sees them, if not as `user` does. */
@@ -79,6 +90,12 @@ struct push_event {
 	const char *message_id;
 	const char *keywords; /* names separated by one space; COI's msgtype looks for $Chat */
 	const char *preview;
+
+	/* DataChange, which has these, and of the others `user` and the numbers. */
+	const char *device;    /* DevID of the one that is to synchronise */
+	const char *databases; /* names separated by one space */
+	const char *package;   /* base64 */
+	const char *package_type;
 };
 
 enum push_event_result {
@@ -89,7 +106,9 @@ enum push_event_result {
 	PUSH_EVENT_MISSING_FIELD, /* kind, user, mailbox, time */
 	PUSH_EVENT_BAD_NUMBER,
 	PUSH_EVENT_BAD_UIDS,
-	PUSH_EVENT_TOO_LONG, /* a name is over its limit */
+	PUSH_EVENT_NO_PACKAGE,  /* a field of DataChange's own is missing */
+	PUSH_EVENT_BAD_PACKAGE, /* not base64, or not of one of the three types */
+	PUSH_EVENT_TOO_LONG,    /* a name is over its limit */
 };
 
 /* Appends the line to `buf`. False if it does not fit (buf->max, LIMIT_LINE). */

@@ -290,7 +290,7 @@ static void write_gauge(GString *text, const char *name, const char *unit, const
 static void write_counters(GString *text, const struct metrics *metrics)
 {
 	write_head(text, "fantail_events", "counter", NULL,
-		   "Mail events taken in, by RFC 5423 name and by the road they came.");
+		   "Events taken in, by name (RFC 5423's and DataChange) and by the road they came.");
 	for (int kind = 0; kind < PUSH_EVENT_KIND_COUNT; kind++) {
 		for (guint source = 0; source < G_N_ELEMENTS(event_sources); source++) {
 			g_string_append_printf(

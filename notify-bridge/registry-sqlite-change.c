@@ -417,7 +417,7 @@ void registry_sqlite_ensure_webhook(struct registry *registry, const char *name,
 		.gateway = (char *)"webhook",
 		.endpoint = (char *)name,
 		.state = DEVICE_ACTIVE,
-		.events = PUSH_EVENT_KINDS_ALL,
+		.events = PUSH_EVENT_KINDS_MAIL,
 	};
 
 	start(job_new(registry, &like, now, done, data), webhook_work, webhook_done);

@@ -281,7 +281,7 @@ gboolean config_value_events(const char *text, push_event_kinds *events_r, GErro
 		enum push_event_kind kind;
 
 		if (strcmp(*item, "all") == 0) {
-			events = PUSH_EVENT_KINDS_ALL;
+			events |= PUSH_EVENT_KINDS_MAIL;
 		} else if (push_event_kind_parse(*item, &kind)) {
 			events |= PUSH_EVENT_KIND_BIT(kind);
 		} else {

@@ -23,7 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			assert(push_event_decode(buf.data, buf.len - 1, &again) == PUSH_EVENT_OK);
 			assert(again.kind == event.kind && again.time_us == event.time_us);
 			assert(strcmp(again.user, event.user) == 0);
-			assert(strcmp(again.mailbox, event.mailbox) == 0);
+			if (event.kind == PUSH_EVENT_DATA_CHANGE) {
+				assert(again.mailbox == NULL && event.mailbox == NULL);
+				assert(strcmp(again.device, event.device) == 0);
+				assert(strcmp(again.package, event.package) == 0);
+			} else {
+				assert(strcmp(again.mailbox, event.mailbox) == 0);
+			}
 			assert((again.subject == NULL) == (event.subject == NULL));
 		}
 		tabline_buf_free(&buf);

@@ -29,7 +29,8 @@ COI = "/private/vendor/vendor.dovecot/webpush"
 COI_ID = "31754ee7-d3ee-4226-b112-6895ed26fcf8"
 
 EVENTS = ("FlagsClear FlagsSet MailboxCreate MailboxDelete MailboxRename MailboxSubscribe "
-          "MailboxUnsubscribe MessageAppend MessageExpunge MessageNew MessageRead MessageTrash")
+          "MailboxUnsubscribe MessageAppend MessageExpunge MessageNew MessageRead MessageTrash "
+          "DataChange")
 
 DEADLINE = limit("LIMIT_REGISTRAR_MSECS") / 1000
 # Each name is a field of one line, beside sixteen others.

@@ -262,7 +262,8 @@ static void test_events(void)
 		 PUSH_EVENT_KIND_BIT(PUSH_EVENT_MESSAGE_NEW) |
 			 PUSH_EVENT_KIND_BIT(PUSH_EVENT_FLAGS_SET),
 		 NULL},
-		{"all", PUSH_EVENT_KINDS_ALL, NULL},
+		{"all", PUSH_EVENT_KINDS_MAIL, NULL},
+		{"DataChange;all", PUSH_EVENT_KINDS_ALL, NULL},
 		{";", 0, "empty; name events, or remove the line"},
 		{"MesageNew", 0, "no event 'MesageNew'; did you mean MessageNew?"},
 		{"MessageNew, MessageRead", 0,

@@ -4,11 +4,13 @@
 #include <glib.h>
 #include <string.h>
 
-/* RFC 5423 section 4's names, in the order of the enum. */
+/* RFC 5423 section 4's names and ours, in the order of the enum, which is that of bits
+ * in databases. */
 static const char *const names[PUSH_EVENT_KIND_COUNT] = {
 	"FlagsClear",     "FlagsSet",         "MailboxCreate",      "MailboxDelete",
 	"MailboxRename",  "MailboxSubscribe", "MailboxUnsubscribe", "MessageAppend",
 	"MessageExpunge", "MessageNew",       "MessageRead",        "MessageTrash",
+	"DataChange",
 };
 
 static void test_names(void)
@@ -90,7 +92,42 @@ static void test_round_trip(void)
 	tabline_buf_free(&buf);
 }
 
+/* What a SyncML server hands over, there and back. */
+static void test_data_change(void)
+{
+	struct push_event event = {
+		.kind = PUSH_EVENT_DATA_CHANGE,
+		.time_us = 1700000000123456,
+		.sequence = 9,
+		.user = "alice@example.org",
+		.device = "IMEI:350000123456789",
+		.databases = "contacts calendar",
+		.package = "AQID/+8=",
+		.package_type = PUSH_EVENT_PACKAGE_SAN,
+	};
+	struct push_event back;
+	struct tabline_buf buf;
+
+	tabline_buf_init(&buf, LIMIT_BATCH_BYTES);
+	g_assert_true(push_event_encode(&buf, &event));
+	g_assert_cmpint(push_event_decode(buf.data, buf.len - 1, &back), ==, PUSH_EVENT_OK);
+	g_assert_cmpint(back.kind, ==, event.kind);
+	g_assert_cmpuint(back.time_us, ==, event.time_us);
+	g_assert_cmpuint(back.sequence, ==, event.sequence);
+	g_assert_cmpstr(back.user, ==, event.user);
+	g_assert_null(back.owner);
+	g_assert_null(back.mailbox);
+	g_assert_cmpstr(back.device, ==, event.device);
+	g_assert_cmpstr(back.databases, ==, event.databases);
+	g_assert_cmpstr(back.package, ==, event.package);
+	g_assert_cmpstr(back.package_type, ==, event.package_type);
+	tabline_buf_free(&buf);
+}
+
 #define GOOD "EVENT\tname=MessageNew\ttime=1\tuser=a\tmailbox=INBOX"
+
+#define DATA "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=d\tdatabases=contacts"
+#define SAN "\tpackage-type=application/vnd.syncml.ds.notification"
 
 static const struct decode_row {
 	const char *name;
@@ -113,6 +150,33 @@ static const struct decode_row {
 	{"uidvalidity over 32 bits", GOOD "\tuidvalidity=4294967296", PUSH_EVENT_BAD_NUMBER},
 	{"bad uids", GOOD "\tuids=1:", PUSH_EVENT_BAD_UIDS},
 	{"bad escape", GOOD "\tsubject=\001q", PUSH_EVENT_BAD_LINE},
+	{"data change", DATA SAN "\tpackage=AAAA", PUSH_EVENT_OK},
+	{"data change, one pad", DATA SAN "\tpackage=+/8=", PUSH_EVENT_OK},
+	{"data change, two pads", DATA SAN "\tpackage=AA==", PUSH_EVENT_OK},
+	{"data change, as WBXML", DATA "\tpackage-type=application/vnd.syncml+wbxml\tpackage=AAAA",
+	 PUSH_EVENT_OK},
+	{"data change, as XML", DATA "\tpackage-type=application/vnd.syncml+xml\tpackage=AAAA",
+	 PUSH_EVENT_OK},
+	{"data change, mailbox and owner are nothing to it",
+	 DATA SAN "\tpackage=AAAA\tmailbox=INBOX\towner=", PUSH_EVENT_OK},
+	{"data change of another type", DATA "\tpackage-type=text/plain\tpackage=AAAA",
+	 PUSH_EVENT_BAD_PACKAGE},
+	{"data change, three pads", DATA SAN "\tpackage=A===", PUSH_EVENT_BAD_PACKAGE},
+	{"data change, no pad", DATA SAN "\tpackage=AAA", PUSH_EVENT_BAD_PACKAGE},
+	{"data change, a pad within", DATA SAN "\tpackage=AA=A", PUSH_EVENT_BAD_PACKAGE},
+	{"data change, base64url", DATA SAN "\tpackage=-_8=", PUSH_EVENT_BAD_PACKAGE},
+	{"data change, empty package", DATA SAN "\tpackage=", PUSH_EVENT_BAD_PACKAGE},
+	{"data change without package", DATA SAN, PUSH_EVENT_NO_PACKAGE},
+	{"data change without type", DATA "\tpackage=AAAA", PUSH_EVENT_NO_PACKAGE},
+	{"data change without device",
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdatabases=x\tpackage=AAAA" SAN,
+	 PUSH_EVENT_NO_PACKAGE},
+	{"data change of no device",
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=\tdatabases=x\tpackage=AAAA" SAN,
+	 PUSH_EVENT_NO_PACKAGE},
+	{"data change without databases",
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=d\tpackage=AAAA" SAN,
+	 PUSH_EVENT_NO_PACKAGE},
 	{"GUID too long", GOOD "\tmailboxid=0123456789abcdef0123456789abcdef0",
 	 PUSH_EVENT_TOO_LONG},
 };
@@ -124,8 +188,12 @@ static void test_decode(gconstpointer data)
 	struct push_event event = {.user = "untouched"};
 
 	g_assert_cmpint(push_event_decode(line, strlen(line), &event), ==, row->result);
-	if (row->result != PUSH_EVENT_OK)
+	if (row->result != PUSH_EVENT_OK) {
 		g_assert_cmpstr(event.user, ==, "untouched");
+	} else if (event.kind == PUSH_EVENT_DATA_CHANGE) {
+		g_assert_null(event.mailbox);
+		g_assert_null(event.owner);
+	}
 }
 
 static const struct {
@@ -161,6 +229,9 @@ static void test_limits(void)
 		{"preview", LIMIT_PREVIEW},
 		{"ownermailbox", LIMIT_MAILBOX},
 		{"oldownermailbox", LIMIT_MAILBOX},
+		{"device", LIMIT_DEVICE_ID},
+		{"databases", LIMIT_SYNC_DATABASES},
+		{"package", LIMIT_SYNC_PACKAGE_BASE64},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		for (size_t over = 0; over <= 1; over++) {
@@ -183,6 +254,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/push-event/names", test_names);
 	g_test_add_func("/push-event/round-trip", test_round_trip);
+	g_test_add_func("/push-event/data-change", test_data_change);
 	for (size_t i = 0; i < G_N_ELEMENTS(decode_rows); i++) {
 		g_autofree char *path =
 			g_strdup_printf("/push-event/decode/%s", decode_rows[i].name);
