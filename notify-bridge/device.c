@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include <string.h>
+
 struct device *device_copy(const struct device *device)
 {
 	struct device *copy = g_memdup2(device, sizeof(*device));
@@ -32,6 +34,11 @@ void device_free(struct device *device)
 	g_free(device->token);
 	g_free(device->last_outcome);
 	g_free(device);
+}
+
+gboolean device_is_webhook(const struct device *device)
+{
+	return strcmp(device->gateway, "webhook") == 0;
 }
 
 static const char *const state_names[] = {

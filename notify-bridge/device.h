@@ -62,6 +62,9 @@ struct device *device_copy(const struct device *device);
 void device_free(struct device *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
 
+/* The operator's, and of no user (webhook-device.h). */
+gboolean device_is_webhook(const struct device *device);
+
 const char *device_state_name(enum device_state state);       /* "inactive", "active", "dead" */
 const char *device_dialect_name(enum device_dialect dialect); /* "gougeon", "coi" */
 const char *device_msgtype_name(enum device_msgtype msgtype); /* "all", "chat", "mail" */

@@ -52,11 +52,6 @@ void webhook_devices_ensure(const struct config *config, struct registry *regist
 
 /* --- devices -------------------------------------------------------------- */
 
-gboolean device_is_webhook(const struct device *device)
-{
-	return strcmp(device->gateway, "webhook") == 0;
-}
-
 static void webhook_device_free(gpointer data)
 {
 	struct webhook_device *hook = data;

@@ -28,6 +28,5 @@ GPtrArray *webhook_devices_new(const struct gateway_context *context, struct reg
 gboolean webhook_device_concerns(const struct webhook_device *hook, const char *user);
 /* NULL if the config has it no more. Borrowed. */
 const struct device *webhook_devices_find(const GPtrArray *hooks, gint64 id);
-gboolean device_is_webhook(const struct device *device);
 
 #endif
