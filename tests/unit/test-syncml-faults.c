@@ -6,62 +6,8 @@
 #include <string.h>
 
 #include "sim-phone.h"
-#include "sql.h"
+#include "store-faults.h"
 #include "sync-world.h"
-
-/* --- writes that fail ------------------------------------------------------------------- */
-
-static gboolean armed;
-static guint step;      /* the write of the message that fails; 1 = the first */
-static guint countdown; /* to it; 0 = it has been */
-static guint faults;
-
-gboolean __real_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error);
-gboolean __wrap_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error);
-gboolean __real_sql_exec(struct sql *sql, const char *text, GError **error);
-gboolean __wrap_sql_exec(struct sql *sql, const char *text, GError **error);
-void __real_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
-			     const char *user, struct sml_answer *answer_r);
-void __wrap_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
-			     const char *user, struct sml_answer *answer_r);
-
-static gboolean is_time(GError **error)
-{
-	if (countdown == 0 || --countdown > 0)
-		return FALSE;
-	faults++;
-	g_set_error(error, PIM_STORE_ERROR, PIM_STORE_ERROR_FULL,
-		    "the disk is full, says the test");
-	return TRUE;
-}
-
-gboolean __wrap_sql_run(struct sql *sql, sqlite3_stmt *statement, GError **error)
-{
-	if (!is_time(error))
-		return __real_sql_run(sql, statement, error);
-	sqlite3_reset(statement);
-	return FALSE;
-}
-
-/* What begins, and COMMIT. */
-gboolean __wrap_sql_exec(struct sql *sql, const char *text, GError **error)
-{
-	if (strcmp(text, "ROLLBACK") != 0 && is_time(error))
-		return FALSE;
-	return __real_sql_exec(sql, text, error);
-}
-
-void __wrap_sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict,
-			     const char *user, struct sml_answer *answer_r)
-{
-	countdown = armed ? ++step : 0;
-	__real_sml_exchange_run(exchange, verdict, user, answer_r);
-	if (armed && countdown == 0)
-		g_assert_cmpuint(answer_r->http_status, ==, 503);
-	else
-		step = 0;
-	countdown = 0;
-}
 
 /* --- scenarios ------------------------------------------------------------------------------ */
 
@@ -162,9 +108,9 @@ static char *play(const struct scenario *scenario, gboolean with_faults)
 	if (scenario->edits->phone_changes)
 		change(&phone, "33333");
 
-	armed = with_faults;
+	store_faults_arm(with_faults);
 	g_assert_true(sim_phone_sync(&phone, scenario->mode));
-	armed = FALSE;
+	store_faults_arm(FALSE);
 	server = sync_world_contacts(&world);
 	mine = sim_phone_contacts(&phone);
 	sync_world_assert_sound(&world);
@@ -185,11 +131,10 @@ static void run(gconstpointer data)
 	const struct scenario *scenario = data;
 	g_autofree char *without = play(scenario, FALSE), *with = NULL;
 
-	faults = step = 0;
 	with = play(scenario, TRUE);
 	g_assert_cmpstr(with, ==, without);
-	g_assert_cmpuint(faults, >, 10);
-	g_test_message("%u writes failed", faults);
+	g_assert_cmpuint(store_faults_count(), >, 10);
+	g_test_message("%u writes failed", store_faults_count());
 }
 
 int main(int argc, char **argv)

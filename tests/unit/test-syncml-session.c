@@ -6,13 +6,15 @@
  *	Sync{Add 1:Ann=111 Delete 7}	with temporary ids, or LUIDs, and contacts
  *	Final				the package ends
  *
- * Each is run in XML and, but for a few, in WBXML.
+ * Each is run in XML and, but for a few, in WBXML; and once with each write to the store
+ * failing, which nobody may notice but by the 503.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth.h"
 #include "session.h"
+#include "store-faults.h"
 #include "sync-world.h"
 
 /* --- what phones say -------------------------------------------------------------------- */
@@ -297,6 +299,7 @@ struct play {
 	const struct script *script;
 	struct sync_world world;
 	enum sml_encoding encoding;
+	gboolean faults;
 	guint session, msg;
 	char *url;
 	char *nonce;  /* of the last challenge; NULL = none */
@@ -447,16 +450,23 @@ static void take_step(struct play *play, guint number)
 	}
 	if (step->mac != NULL)
 		mac = mac_header(play, step->mac);
-	answer = sync_post(&play->world.service, play->last, play->encoding,
-			   step->no_url ? NULL : play->url, mac, play->now, &http);
+	store_faults_arm(play->faults);
+	do
+		answer = sync_post(&play->world.service, play->last, play->encoding,
+				   step->no_url ? NULL : play->url, mac, play->now, &http);
+	while (http == 503 && step->http != 503);
+	store_faults_arm(FALSE);
+	if (play->faults)
+		g_test_message("%u: %u writes failed", number, store_faults_count());
 	g_assert_cmpuint(http, ==, step->http == 0 ? 200 : step->http);
 	if (answer != NULL)
 		hear(play, step, number, answer);
 }
 
-static void run_script(const struct script *script, enum sml_encoding encoding)
+static void run_script(const struct script *script, enum sml_encoding encoding, gboolean faults)
 {
-	struct play play = {.script = script, .encoding = encoding, .now = 1000000000};
+	struct play play = {
+		.script = script, .encoding = encoding, .faults = faults, .now = 1000000000};
 	g_autofree char *contacts = NULL;
 
 	sync_world_init(&play.world);
@@ -483,12 +493,17 @@ static void run_script(const struct script *script, enum sml_encoding encoding)
 
 static void run_xml(gconstpointer script)
 {
-	run_script(script, SML_XML);
+	run_script(script, SML_XML, FALSE);
 }
 
 static void run_wbxml(gconstpointer script)
 {
-	run_script(script, SML_WBXML);
+	run_script(script, SML_WBXML, FALSE);
+}
+
+static void run_faults(gconstpointer script)
+{
+	run_script(script, SML_XML, TRUE);
 }
 
 /* --- the transcripts ------------------------------------------------------------------------- */
@@ -504,7 +519,11 @@ int main(int argc, char **argv)
 		g_autofree char *wbxml =
 			g_strdup_printf("/syncml-session/%s/wbxml", scripts[i].name);
 
+		g_autofree char *faults =
+			g_strdup_printf("/syncml-session/%s/faults", scripts[i].name);
+
 		g_test_add_data_func(xml, &scripts[i], run_xml);
+		g_test_add_data_func(faults, &scripts[i], run_faults);
 		if (!scripts[i].xml_only)
 			g_test_add_data_func(wbxml, &scripts[i], run_wbxml);
 	}
