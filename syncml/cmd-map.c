@@ -25,25 +25,42 @@ static gboolean map_all(struct session *session, struct sync *sync,
 	return TRUE;
 }
 
-gboolean cmd_map_early(struct session *session, const struct sml_command *command, GError **error)
+/* Once; without an Alert for it so far, not yet. */
+static gboolean run(struct session *session, const struct sml_command *command, GError **error)
 {
 	struct sync *sync = sync_of(session, command);
 	guint status;
 
-	return sync == NULL || map_all(session, sync, command, &status, error);
+	if (sync == NULL || g_hash_table_contains(session->mapped, command))
+		return TRUE;
+	if (!map_all(session, sync, command, &status, error))
+		return FALSE;
+	g_hash_table_insert(session->mapped, (gpointer)command, GUINT_TO_POINTER(status));
+	return TRUE;
 }
 
-/* Maps are done by now, unless their Alert is in this message: what was mapped once is mapped
- * again without harm. */
+gboolean cmd_map_early(struct session *session, GError **error)
+{
+	const GPtrArray *commands = session->message->commands;
+
+	for (guint i = 0; i < commands->len; i++) {
+		const struct sml_command *command = commands->pdata[i];
+
+		if (command->kind == SML_CMD_MAP && !run(session, command, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean cmd_map(struct session *session, const struct sml_command *command, GError **error)
 {
-	struct sync *sync = sync_of(session, command);
 	struct status *status;
-	guint code = 404;
+	guint code;
 
-	if (sync != NULL && !map_all(session, sync, command, &code, error))
+	if (!run(session, command, error))
 		return FALSE;
-	status = session_status(session, command, code);
+	code = GPOINTER_TO_UINT(g_hash_table_lookup(session->mapped, command));
+	status = session_status(session, command, code == 0 ? 404 : code);
 	if (status != NULL) {
 		status->target_ref = g_strdup(command->target);
 		status->source_ref = g_strdup(command->source);

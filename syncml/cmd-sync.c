@@ -370,6 +370,8 @@ gboolean cmd_sync(struct session *session, const struct sml_command *command, GE
 	}
 	if (code != 0)
 		return refuse_children(session, command, code);
+	if (!cmd_map_early(session, error))
+		return FALSE;
 	sync->seen = TRUE;
 	if (command->meta.has_free)
 		sync->free_id = command->meta.free_id;

@@ -131,6 +131,7 @@ struct session *session_new(void)
 	session->syncs = g_ptr_array_new_with_free_func((GDestroyNotify)sync_free);
 	session->statuses = g_ptr_array_new_with_free_func((GDestroyNotify)status_free);
 	session->cut = g_ptr_array_new_with_free_func(cut_free);
+	session->mapped = g_hash_table_new(NULL, NULL);
 	return session;
 }
 
@@ -150,6 +151,7 @@ void session_free(struct session *session)
 	g_ptr_array_unref(session->syncs);
 	g_ptr_array_unref(session->statuses);
 	g_ptr_array_unref(session->cut);
+	g_hash_table_unref(session->mapped);
 	g_free(session);
 }
 

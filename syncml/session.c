@@ -140,18 +140,10 @@ gboolean session_command(struct session *session, const struct sml_command *comm
 	return functions[command->kind](session, command, error);
 }
 
-/* Maps before the commands of any Sync: they name what these speak of. Statuses keep the order
- * of the commands. */
 static gboolean run_commands(struct session *session, GError **error)
 {
 	const GPtrArray *commands = session->message->commands;
 
-	for (guint i = 0; i < commands->len; i++) {
-		const struct sml_command *command = commands->pdata[i];
-
-		if (command->kind == SML_CMD_MAP && !cmd_map_early(session, command, error))
-			return FALSE;
-	}
 	for (guint i = 0; i < commands->len; i++) {
 		if (!session_command(session, commands->pdata[i], error))
 			return FALSE;

@@ -122,8 +122,9 @@ struct session {
 	gint64 id, now;
 	const struct sml_message *message;
 	gboolean suspended;
-	guint refused;  /* commands and items of it that failed, said or not */
-	GPtrArray *cut; /* struct cut_object * */
+	guint refused;      /* commands and items of it that failed, said or not */
+	GPtrArray *cut;     /* struct cut_object * */
+	GHashTable *mapped; /* Maps that were worked on -> their status */
 };
 typedef struct session session_t;
 
@@ -193,8 +194,9 @@ void status_free(struct status *status);
 gboolean cmd_alert(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_sync(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_map(struct session *session, const struct sml_command *command, GError **error);
-/* Before all other commands: a Map of the last session may stand anywhere. */
-gboolean cmd_map_early(struct session *session, const struct sml_command *command, GError **error);
+/* All Maps of the message that were not worked on yet, before its first Sync: they name what that
+ * speaks of, and may stand anywhere. */
+gboolean cmd_map_early(struct session *session, GError **error);
 gboolean cmd_put(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_get(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_results(struct session *session, const struct sml_command *command, GError **error);
