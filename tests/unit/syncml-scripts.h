@@ -91,6 +91,23 @@ static void with_mac(struct sync_world *world)
 		.anew = TRUE, .says = ALERT("1", code, ANCHORS(last, next)) FINAL, .hears = words \
 	}
 
+/* Both sides have what they have said. */
+#define NOTHING_MORE(last, next)                                                                 \
+	INIT_HEARS("200", last, next, "SyncHdr=212 Alert#1=200{" next "} Alert:200+last Final"), \
+	{                                                                                        \
+		.says = SYNC("1", "") FINAL, .hears = "SyncHdr=200 Sync#1=200 Sync[0]{} Final"   \
+	}
+/* A first sync of with_two(), after which the phone has Ann under 11 and Bob under 12. */
+#define ADDED_BY_THE_SERVER                                                                     \
+	{.says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},                         \
+		{.says = SYNC("1", "") FINAL,                                                   \
+		 .hears = "SyncHdr=200 Sync#1=200 Sync[2]{Add 1:Ann=111 Add 2:Bob=222} Final"}, \
+	{                                                                                       \
+		.says = STATUS("1", "2", "3", "Add", "201") STATUS("2", "2", "4", "Add", "201") \
+			MAP("5", PAIR("1", "11") PAIR("2", "12")) FINAL,                        \
+		.hears = "SyncHdr=200 Map#5=200 Final"                                          \
+	}
+
 static const struct script scripts[] = {
 	/* --- credentials (SCTS 0101, 0201, 0202) --- */
 	{.name = "0101-wrong-credentials",
@@ -147,12 +164,24 @@ static const struct script scripts[] = {
 		    .says = ALERT("1", "201", NEXT("b")) FINAL,
 		    .hears = "SyncHdr=212 Alert#1=200{b} Alert:201+last Final"}}},
 	/* --- alerts and anchors (0204, 0301, 0601) --- */
+	{.name = "0204-one-database",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{a} Get(./devinf12) Alert:201 Final"}}},
 	{.name = "0204-several-databases",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a"))
 			    ALERT_AT("2", "201", "notes", "", NEXT("a"))
 				    ALERT_AT("3", "201", "nothing", "", NEXT("a")) FINAL,
 		    .hears = "SyncHdr=212 Alert#1=200{a} Alert#2=200{a} Alert#3=404 "
 			     "Get(./devinf12) Alert:201 Alert:201 Final"}}},
+	{.name = "0205-sync-names-both-databases-as-the-phone-does",
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a"))
+			    ALERT_FROM("2", "201", WORLD_URL "/notes", "C:\\memo", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{a} Alert#2=200{a} Get(./devinf12) "
+			     "Alert:201 Alert:201 Final"},
+		   {.says = SYNC("1", "") SYNC_OF("2", WORLD_URL "/notes", "C:\\memo", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync#2=200 Sync{Add 1:Ann=111} "
+			     "Sync(C:\\memo<" WORLD_URL "/notes){} Final"}}},
 	{.name = "0301-anchors-match",
 	 .steps = {FIRST_SYNC,
 		   INIT_HEARS("200", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:200+last Final"),
@@ -197,18 +226,58 @@ static const struct script scripts[] = {
 	 .steps = {{.says = SAY("1", "100") FINAL,
 		    .hears = "SyncHdr=212 Alert#1=200 Get(./devinf12) Final"}}},
 	/* --- changes of the phone (0302, 0402 to 0505) --- */
-	{.name = "0302-0402-0404-the-phone-adds-replaces-deletes",
+	{.name = "0302-the-phone-adds",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync{} Final"},
 		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync{} Final"}},
+	 .contacts = "Ann=111 Bob=222"},
+	{.name = "0402-the-phone-replaces-what-it-added",
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
 		   {.says = SYNC("1", REPLACE("2", "1", CARD("Ann", "999"))) FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Sync{} Final"},
-		   INIT("200", "b", "c"),
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Sync[0]{} Final"}},
+	 .contacts = "Ann=999 Bob=222"},
+	{.name = "0404-the-phone-deletes-what-it-added",
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
 		   {.says = SYNC("1", DELETE("2", "1")) FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Delete#2=200 Sync{} Final"}},
-	 .contacts = ""},
-	{.name = "0401-0403-0405-the-server-adds-replaces-deletes",
+		    .hears = "SyncHdr=200 Sync#1=200 Delete#2=200 Sync[0]{} Final"}},
+	 .contacts = "Bob=222"},
+	/* --- and of the server --- */
+	{.name = "0401-the-server-adds",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "+Eve=555",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 1:Eve=555} Final"},
+		   {.says = STATUS("1", "2", "4", "Add", "201") MAP("5", PAIR("1", "3")) FINAL,
+		    .hears = "SyncHdr=200 Map#5=200 Final"},
+		   NOTHING_MORE("b", "c")}},
+	{.name = "0403-the-server-replaces-what-the-phone-added",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "Ann=999",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Replace 1:Ann=999} Final"},
+		   {.says = STATUS("1", "2", "4", "Replace", "200") FINAL,
+		    .hears = "SyncHdr=200 Final"},
+		   NOTHING_MORE("b", "c")}},
+	{.name = "0405-the-server-deletes-what-the-phone-added",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "-Bob",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Delete 2} Final"},
+		   {.says = STATUS("1", "2", "4", "Delete", "200") FINAL,
+		    .hears = "SyncHdr=200 Final"},
+		   NOTHING_MORE("b", "c")}},
+	{.name = "the-server-adds-replaces-and-deletes-at-once",
 	 .steps = {FIRST_SYNC,
 		   {.anew = TRUE,
 		    .edits = "+Eve=555 Ann=999 -Bob",
@@ -220,22 +289,43 @@ static const struct script scripts[] = {
 			    "2", "2", "4", "Add", "201") STATUS("3", "2", "5", "Replace", "200")
 			    STATUS("4", "2", "6", "Delete", "200") MAP("5", PAIR("1", "3")) FINAL,
 		    .hears = "SyncHdr=200 Map#5=200 Final"},
-		   INIT_HEARS("200", "b", "c", "SyncHdr=212 Alert#1=200{c} Alert:200+last Final"),
-		   {.says = SYNC("1", "") FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Sync[0]{} Final"}}},
-	{.name = "0501-0504-items-that-the-server-added",
+		   NOTHING_MORE("b", "c")}},
+	{.name = "0501-the-phone-replaces-what-the-server-added",
 	 .prepare = with_two,
-	 .steps = {{.says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
-		   {.says = SYNC("1", "") FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Sync[2]{Add 1:Ann=111 Add 2:Bob=222} Final"},
-		   {.says = STATUS("1", "2", "3", "Add", "201") STATUS("2", "2", "4", "Add", "201")
-			    MAP("5", PAIR("1", "11") PAIR("2", "12")) FINAL,
-		    .hears = "SyncHdr=200 Map#5=200 Final"},
+	 .steps = {ADDED_BY_THE_SERVER,
 		   INIT("200", "a", "b"),
-		   {.says = SYNC("1", REPLACE("2", "11", CARD("Ann", "999")) DELETE("3", "12"))
-			    FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Delete#3=200 Sync[0]{} Final"}},
-	 .contacts = "Ann=999"},
+		   {.says = SYNC("1", REPLACE("2", "11", CARD("Ann", "999"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Sync[0]{} Final"}},
+	 .contacts = "Ann=999 Bob=222"},
+	{.name = "0502-the-server-replaces-what-it-added",
+	 .prepare = with_two,
+	 .steps = {ADDED_BY_THE_SERVER,
+		   {.anew = TRUE,
+		    .edits = "Ann=999",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Replace 11:Ann=999} Final"},
+		   {.says = STATUS("1", "2", "4", "Replace", "200") FINAL,
+		    .hears = "SyncHdr=200 Final"},
+		   NOTHING_MORE("b", "c")}},
+	{.name = "0503-the-phone-deletes-what-the-server-added",
+	 .prepare = with_two,
+	 .steps = {ADDED_BY_THE_SERVER,
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", DELETE("2", "12")) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Delete#2=200 Sync[0]{} Final"}},
+	 .contacts = "Ann=111"},
+	{.name = "0504-the-server-deletes-what-it-added",
+	 .prepare = with_two,
+	 .steps = {ADDED_BY_THE_SERVER,
+		   {.anew = TRUE,
+		    .edits = "-Bob",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Delete 12} Final"},
+		   {.says = STATUS("1", "2", "4", "Delete", "200") FINAL,
+		    .hears = "SyncHdr=200 Final"},
+		   NOTHING_MORE("b", "c")}},
 	{.name = "0505-replace-of-what-is-not-there",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SYNC("1", REPLACE("2", "77", CARD("Ann", "111"))) FINAL,
@@ -786,7 +876,26 @@ static const struct script scripts[] = {
 		    .days = 15,
 		    .says = ALERT("1", "225", ANCHORS("a", "c")) FINAL,
 		    .hears = "SyncHdr=212 Alert#1=508{c} Alert:200+last Final"}}},
-	/* --- conflicts (section 14) --- */
+	/* --- conflicts (section 14); of 0701 it is known that the server is to find the
+	 * appropriate status, to a conflict or to a type that it does not have --- */
+	{.name = "0701-an-appropriate-status-to-a-conflict",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "Ann=999 -Bob",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1", REPLACE("2", "1", CARD("Ann", "777")) DELETE("3", "2")) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=419 Delete#3=200 "
+			     "Sync[1]{Replace 1:Ann=999} Final"}},
+	 .contacts = "Ann=999"},
+	{.name = "0701-an-appropriate-status-to-an-unknown-type",
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1",
+				 "<Add><CmdID>2</CmdID><Meta><Type>text/x-unknown</Type></Meta>"
+				 "<Item><Source><LocURI>3</LocURI></Source><Data>x</Data></Item>"
+				 "</Add>" ADD("3", "4", CARD("Eve", "555"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=415 Add#3=201 Sync[0]{} Final"}},
+	 .contacts = "Ann=111 Bob=222 Eve=555"},
 	{.name = "both-change-the-same",
 	 .steps = {FIRST_SYNC,
 		   {.anew = TRUE,
@@ -950,7 +1059,8 @@ static const struct script scripts[] = {
 			    FINAL,
 		    .hears = "SyncHdr=212 Alert#1=200{a} Get(./devinf11) Alert:201 Final"},
 		   {.says = SYNC("1", "") FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Sync{Add 1:Bob=222} Final"}}},
+		    .hears = "SyncHdr=200 Sync#1=200 Sync(./phone<contacts?/fi(TEL&EQ;222))"
+			     "{Add 1:Bob=222} Final"}}},
 	/* --- containers and the rest (section 16) --- */
 	{.name = "atomic",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},

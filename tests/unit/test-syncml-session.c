@@ -3,7 +3,8 @@
  *
  *	SyncHdr=212 Alert#1=508{n1}	statuses; # is CmdID, and {...} what is in their Data
  *	Alert:201+last			an Alert of ours that has a Last anchor
- *	Sync{Add 1:Ann=111 Delete 7}	with temporary ids, or LUIDs, and contacts
+ *	Sync{Add 1:Ann=111 Delete 7}	with temporary ids, or LUIDs, and contacts; Sync(a<b) where
+ *					the databases are others than ./phone and contacts
  *	Final				the package ends
  *
  * Each is run in XML and, but for a few, in WBXML; and once with each write to the store
@@ -22,18 +23,22 @@
 #define FINAL "<Final/>"
 #define ANCHORS(last, next) "<Anchor><Last>" last "</Last><Next>" next "</Next></Anchor>"
 #define NEXT(next) "<Anchor><Next>" next "</Next></Anchor>"
-#define ALERT_AT(id, code, target, options, meta)                                           \
-	"<Alert><CmdID>" id "</CmdID><Data>" code "</Data><Item><Target><LocURI>" target    \
-	"</LocURI>" options "</Target><Source><LocURI>./phone</LocURI></Source><Meta>" meta \
+#define ALERT_WITH(id, code, target, options, source, meta)                                    \
+	"<Alert><CmdID>" id "</CmdID><Data>" code "</Data><Item><Target><LocURI>" target       \
+	"</LocURI>" options "</Target><Source><LocURI>" source "</LocURI></Source><Meta>" meta \
 	"</Meta></Item></Alert>"
+#define ALERT_AT(id, code, target, options, meta) \
+	ALERT_WITH(id, code, target, options, "./phone", meta)
+#define ALERT_FROM(id, code, target, source, meta) ALERT_WITH(id, code, target, "", source, meta)
 #define ALERT(id, code, anchors) ALERT_AT(id, code, "contacts", "", anchors)
 /* Of the session: 222, 223, 224. */
 #define SAY(id, code)                                                                       \
 	"<Alert><CmdID>" id "</CmdID><Data>" code "</Data><Item><Target><LocURI>" WORLD_URL \
 	"</LocURI></Target><Source><LocURI>dev</LocURI></Source></Item></Alert>"
-#define SYNC(id, children)                                                              \
-	"<Sync><CmdID>" id "</CmdID><Target><LocURI>contacts</LocURI></Target><Source>" \
-	"<LocURI>./phone</LocURI></Source>" children "</Sync>"
+#define SYNC_OF(id, target, source, children)                                             \
+	"<Sync><CmdID>" id "</CmdID><Target><LocURI>" target "</LocURI></Target><Source>" \
+	"<LocURI>" source "</LocURI></Source>" children "</Sync>"
+#define SYNC(id, children) SYNC_OF(id, "contacts", "./phone", children)
 #define CARD(name, number) \
 	"BEGIN:VCARD\r\nVERSION:2.1\r\nN:" name ";G\r\nTEL;CELL:" number "\r\nEND:VCARD\r\n"
 #define PUT_OF(verb, id, luid, meta, data)                                    \
@@ -201,6 +206,9 @@ static void add_command(GString *words, const struct sml_message *asked,
 		break;
 	case SML_CMD_SYNC:
 		g_string_append(words, "Sync");
+		if (strcmp(command->target, "./phone") != 0 ||
+		    strcmp(command->source, "contacts") != 0)
+			g_string_append_printf(words, "(%s<%s)", command->target, command->source);
 		if (command->number_of_changes >= 0)
 			g_string_append_printf(words, "[%d]", (int)command->number_of_changes);
 		g_string_append_c(words, '{');
