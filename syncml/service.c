@@ -416,16 +416,20 @@ static char *find_user(struct run *run, enum sml_verdict verdict, const char *us
 {
 	const struct sml_exchange *exchange = run->exchange;
 	const struct auth_claim *claim = exchange->claim;
-	char *of_key;
+	gboolean proved = claim != NULL && claim->scheme == AUTH_BASIC && verdict == SML_VERDICT_OK;
+	g_autofree char *of_key = NULL;
 
-	if (split_session_key(exchange->request->session_key, &run->key, &of_key)) {
+	/* Anybody can write a name into an address: it is where to look for the session with that
+	 * key, and nothing to a password of somebody else's. */
+	if (split_session_key(exchange->request->session_key, &run->key, &of_key) &&
+	    (!proved || strcmp(of_key, user) == 0)) {
 		run->by_key = TRUE;
-		return of_key;
+		return g_steal_pointer(&of_key);
 	}
 	if (claim == NULL || claim->scheme == AUTH_UNKNOWN)
 		return NULL;
 	if (claim->scheme == AUTH_BASIC)
-		return verdict == SML_VERDICT_OK ? g_strdup(user) : NULL;
+		return proved ? g_strdup(user) : NULL;
 	return g_strdup(claim->user);
 }
 

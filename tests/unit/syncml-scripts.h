@@ -826,6 +826,19 @@ static const struct script scripts[] = {
 		    .says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
 		    .hears = "SyncHdr=212 Sync#1=200 Add#2=201 Sync{} Final"}},
 	 .contacts = "Bob=222"},
+	/* Whose data it is, the password says, and not the address. */
+	{.name = "to-another-user-s-address-with-credentials",
+	 .steps = {{.to = "0123456789abcdef0123456789abcdef.eve",
+		    .says = ALERT("1", "201", NEXT("a"))
+			    SYNC("2", ADD("3", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{a} Sync#2=200 Add#3=201 Get(./devinf12) "
+			     "Alert:201 Sync{} Final"}},
+	 .contacts = "Ann=111"},
+	{.name = "to-an-address-that-nobody-was-given",
+	 .steps = {{.to = "0123456789abcdef0123456789abcdef.pat",
+		    .header = "",
+		    .says = ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=407{basic} Alert#1=407 Final"}}},
 	{.name = "to-the-first-address-without-credentials",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.no_url = TRUE,

@@ -103,6 +103,7 @@ struct step {
 	const char *mac;
 	gboolean anew;     /* a session begins */
 	gboolean no_url;   /* to the first address, not that of RespURI */
+	const char *to;    /* a session's key that it was not told */
 	guint msg;         /* MsgID; 0 = the next */
 	guint http;        /* 0 = 200 */
 	guint days;        /* pass before it */
@@ -440,7 +441,7 @@ static void take_step(struct play *play, guint number)
 {
 	const struct step *step = &play->script->steps[number];
 	g_autoptr(GBytes) answer = NULL;
-	g_autofree char *mac = NULL;
+	g_autofree char *mac = NULL, *url = NULL;
 	guint http;
 
 	if (step->anew || number == 0) {
@@ -458,10 +459,12 @@ static void take_step(struct play *play, guint number)
 	}
 	if (step->mac != NULL)
 		mac = mac_header(play, step->mac);
+	url = step->to != NULL ? g_strconcat(WORLD_URL "?s=", step->to, NULL)
+			       : g_strdup(step->no_url ? NULL : play->url);
 	store_faults_arm(play->faults);
 	do
-		answer = sync_post(&play->world.service, play->last, play->encoding,
-				   step->no_url ? NULL : play->url, mac, play->now, &http);
+		answer = sync_post(&play->world.service, play->last, play->encoding, url, mac,
+				   play->now, &http);
 	while (http == 503 && step->http != 503);
 	store_faults_arm(FALSE);
 	if (play->faults)
