@@ -82,7 +82,8 @@ static gboolean anchor_matches(const struct session *session, struct pim_target 
 	if (strcmp(last, target->client_anchor) == 0)
 		return TRUE;
 	/* It died after we had ended, and before it knew. */
-	if (g_strcmp0(last, target->former_client_anchor) != 0)
+	if (session->service->settings->one_generation ||
+	    g_strcmp0(last, target->former_client_anchor) != 0)
 		return FALSE;
 	target->client_anchor = target->former_client_anchor;
 	target->server_anchor = target->former_server_anchor;
@@ -117,6 +118,7 @@ static gboolean decide(struct session *session, struct sync *sync, struct pim_ta
 	if (code == ALERT_RESUME && resumable(session, &mark, &saved)) {
 		sync->mode = saved;
 		sync->resumed = TRUE;
+		sync->keeps = mark.keeps && mark.phase != SYNC_ENDED;
 		return TRUE;
 	}
 	sync->mode = code == ALERT_RESUME ? SYNC_TWO_WAY : mode_of(code);
@@ -126,7 +128,10 @@ static gboolean decide(struct session *session, struct sync *sync, struct pim_ta
 		return FALSE;
 	if (incremental && (old || !anchor_matches(session, target, last))) {
 		*status_r = 508;
-		sync->mode = SYNC_SLOW;
+		/* Who wants nothing from us is sent nothing: it says all that it has, as in a
+		 * refresh. */
+		sync->keeps = sync->mode == SYNC_FROM_CLIENT;
+		sync->mode = sync->keeps ? SYNC_REFRESH_FROM_CLIENT : SYNC_SLOW;
 		sync->forced = TRUE;
 	} else if (code == ALERT_RESUME) {
 		*status_r = 508;

@@ -3,8 +3,8 @@
 
 #include "session.h"
 
-/* The phone refuses our Alert with 508: it wants a slow sync, and goes on as if we had said
- * so. */
+/* The phone refuses our Alert with 508, or one make of them with 509: it wants a slow sync, and
+ * goes on as if we had said so. */
 static gboolean alert_refused(struct session *session, const struct sml_command *command,
 			      GError **error)
 {
@@ -16,7 +16,7 @@ static gboolean alert_refused(struct session *session, const struct sml_command 
 	if (sync == NULL || sync->mode == SYNC_SLOW || sync->seen)
 		return TRUE;
 	sync->mode = SYNC_SLOW;
-	sync->resumed = FALSE;
+	sync->resumed = sync->keeps = FALSE;
 	return engine_forget(session, sync, error);
 }
 
@@ -36,7 +36,7 @@ gboolean cmd_status(struct session *session, const struct sml_command *command, 
 {
 	const char *name = command->cmd == NULL ? "" : command->cmd;
 
-	if (strcmp(name, "Alert") == 0 && command->code == 508)
+	if (strcmp(name, "Alert") == 0 && (command->code == 508 || command->code == 509))
 		return alert_refused(session, command, error);
 	if (strcmp(name, "Sync") == 0 && command->code >= 300) {
 		sync_refused(session, command);

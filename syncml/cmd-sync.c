@@ -2,6 +2,7 @@
  * pieces (SyncML Sync Protocol 1.1 sections 5.7 and 2.10, Representation Protocol 5.5). */
 #include <string.h>
 
+#include "database-uri.h"
 #include "session.h"
 
 /* --- an object's text ------------------------------------------------------------------- */
@@ -343,11 +344,26 @@ gboolean cmd_change(struct session *session, struct sync *sync, const struct sml
 /* --- Sync
  * ------------------------------------------------------------------------------------------ */
 
+/* Of one that was not alerted. */
+static guint unalerted(const struct session *session, const struct sml_command *command)
+{
+	struct database_uri uri;
+	gboolean known = FALSE;
+
+	if (command->target == NULL)
+		return 404;
+	database_uri_parse(command->target, session->service->settings->service_path, &uri);
+	known = uri.known;
+	database_uri_clear(&uri);
+	return known ? 403 : 404;
+}
+
 /* Why nothing in it is done; 0 = it is. */
-static guint refusal(const struct session *session, const struct sync *sync)
+static guint refusal(const struct session *session, const struct sync *sync,
+		     const struct sml_command *command)
 {
 	if (sync == NULL)
-		return 404;
+		return unalerted(session, command);
 	if (sync->failed != 0)
 		return sync->failed;
 	/* Without initialisation, and with anchors that do not match: all is to be sent. */
@@ -361,7 +377,7 @@ static guint refusal(const struct session *session, const struct sync *sync)
 gboolean cmd_sync(struct session *session, const struct sml_command *command, GError **error)
 {
 	struct sync *sync = session_find_sync(session, command->target, command->source);
-	guint code = refusal(session, sync);
+	guint code = refusal(session, sync, command);
 	struct status *status = session_status(session, command, code == 0 ? 200 : code);
 
 	if (status != NULL) {

@@ -495,7 +495,8 @@ static gboolean drop_unmapped(struct session *session, struct sync *sync, GError
 
 gboolean engine_client_done(struct session *session, struct sync *sync, GError **error)
 {
-	if (sync->mode != SYNC_REFRESH_FROM_CLIENT || !sync->seen || sync->failed != 0)
+	if (sync->mode != SYNC_REFRESH_FROM_CLIENT || sync->keeps || !sync->seen ||
+	    sync->failed != 0)
 		return TRUE;
 	return drop_unmapped(session, sync, error);
 }

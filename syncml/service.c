@@ -350,6 +350,14 @@ static gboolean make_row(struct run *run, const char *user, GError **error)
 	return pim_txn_put_session(run->txn, &run->row, error);
 }
 
+/* A status would end the session, and phones tell their users that the password is wrong. To
+ * this they say the same again, or that the server is busy. */
+static void say_later(struct sml_exchange *exchange)
+{
+	exchange->http_status = 503;
+	exchange->error = g_strdup("passwords cannot be checked now");
+}
+
 static gboolean refuse_number(struct run *run, GError **error)
 {
 	g_ptr_array_set_size(run->session->statuses, 0);
@@ -371,6 +379,10 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	/* The session is what it was: its last message may come again. */
 	if (wrong_number)
 		return refuse_number(run, error);
+	if (verdict == SML_VERDICT_TEMPORARY && !session->authenticated) {
+		say_later(exchange);
+		return TRUE;
+	}
 	if (check_version(run) &&
 	    session_authenticate(session, exchange->claim, verdict, exchange->request->body) &&
 	    !session_run(session, error))
@@ -386,6 +398,17 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	return pim_txn_commit(g_steal_pointer(&run->txn), error);
 }
 
+static gboolean reject(struct run *run, GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+
+	exchange->error = g_strdup("a rule rejects this device");
+	run->session = fresh_session(exchange);
+	prepare(run);
+	session_refuse(run->session, run->device->rules.reject);
+	return session_answer(run->session, &exchange->answer, error);
+}
+
 static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict verdict,
 			     GError **error)
 {
@@ -396,11 +419,8 @@ static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict
 				  exchange->request->user_agent, exchange->request->now, error);
 	if (run->device == NULL)
 		return FALSE;
-	if (run->device->rules.reject != 0) {
-		exchange->http_status = 404;
-		exchange->error = g_strdup("a rule rejects this device");
-		return TRUE;
-	}
+	if (run->device->rules.reject != 0)
+		return reject(run, error);
 	found = find_session(run, error);
 	if (found == FOUND_ERROR)
 		return FALSE;
@@ -447,7 +467,10 @@ static gboolean run_exchange(struct run *run, enum sml_verdict verdict, const ch
 	}
 	if (run->txn != NULL)
 		return run_for_user(run, exchange->user, verdict, error);
-	answer_stranger(run, verdict == SML_VERDICT_OK ? SML_VERDICT_WRONG : verdict);
+	if (verdict == SML_VERDICT_TEMPORARY)
+		say_later(exchange);
+	else
+		answer_stranger(run, verdict == SML_VERDICT_OK ? SML_VERDICT_WRONG : verdict);
 	return TRUE;
 }
 

@@ -22,6 +22,7 @@ struct sml_settings {
 	gboolean auth_basic, auth_md5, auth_mac; /* which are offered */
 	gint64 session_secs, resume_secs;
 	guint guard_percent, guard_items; /* the mass-deletion guard */
+	gboolean one_generation;          /* a phone's anchor before its last is none */
 	enum sml_conflict {               /* which side wins where a merge cannot tell */
 		SML_CONFLICT_SERVER,
 		SML_CONFLICT_CLIENT,

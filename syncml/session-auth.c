@@ -73,7 +73,7 @@ static gboolean refuse(struct session *session, guint code)
 	gboolean again = ++session->failures <= FAILURES;
 
 	refuse_commands(session, code);
-	header_status(session, code, again && code != 403 && code != 506);
+	header_status(session, code, again && code != 403);
 	return FALSE;
 }
 
@@ -129,11 +129,10 @@ static guint judge(struct session *session, const struct auth_claim *claim,
 		switch (verdict) {
 		case SML_VERDICT_OK:
 			return 212;
-		case SML_VERDICT_TEMPORARY:
-			return 506;
 		case SML_VERDICT_FORBIDDEN:
 			return 403;
 		case SML_VERDICT_NONE:
+		case SML_VERDICT_TEMPORARY: /* was answered before it came here */
 		case SML_VERDICT_WRONG:
 			return 401;
 		}

@@ -6,7 +6,7 @@
 #include "session.h"
 #include "tabline.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 /* Statuses of a message of 2 MB, with addresses. */
 #define STATE_MAX (8 * 1024 * 1024)
 
@@ -58,6 +58,7 @@ static const struct field sync_fields[] = {
 	FIELD(NUMBER_32, sync, out_added),    FIELD(NUMBER_32, sync, out_replaced),
 	FIELD(NUMBER_32, sync, out_deleted),  FIELD(NUMBER_32, sync, conflicts),
 	FIELD(NUMBER_64, sync, had),          FIELD(NUMBER_32, sync, look_at_all),
+	FIELD(NUMBER_32, sync, keeps),
 };
 
 static const struct field status_fields[] = {
@@ -85,19 +86,21 @@ void sync_mark_read(const struct pim_target *target, struct sync_mark *mark_r)
 	g_autofree char *state =
 		g_strndup(target->state_len == 0 ? "" : target->state, target->state_len);
 	g_auto(GStrv) words = g_strsplit(state, " ", -1);
-	guint64 phase, mode, since, filtered;
+	guint64 phase, mode, since, filtered, keeps;
 
 	memset(mark_r, 0, sizeof(*mark_r));
-	if (g_strv_length(words) != 4 || !read_number(words[0], SYNC_BEGUN, SYNC_ENDED, &phase) ||
+	if (g_strv_length(words) != 5 || !read_number(words[0], SYNC_BEGUN, SYNC_ENDED, &phase) ||
 	    !read_number(words[1], SYNC_TWO_WAY, SYNC_REFRESH_FROM_SERVER, &mode) ||
 	    !read_number(words[2], 0, G_MAXINT64, &since) ||
-	    !read_number(words[3], FALSE, TRUE, &filtered))
+	    !read_number(words[3], FALSE, TRUE, &filtered) ||
+	    !read_number(words[4], FALSE, TRUE, &keeps))
 		return;
 	*mark_r = (struct sync_mark){
 		.phase = (enum sync_phase)phase,
 		.mode = (enum sync_mode)mode,
 		.since = (gint64)since,
 		.filtered = (gboolean)filtered,
+		.keeps = (gboolean)keeps,
 	};
 }
 
@@ -106,8 +109,9 @@ gboolean sync_mark_set(struct session *session, const struct sync *sync, enum sy
 {
 	/* Until it has ended, what lay outside of the former filter may not have gone. */
 	gboolean filtered = phase == SYNC_BEGUN ? sync->look_at_all : sync_is_filtered(sync);
-	g_autofree char *state = g_strdup_printf("%u %u %" G_GINT64_FORMAT " %d", (guint)phase,
-						 (guint)sync->mode, session->now, filtered);
+	g_autofree char *state =
+		g_strdup_printf("%u %u %" G_GINT64_FORMAT " %d %d", (guint)phase, (guint)sync->mode,
+				session->now, filtered, sync->keeps);
 
 	target->state = state;
 	target->state_len = strlen(state);

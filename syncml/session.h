@@ -57,6 +57,7 @@ struct sync {
 	gboolean filter_inclusive;
 	gint64 since, before; /* of days around today; G_MININT64, G_MAXINT64 = open */
 	gboolean look_at_all; /* not only at what has changed: a filter is in force, or was */
+	gboolean keeps;       /* a refresh that deletes nothing: nobody has asked for it */
 
 	gboolean alerted;    /* we have sent our Alert */
 	gboolean seen;       /* it has sent a Sync */
@@ -144,7 +145,7 @@ struct sync_mark {
 	} phase;
 	enum sync_mode mode;
 	gint64 since;
-	gboolean filtered;
+	gboolean filtered, keeps;
 };
 void sync_mark_read(const struct pim_target *target, struct sync_mark *mark_r);
 /* Saves the target. */

@@ -184,6 +184,7 @@ static const struct config_key keys[] = {
 	{"sync", "conflict", set_conflict, AT(conflict), 0, 0},
 	{"sync", "guard-percent", config_key_uint, AT(guard_percent), 0, 100},
 	{"sync", "guard-items", config_key_uint, AT(guard_items), 0, 1000000},
+	{"sync", "former-anchor", config_key_bool, AT(former_anchor), 0, 0},
 };
 
 static const char *const sections[] = {"syncml", "login", "limits", "sync", NULL};
@@ -261,6 +262,7 @@ static struct syncml_config *defaults(void)
 	config->conflict = SML_CONFLICT_SERVER;
 	config->guard_percent = 50;
 	config->guard_items = 10;
+	config->former_anchor = TRUE;
 	return config;
 }
 
@@ -277,6 +279,7 @@ static void settle(struct syncml_config *config)
 		.auth_mac = config->mac,
 		.session_secs = config->session_secs,
 		.resume_secs = config->resume_secs,
+		.one_generation = !config->former_anchor,
 		.guard_percent = config->guard_percent,
 		.guard_items = config->guard_items,
 		.conflict = config->conflict,

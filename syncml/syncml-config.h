@@ -47,6 +47,7 @@ struct syncml_config {
 	/* [sync] */
 	enum sml_conflict conflict;
 	guint guard_percent, guard_items;
+	gboolean former_anchor;
 
 	/* The same as the service wants it; its strings are those above. */
 	struct sml_settings settings;

@@ -53,6 +53,13 @@ void sync_world_clear(struct sync_world *world)
 
 /* --- messages ----------------------------------------------------------------------------- */
 
+static enum sml_verdict verdict_of(const char *password)
+{
+	if (strcmp(password, WORLD_PASSWORD) == 0)
+		return SML_VERDICT_OK;
+	return strcmp(password, WORLD_LATER) == 0 ? SML_VERDICT_TEMPORARY : SML_VERDICT_WRONG;
+}
+
 GBytes *sync_post(const struct sml_service *service, GBytes *body, enum sml_encoding encoding,
 		  const char *url, const char *mac, gint64 now, guint *http_r)
 {
@@ -72,8 +79,7 @@ GBytes *sync_post(const struct sml_service *service, GBytes *body, enum sml_enco
 	struct sml_answer answer;
 
 	if (claim != NULL)
-		verdict = strcmp(claim->password, WORLD_PASSWORD) == 0 ? SML_VERDICT_OK
-								       : SML_VERDICT_WRONG;
+		verdict = verdict_of(claim->password);
 	sml_exchange_run(exchange, verdict, WORLD_USER, &answer);
 	*http_r = answer.http_status;
 	if (answer.http_status != 200 && answer.http_status != 503)

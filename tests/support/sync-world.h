@@ -9,6 +9,7 @@
 
 #define WORLD_USER "pat"
 #define WORLD_PASSWORD "secret"
+#define WORLD_LATER "later" /* nobody can tell whether that is right */
 #define WORLD_URL "http://server/sync"
 
 struct sync_world {

@@ -37,6 +37,11 @@ static void one_status(struct device_rules *rules)
 	rules->one_status_per_command = rules->no_item_in_status = TRUE;
 }
 
+static void reject(struct device_rules *rules)
+{
+	rules->reject = 403;
+}
+
 static void small_objects(struct sync_world *world)
 {
 	world->settings.max_obj_size = 500;
@@ -46,6 +51,11 @@ static void guarded(struct sync_world *world)
 {
 	world->settings.guard_percent = 30;
 	world->settings.guard_items = 1;
+}
+
+static void one_generation(struct sync_world *world)
+{
+	world->settings.one_generation = TRUE;
 }
 
 static void client_wins(struct sync_world *world)
@@ -136,6 +146,19 @@ static const struct script scripts[] = {
 	 .steps = {{.header = CRED("syncml:auth-x509", "AAAA"),
 		    .says = ALERT("1", "200", NEXT("a")) FINAL,
 		    .hears = "SyncHdr=406{basic} Alert#1=406 Final"}}},
+	{.name = "503-while-nobody-can-tell-whether-the-password-is-right",
+	 .steps = {{.http = 503, .header = LATER, .says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.msg = 1,
+		    .says = ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{a} Get(./devinf12) Alert:201 Final"},
+		   /* Who has shown one needs none. */
+		   {.header = LATER,
+		    .says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync{} Final"}}},
+	{.name = "a-device-that-a-rule-rejects",
+	 .rules = reject,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=403 Alert#1=403 Final"}}},
 	/* --- device information (0203) --- */
 	{.name = "0203-get-devinf",
 	 .steps = {{.says = "<Get><CmdID>1</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</"
@@ -196,6 +219,12 @@ static const struct script scripts[] = {
 		   INIT("200", "a", "b"),
 		   {.says = SYNC("1", "") FINAL},
 		   INIT_HEARS("200", "a", "c", "SyncHdr=212 Alert#1=200{c} Alert:200+last Final")}},
+	{.name = "the-former-anchor-does-not-match-where-it-is-not-wanted",
+	 .prepare = one_generation,
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", "") FINAL},
+		   INIT_HEARS("200", "a", "c", "SyncHdr=212 Alert#1=508{c} Alert:201+last Final")}},
 	{.name = "anchors-differ-and-do-not-matter",
 	 .rules = be_lenient,
 	 .steps = {FIRST_SYNC,
@@ -216,6 +245,18 @@ static const struct script scripts[] = {
 		   {.says = STATUS("1", "1", "2", "Alert", "508")
 			    SYNC("2", REPLACE("3", "1", CARD("Ann", "111"))) FINAL,
 		    .hears = "SyncHdr=200 Sync#2=200 Replace#3=200 Sync[1]{Add 1:Bob=222} Final"}}},
+	{.name = "509-by-the-phone-is-508",
+	 .steps = {FIRST_SYNC,
+		   INIT_HEARS("200", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:200+last Final"),
+		   {.says = STATUS("1", "1", "2", "Alert", "509")
+			    SYNC("2", REPLACE("3", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#2=200 Replace#3=200 Sync[1]{Add 1:Bob=222} Final"}}},
+	{.name = "207-to-210-are-202-to-205",
+	 .steps = {FIRST_SYNC,
+		   INIT_HEARS("207", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:202+last Final"),
+		   INIT_HEARS("208", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:203+last Final"),
+		   INIT_HEARS("210", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:205+last Final"),
+		   INIT_HEARS("209", "a", "b", "SyncHdr=212 Alert#1=508{b} Alert:201+last Final")}},
 	{.name = "206-is-200",
 	 .steps = {FIRST_SYNC,
 		   INIT_HEARS("206", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:200+last Final")}},
@@ -499,6 +540,11 @@ static const struct script scripts[] = {
 	 .version = "2.7",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,
 		    .hears = "SyncHdr=505{1.0,1.1,1.2} Alert#1=505 Final"}}},
+	{.name = "513-unknown-protocol",
+	 .xml_only = TRUE,
+	 .protocol = "SyncML/2.0",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=513{SyncML/1.0,SyncML/1.1,SyncML/1.2} Alert#1=513 Final"}}},
 	/* --- packages (section 3) --- */
 	{.name = "without-initialisation",
 	 .prepare = with_ann,
@@ -534,8 +580,34 @@ static const struct script scripts[] = {
 	 .contacts = "Ann=111 Bob=222 Eve=333"},
 	{.name = "sync-of-what-was-not-alerted",
 	 .steps = {{.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
-		    .hears = "SyncHdr=212 Sync#1=404 Add#2=404 Get(./devinf12) Final"}},
+		    .hears = "SyncHdr=212 Sync#1=403 Add#2=403 Get(./devinf12) Final"}},
 	 .contacts = ""},
+	{.name = "sync-of-what-there-is-not",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC_OF("1", "films", "./films", ADD("2", "1", CARD("Ann", "111")))
+			    SYNC("3", ADD("4", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=404 Add#2=404 Sync#3=200 Add#4=201 Sync{} Final"}},
+	 .contacts = "Bob=222"},
+	{.name = "what-is-wrong-with-one-database-does-not-stop-the-other",
+	 .xml_only = TRUE,
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a"))
+			    ALERT_WITH("2", "201", "notes",
+				       "<Filter><Meta><Type>text/plain</Type></Meta><Record><Item>"
+				       "<Meta><Type>syncml:filtertype-cgi</Type></Meta><Data>("
+				       "</Data></Item></Record></Filter>",
+				       "./notes", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{a} Alert#2=422{a} Get(./devinf12) Alert:201 "
+			     "Final"},
+		   {.says = SYNC_OF("1", "notes", "./notes", "") SYNC("2", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=422 Sync#2=200 Sync{Add 1:Ann=111} Final"}}},
+	{.name = "222-three-times-is-the-end-of-the-package",
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SAY("1", "222"), .hears = "SyncHdr=200 Alert#1=200 Alert:222"},
+		   {.says = SAY("1", "222"), .hears = "SyncHdr=200 Alert#1=200 Alert:222"},
+		   {.says = SAY("1", "222"),
+		    .hears = "SyncHdr=200 Alert#1=200 Sync{Add 1:Ann=111} Final"}}},
 	{.name = "another-sync-in-the-same-session",
 	 .steps = {FIRST_SYNC,
 		   {.says = ALERT("1", "200", ANCHORS("a", "b")) FINAL,
@@ -880,6 +952,21 @@ static const struct script scripts[] = {
 		   INIT_HEARS("225", "a", "c", "SyncHdr=212 Alert#1=200{c} Alert:200+last Final"),
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync[0]{} Final"}}},
+	{.name = "225-in-the-middle-of-ours",
+	 .prepare = with_two,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync{Add 1:Ann=111 Add 2:Bob=222} Final"},
+		   {.anew = TRUE,
+		    .says = ALERT("1", "225", NEXT("b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{b} Get(./devinf12) Alert:201 Final"},
+		   /* One was mapped, and the other goes again under the same id. */
+		   {.says = MAP("1", PAIR("2", "12")) SYNC("2", "") FINAL,
+		    .hears = "SyncHdr=200 Map#1=200 Sync#2=200 Sync{Add 1:Ann=111} Final"},
+		   {.says = STATUS("1", "2", "4", "Add", "418") MAP("2", PAIR("1", "11")) FINAL,
+		    .hears = "SyncHdr=200 Map#2=200 Final"},
+		   INIT("200", "b", "c"),
+		   {.says = SYNC("1", "") FINAL, .hears = "SyncHdr=200 Sync#1=200 Sync{} Final"}}},
 	{.name = "225-too-late",
 	 .steps = {FIRST_SYNC,
 		   INIT("200", "a", "b"),
@@ -1007,6 +1094,17 @@ static const struct script scripts[] = {
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 1:Eve=333} Final"}},
 	 .contacts = "Bob=222 Eve=333"},
+	/* It is to say all that it has, and hears nothing that it did not ask for. */
+	{.name = "202-with-wrong-anchors-writes-nothing-to-the-phone-and-deletes-nothing",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "+Max=444",
+		    .says = ALERT("1", "202", ANCHORS("x", "b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=508{b} Alert:203+last Final"},
+		   {.says = SYNC("1", REPLACE("2", "1", CARD("Ann", "111"))
+					      REPLACE("3", "3", CARD("Eve", "333"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Replace#3=201 Final"}},
+	 .contacts = "Ann=111 Bob=222 Eve=333 Max=444"},
 	{.name = "203-refresh-from-the-phone",
 	 .steps = {FIRST_SYNC,
 		   INIT_HEARS("203", "a", "b", "SyncHdr=212 Alert#1=200{b} Alert:203+last Final"),
@@ -1061,6 +1159,23 @@ static const struct script scripts[] = {
 	 .xml_only = TRUE,
 	 .steps = {{.says = FILTERED("", "TEL&amp;") FINAL,
 		    .hears = "SyncHdr=212 Alert#1=422{b} Get(./devinf12) Final"}}},
+	{.name = "421-a-grammar-of-filters-that-is-not-known",
+	 .xml_only = TRUE,
+	 .steps = {{.says = ALERT_AT("1", "200", "contacts",
+				     "<Filter><Meta><Type>text/x-vcard</Type></Meta><Record><Item>"
+				     "<Meta><Type>syncml:filtertype-xpath</Type></Meta><Data>x"
+				     "</Data></Item></Record></Filter>",
+				     ANCHORS("a", "b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=421{b} Get(./devinf12) Final"}}},
+	{.name = "a-filter-that-says-nothing",
+	 .xml_only = TRUE,
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT_AT("1", "201", "contacts",
+				     "<Filter><Meta><Type>text/x-vcard</Type></Meta></Filter>",
+				     NEXT("b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{b} Get(./devinf12) Alert:201 Final"},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync{Add 1:Ann=111} Final"}}},
 	{.name = "406-a-type-of-filter",
 	 .xml_only = TRUE,
 	 .steps = {{.says = FILTERED("<FilterType>X</FilterType>", "TEL&amp;EQ;1") FINAL,

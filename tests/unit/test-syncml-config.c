@@ -95,6 +95,7 @@ static void test_example(void)
 	g_assert_cmpuint(config->logins_per_address, ==, defaults->logins_per_address);
 	g_assert_cmpuint(config->guard_percent, ==, defaults->guard_percent);
 	g_assert_cmpuint(config->guard_items, ==, defaults->guard_items);
+	g_assert_cmpint(config->former_anchor, ==, defaults->former_anchor);
 	g_assert_null(config->rules);
 	g_assert_null(config->public_url);
 }

@@ -62,6 +62,7 @@
 #define CRED(type, data) \
 	"<Cred><Meta><Format>b64</Format><Type>" type "</Type></Meta><Data>" data "</Data></Cred>"
 #define RIGHT CRED("syncml:auth-basic", "cGF0OnNlY3JldA==") /* pat:secret */
+#define LATER CRED("syncml:auth-basic", "cGF0OmxhdGVy")     /* pat:later */
 #define WRONG CRED("syncml:auth-basic", "cGF0OnNlY3JlVA==")
 /* "$empty" and "$nonce" stand for the digest with none, or with the last one that was heard. */
 #define MD5(digest) CRED("syncml:auth-md5", digest)
@@ -115,6 +116,7 @@ struct script {
 	struct step steps[16];
 	const char *contacts; /* in the end; NULL: whatever */
 	const char *version;  /* NULL = 1.2 */
+	const char *protocol; /* NULL = of that version */
 	/* It has what our writer of messages leaves out, or counts octets. */
 	gboolean xml_only;
 	void (*prepare)(struct sync_world *world);
@@ -380,6 +382,9 @@ static char *mac_header(const struct play *play, const char *which)
 static GBytes *message_of(struct play *play, const struct step *step)
 {
 	const char *version = play->script->version == NULL ? "1.2" : play->script->version;
+	g_autofree char *protocol = play->script->protocol != NULL
+					    ? g_strdup(play->script->protocol)
+					    : g_strconcat("SyncML/", version, NULL);
 	g_autofree char *header = NULL, *name = NULL, *text = NULL;
 
 	if (step->header == NULL)
@@ -389,11 +394,11 @@ static GBytes *message_of(struct play *play, const struct step *step)
 	name = step->name == NULL ? g_strdup("")
 				  : g_strdup_printf("<LocName>%s</LocName>", step->name);
 	text = g_strdup_printf(
-		"<SyncML><SyncHdr><VerDTD>%s</VerDTD><VerProto>SyncML/%s</VerProto>"
+		"<SyncML><SyncHdr><VerDTD>%s</VerDTD><VerProto>%s</VerProto>"
 		"<SessionID>%u</SessionID><MsgID>%u</MsgID><Target><LocURI>%s</LocURI></Target>"
 		"<Source><LocURI>dev</LocURI>%s</Source>%s</SyncHdr><SyncBody>%s</SyncBody></"
 		"SyncML>",
-		version, version, play->session, play->msg,
+		version, protocol, play->session, play->msg,
 		play->url == NULL ? WORLD_URL : play->url, name, header, step->says);
 	g_strdelimit(text, "\r", '\n');
 	if (play->encoding == SML_WBXML)
