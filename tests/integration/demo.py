@@ -2,6 +2,7 @@
 """What scripts/demo shows; run that."""
 
 import argparse
+import contextlib
 import datetime
 import email
 import email.policy
@@ -14,9 +15,11 @@ import sys
 import threading
 import time
 
+import demo_sync
 from phone import Phone, command
 from scratch import BUILD, MAIL_CORPUS, TOP, wait_for
 from stack import Stack
+from syncml_daemon import auth_listener
 
 BOLD, DIM, GREEN, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[0m")
 if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
@@ -136,6 +139,17 @@ def deliver(stack, app, phone, path, arrived):
     return wait, told
 
 
+def show_sync(stack, parts):
+    """None: there is no client."""
+    if not demo_sync.available():
+        step("No contacts and calendars: syncevolution, the client, is not installed")
+        return None
+    sync = demo_sync.Sync(stack.folder / "syncml", stack.dovecot)
+    parts.enter_context(sync.daemon)
+    sync.show(step, lambda line: print(f"    {GREEN}{line}{OFF}", flush=True))
+    return sync
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--once", action="store_true")
@@ -146,12 +160,13 @@ def main():
 
     phone = Phone("demo-phone")
     step("Starting a push service, the bridge, the hub and a Dovecot with our modules")
-    dovecot = {"extra": "imap_metadata = yes\n",
+    dovecot = {"extra": "imap_metadata = yes\n" + auth_listener(),
                "protocol_plugins": {"imap": "fantail_notify fantail_imap"}}
     stack = Stack("demo", [phone], hub=True, dovecot=dovecot)
     stack.dovecot.settings["fantail_webpush_dialect"] = options.dialect
     stack.dovecot.write_config()
-    with stack:
+    with contextlib.ExitStack() as parts:
+        parts.enter_context(stack)
         print(f"  push service   {stack.service.url} (HTTP/2, decrypts with npm http_ece)")
         print(f"  fantail-bridge pid {stack.bridge.process.pid}, state in {stack.bridge.state}")
         print(f"  fantail-hub    pid {stack.hub.process.pid}")
@@ -170,6 +185,7 @@ def main():
         step(f"{len(waits)} messages; median from the end of the LMTP transaction to the push "
              f"{push:+.1f} ms, to the NOTIFY line {told:+.1f} ms")
         print("  (less than zero: it was there before LMTP's answer was read)")
+        sync = show_sync(stack, parts)
         if options.once:
             return 0
         ctl = BUILD / "notify-bridge" / "fantailctl"
@@ -182,6 +198,7 @@ def main():
   a test push            {ctl} --socket {stack.bridge.control} test alice
   what the phone got     tail -f {stack.service.log}
   metrics                curl --unix-socket {stack.bridge.metrics} http://x/metrics
+{sync.hints(ctl) if sync else ""}
 
 Ctrl-C stops everything and removes {stack.folder}.""", flush=True)
         seen = len(stack.service.requests())
