@@ -434,6 +434,9 @@
 #define LIMIT_VOBJECT_DEPTH 8
 /* Parameters of one property. */
 #define LIMIT_VOBJECT_PARAMS 64
+/* Rows of a kind that one transaction of a sweep deletes: some 10 ms, and whoever waits for that
+ * user has its turn. */
+#define LIMIT_PIM_SWEEP 500
 /* Files of users that stay open for their next message: two descriptors and some 100 kB each. */
 #define LIMIT_PIM_OPEN_FILES 64
 /* Occurrences that a rule is followed for, to compare or to find its end. */

@@ -398,6 +398,9 @@ gboolean pim_txn_restore(struct pim_txn *txn, gint64 version_id, const char *ori
 	g_autoptr(pim_item_t) item = NULL;
 	struct pim_version version;
 	guint64 revision;
+	gboolean there;
+	struct pim_row row;
+	gint64 id;
 	int found;
 
 	sqlite3_bind_int64(select, 1, version_id);
@@ -408,6 +411,10 @@ gboolean pim_txn_restore(struct pim_txn *txn, gint64 version_id, const char *ori
 	read_version(select, &version);
 	item = pim_item_load(version.component, version.content, version.content_len, error);
 	sqlite3_reset(select);
-	return item != NULL &&
-	       pim_txn_replace(txn, version.item, item, origin, now, &revision, error);
+	if (item == NULL || !pim_txn_get(txn, version.item, &there, &row, error))
+		return FALSE;
+	/* Of one whose tombstone was swept no device has anything any more: it is a new one. */
+	if (!there)
+		return pim_txn_add(txn, item, origin, now, &id, &revision, error);
+	return pim_txn_replace(txn, version.item, item, origin, now, &revision, error);
 }

@@ -1,57 +1,181 @@
 /* What goes with time, and what must not be. */
+#include "limits.h"
 #include "store-private.h"
 
-static gboolean run_with(struct pim_txn *txn, const char *text, gint64 value, GError **error)
-{
-	sqlite3_stmt *statement = sql_prepare(txn->sql, text);
+/* Between two transactions: another process that waits for the file looks again that often. */
+#define PAUSE_US (30 * G_TIME_SPAN_MILLISECOND)
 
-	sqlite3_bind_int64(statement, 1, value);
-	return sql_run(txn->sql, statement, error);
+/* A statement that deletes what is older than its first parameter, as many rows as its second. */
+static gboolean drop_old(struct pim_txn *txn, const char *text, gint64 before, guint limit,
+			 guint *dropped, gboolean *more_r, GError **error)
+{
+	sqlite3_stmt *delete = sql_prepare(txn->sql, text);
+	guint count;
+
+	sqlite3_bind_int64(delete, 1, before);
+	sqlite3_bind_int64(delete, 2, limit);
+	if (!sql_run(txn->sql, delete, error))
+		return FALSE;
+	count = (guint)sqlite3_changes(txn->sql->db);
+	*dropped += count;
+	*more_r = *more_r || count == limit;
+	return TRUE;
 }
 
-static gboolean forget_lost_peers(struct pim_txn *txn, gint64 before, GError **error)
+/* One: it may have a map of thousands. */
+static gboolean forget_lost_peer(struct pim_txn *txn, gint64 before, guint *dropped,
+				 gboolean *more_r, GError **error)
 {
-	sqlite3_stmt *select =
-		sql_prepare(txn->sql, "SELECT id FROM peer WHERE last_seen < ? AND secret IS NULL");
-	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
+	sqlite3_stmt *select = sql_prepare(
+		txn->sql, "SELECT id FROM peer WHERE last_seen < ? AND secret IS NULL LIMIT 1");
+	gint64 peer;
 	int found;
 
 	sqlite3_bind_int64(select, 1, before);
+	found = sql_fetch(txn->sql, select, error);
+	if (found != 1)
+		return found == 0;
+	peer = sqlite3_column_int64(select, 0);
+	sqlite3_reset(select);
+	++*dropped;
+	*more_r = TRUE;
+	return pim_txn_forget_peer(txn, peer, error);
+}
+
+/* --- tombstones ------------------------------------------------------------------------- */
+
+/* The revision up to which all devices have heard of everything, whichever of their two
+ * generations they go on from. One that has no anchor begins anew anyway. */
+static gboolean all_have(struct pim_txn *txn, int collection, gint64 *revision_r, GError **error)
+{
+	sqlite3_stmt *select = sql_prepare(
+		txn->sql, "SELECT coalesce(min(CASE WHEN former_client_anchor IS NULL THEN cursor"
+			  " ELSE min(cursor, former_cursor) END), 9223372036854775807)"
+			  " FROM target WHERE collection = ? AND client_anchor IS NOT NULL");
+
+	sqlite3_bind_int(select, 1, collection);
+	if (sql_fetch(txn->sql, select, error) != 1)
+		return FALSE;
+	*revision_r = sqlite3_column_int64(select, 0);
+	sqlite3_reset(select);
+	return TRUE;
+}
+
+static gboolean find_tombstones(struct pim_txn *txn, int collection, gint64 before, guint limit,
+				GArray *ids, gint64 *highest_r, GError **error)
+{
+	sqlite3_stmt *select;
+	gint64 heard;
+	int found;
+
+	if (!all_have(txn, collection, &heard, error))
+		return FALSE;
+	select = sql_prepare(
+		txn->sql, "SELECT id, revision FROM item i WHERE collection = ?1 AND deleted = 1"
+			  " AND (modified < ?2 OR (revision <= ?3 AND NOT EXISTS"
+			  " (SELECT 1 FROM target t JOIN map m ON m.target = t.id AND m.item = i.id"
+			  " WHERE t.collection = ?1))) ORDER BY revision LIMIT ?4");
+	sqlite3_bind_int(select, 1, collection);
+	sqlite3_bind_int64(select, 2, before);
+	sqlite3_bind_int64(select, 3, heard);
+	sqlite3_bind_int64(select, 4, limit);
 	while ((found = sql_fetch(txn->sql, select, error)) == 1) {
 		gint64 id = sqlite3_column_int64(select, 0);
 
 		g_array_append_val(ids, id);
-	}
-	for (guint i = 0; found == 0 && i < ids->len; i++) {
-		if (!pim_txn_forget_peer(txn, g_array_index(ids, gint64, i), error))
-			return FALSE;
+		*highest_r = sqlite3_column_int64(select, 1);
 	}
 	return found == 0;
 }
 
-/* A tombstone is needed as long as a device may have the item: until all that know of it have
- * heard, or for so long. */
-static gboolean drop_tombstones(struct pim_txn *txn, gint64 before, GError **error)
+static gboolean drop_tombstone(struct pim_txn *txn, int collection, gint64 id, GError **error)
 {
-	static const char oldest[] =
-		"UPDATE collection SET oldest = max(oldest, coalesce((SELECT max(revision) FROM "
-		"item"
-		" WHERE item.collection = collection.id AND deleted = 1 AND modified < ?), 0))";
-	static const char maps[] = "DELETE FROM map WHERE item IN"
-				   " (SELECT id FROM item WHERE deleted = 1 AND modified < ?)";
-	static const char items[] = "DELETE FROM item WHERE deleted = 1 AND modified < ?";
+	sqlite3_stmt *maps =
+		sql_prepare(txn->sql, "DELETE FROM map WHERE target IN (SELECT id FROM target WHERE"
+				      " collection = ?) AND item = ?");
+	sqlite3_stmt *item = sql_prepare(txn->sql, "DELETE FROM item WHERE id = ?");
 
-	return run_with(txn, oldest, before, error) && run_with(txn, maps, before, error) &&
-	       run_with(txn, items, before, error);
+	sqlite3_bind_int(maps, 1, collection);
+	sqlite3_bind_int64(maps, 2, id);
+	sqlite3_bind_int64(item, 1, id);
+	return sql_run(txn->sql, maps, error) && sql_run(txn->sql, item, error);
 }
 
-gboolean pim_txn_sweep(struct pim_txn *txn, const struct pim_sweep *sweep, GError **error)
+/* One is needed as long as a device may have the item: until all have heard of it, or for so
+ * long. */
+static gboolean drop_tombstones(struct pim_txn *txn, int collection, gint64 before, guint limit,
+				guint *dropped, gboolean *more_r, GError **error)
 {
-	return run_with(txn, "DELETE FROM session WHERE expires < ?", sweep->now, error) &&
-	       run_with(txn, "DELETE FROM history WHERE at < ?", sweep->now - sweep->history_secs,
-			error) &&
-	       forget_lost_peers(txn, sweep->now - sweep->peer_secs, error) &&
-	       drop_tombstones(txn, sweep->now - sweep->tombstone_secs, error);
+	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
+	gint64 highest = 0;
+	sqlite3_stmt *update;
+
+	if (!find_tombstones(txn, collection, before, limit, ids, &highest, error))
+		return FALSE;
+	for (guint i = 0; i < ids->len; i++) {
+		if (!drop_tombstone(txn, collection, g_array_index(ids, gint64, i), error))
+			return FALSE;
+	}
+	*dropped += ids->len;
+	*more_r = *more_r || ids->len == limit;
+	if (ids->len == 0)
+		return TRUE;
+	update = sql_prepare(txn->sql,
+			     "UPDATE collection SET oldest = max(oldest, ?2) WHERE id = ?1");
+	sqlite3_bind_int(update, 1, collection);
+	sqlite3_bind_int64(update, 2, highest);
+	return sql_run(txn->sql, update, error);
+}
+
+/* --- all of it ---------------------------------------------------------------------------- */
+
+gboolean pim_txn_sweep(struct pim_txn *txn, const struct pim_keep *keep, gint64 now, guint limit,
+		       struct pim_swept *swept, gboolean *more_r, GError **error)
+{
+	static const char sessions[] = "DELETE FROM session WHERE id IN"
+				       " (SELECT id FROM session WHERE expires < ? LIMIT ?)";
+	static const char versions[] = "DELETE FROM history WHERE version IN"
+				       " (SELECT version FROM history WHERE at < ? LIMIT ?)";
+	gboolean more = FALSE;
+
+	if (!drop_old(txn, sessions, now, limit, &swept->sessions, &more, error) ||
+	    !drop_old(txn, versions, now - keep->history_secs, limit, &swept->versions, &more,
+		      error) ||
+	    !forget_lost_peer(txn, now - keep->device_secs, &swept->devices, &more, error))
+		return FALSE;
+	for (int collection = 0; collection < PIM_COLLECTIONS; collection++) {
+		if (!drop_tombstones(txn, collection, now - keep->deletion_secs, limit,
+				     &swept->deletions, &more, error))
+			return FALSE;
+	}
+	*more_r = more;
+	return TRUE;
+}
+
+gboolean pim_sweep_user(struct pim_store *store, const char *user, const struct pim_keep *keep,
+			gint64 now, GCancellable *cancellable, struct pim_swept *swept,
+			GError **error)
+{
+	gboolean more = TRUE;
+
+	while (more && !g_cancellable_is_cancelled(cancellable)) {
+		g_autoptr(GError) failed = NULL;
+		g_autoptr(pim_txn_t) txn = pim_txn_begin(store, user, FALSE, &failed);
+		struct pim_swept went = *swept;
+
+		if (txn == NULL && failed == NULL)
+			return TRUE; /* it has gone meanwhile */
+		if (txn == NULL ||
+		    !pim_txn_sweep(txn, keep, now, LIMIT_PIM_SWEEP, &went, &more, &failed) ||
+		    !pim_txn_commit(g_steal_pointer(&txn), &failed)) {
+			g_propagate_error(error, g_steal_pointer(&failed));
+			return FALSE;
+		}
+		*swept = went;
+		if (more)
+			g_usleep(PAUSE_US);
+	}
+	return TRUE;
 }
 
 /* --- integrity ------------------------------------------------------------------------ */

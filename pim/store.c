@@ -126,6 +126,17 @@ static gint by_name(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+char **pim_store_users_of(struct pim_store *store, guint part)
+{
+	g_autoptr(GPtrArray) users = g_ptr_array_new();
+	g_autofree char *folder = g_strdup_printf("%s/%02x", store->dir, part);
+
+	add_users(users, folder);
+	g_ptr_array_sort(users, by_name);
+	g_ptr_array_add(users, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&users), FALSE);
+}
+
 char **pim_store_users(struct pim_store *store, GError **error)
 {
 	g_autoptr(GPtrArray) users = g_ptr_array_new();

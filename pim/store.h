@@ -13,6 +13,8 @@
 #ifndef FANTAIL_PIM_STORE_H
 #define FANTAIL_PIM_STORE_H
 
+#include <gio/gio.h>
+
 #include "item.h"
 
 struct pim_store;
@@ -46,6 +48,10 @@ struct pim_store *pim_store_open(const char *dir, GError **error);
 void pim_store_close(struct pim_store **store);
 /* Names of users that have data. New. */
 char **pim_store_users(struct pim_store *store, GError **error);
+/* Those of one of PIM_STORE_PARTS parts of about the same size, for who goes through all of
+ * them and does not want a hundred thousand names at once. */
+#define PIM_STORE_PARTS 256
+char **pim_store_users_of(struct pim_store *store, guint part);
 
 /* NULL on error. `create` FALSE and there is no such user: NULL without *error. */
 struct pim_txn *pim_txn_begin(struct pim_store *store, const char *user, gboolean create,
@@ -288,13 +294,25 @@ gboolean pim_txn_drop_chunk(struct pim_txn *txn, gint64 target, GError **error);
 
 /* --- housekeeping ------------------------------------------------------- */
 
-struct pim_sweep {
-	gint64 now;
-	gint64 history_secs;   /* 90 days */
-	gint64 tombstone_secs; /* 180 days: devices whose cursor is older sync slowly */
-	gint64 peer_secs;      /* 12 months */
+/* How long what nobody may want again is kept (keep.h has what is usual). */
+struct pim_keep {
+	gint64 history_secs;  /* versions of the history */
+	gint64 deletion_secs; /* tombstones: devices whose cursor is older sync slowly */
+	gint64 device_secs;   /* devices that are not seen; those with a secret stay */
 };
-gboolean pim_txn_sweep(struct pim_txn *txn, const struct pim_sweep *sweep, GError **error);
+struct pim_swept {
+	guint sessions, versions, deletions, devices;
+};
+/* Sessions that are over go, too, and tombstones that no device needs any more. `limit` of each
+ * kind at most, and one device, so that nobody waits for long; more_r: there is more to do, in
+ * another transaction. What went is added to `swept`. */
+gboolean pim_txn_sweep(struct pim_txn *txn, const struct pim_keep *keep, gint64 now, guint limit,
+		       struct pim_swept *swept, gboolean *more_r, GError **error);
+/* As many transactions as it takes, with pauses for those who wait for the user. What was done
+ * before an error stays done. */
+gboolean pim_sweep_user(struct pim_store *store, const char *user, const struct pim_keep *keep,
+			gint64 now, GCancellable *cancellable, struct pim_swept *swept,
+			GError **error);
 /* Calls `found` for each thing that cannot be, with a sentence; the count is returned, -1 on
  * error. */
 typedef void pim_check_found(const char *problem, gpointer data);
