@@ -109,7 +109,7 @@ static gboolean decide(struct session *session, struct sync *sync, struct pim_ta
 {
 	struct sync_mark mark;
 	enum sync_mode saved;
-	gboolean old, incremental;
+	gboolean old, incremental, matches;
 
 	*status_r = 200;
 	sync_mark_read(target, &mark);
@@ -124,9 +124,11 @@ static gboolean decide(struct session *session, struct sync *sync, struct pim_ta
 	sync->mode = code == ALERT_RESUME ? SYNC_TWO_WAY : mode_of(code);
 	incremental = sync->mode == SYNC_TWO_WAY || sync->mode == SYNC_FROM_CLIENT ||
 		      sync->mode == SYNC_FROM_SERVER;
+	matches = incremental && anchor_matches(session, target, last);
+	/* After that: of two generations of anchors the older one has the older cursor. */
 	if (!cursor_is_old(session, target, &old, error))
 		return FALSE;
-	if (incremental && (old || !anchor_matches(session, target, last))) {
+	if (incremental && (old || !matches)) {
 		*status_r = 508;
 		/* Who wants nothing from us is sent nothing: it says all that it has, as in a
 		 * refresh. */

@@ -79,6 +79,7 @@ struct crowd {
 	GRand *random;
 	guint next;          /* number of the next card */
 	GHashTable *deleted; /* numbers that somebody has deleted */
+	guint swept;         /* tombstones */
 };
 
 static guint number_of(const char *text)
@@ -171,6 +172,20 @@ static void crowd_clear(struct crowd *crowd)
 	sync_world_clear(&crowd->world);
 }
 
+/* What all devices have heard of goes at once; nothing is old. */
+static void sweep(struct crowd *crowd)
+{
+	static const struct pim_keep keep = {G_MAXINT32, G_MAXINT32, G_MAXINT32};
+	g_autoptr(GError) error = NULL;
+	struct pim_swept swept = {0};
+
+	g_assert_true(pim_sweep_user(crowd->world.store, WORLD_USER, &keep, crowd->phones[0].now,
+				     NULL, &swept, &error));
+	g_assert_no_error(error);
+	crowd->swept += swept.deletions;
+	sync_world_assert_sound(&crowd->world);
+}
+
 static void run_at_random(guint32 seed, gboolean lose, gboolean die)
 {
 	struct crowd crowd;
@@ -189,9 +204,15 @@ static void run_at_random(guint32 seed, gboolean lose, gboolean die)
 				     : -1;
 		sim_phone_sync(phone, code);
 		phone->lose = phone->die = -1;
+		if (g_rand_int_range(crowd.random, 0, 4) == 0)
+			sweep(&crowd);
 	}
 	settle_all(&crowd);
 	assert_complete(&crowd);
+	sweep(&crowd);
+	g_assert_cmpuint(crowd.swept, >, 0);
+	for (guint i = 0; i < PHONES; i++)
+		assert_settled(&crowd.world, &crowd.phones[i]);
 	crowd_clear(&crowd);
 }
 
@@ -233,6 +254,49 @@ static void test_same_number_again(void)
 	g_assert_true(sim_phone_sync(&phone, 201));
 	assert_settled(&world, &phone);
 	sim_phone_clear(&phone);
+	sync_world_clear(&world);
+}
+
+/* A phone that comes back with the anchor before its last, and with what was deleted since: the
+ * tombstone has gone meanwhile, which its last sync did not need any more, but this one does. */
+static void test_old_anchor_after_a_sweep(void)
+{
+	static const struct pim_keep nothing = {-1, -1, G_MAXINT32};
+	g_autofree char *text = card(1, "111"), *last = NULL, *luid = NULL, *its_luid = NULL;
+	g_autoptr(GError) error = NULL;
+	struct pim_swept swept = {0};
+	GHashTableIter iter;
+	gpointer key;
+	struct sync_world world;
+	struct sim_phone one, two;
+
+	sync_world_init(&world);
+	sim_phone_init(&one, &world.service, WORLD_USER, "one");
+	sim_phone_init(&two, &world.service, WORLD_USER, "two");
+	luid = g_strdup(sim_phone_add(&one, text));
+	g_assert_true(sim_phone_sync(&one, 201));
+	g_assert_true(sim_phone_sync(&two, 201));
+	g_hash_table_iter_init(&iter, two.items);
+	g_assert_true(g_hash_table_iter_next(&iter, &key, NULL));
+	its_luid = g_strdup(key);
+	sim_phone_delete(&two, its_luid);
+	g_assert_true(sim_phone_sync(&two, 200));
+	last = g_strdup(one.last);
+	g_assert_true(sim_phone_sync(&one, 200));
+	g_assert_cmpuint(g_hash_table_size(one.items), ==, 0);
+
+	g_free(one.last);
+	one.last = g_steal_pointer(&last);
+	g_hash_table_insert(one.items, g_steal_pointer(&luid), g_steal_pointer(&text));
+	g_assert_true(
+		pim_sweep_user(world.store, WORLD_USER, &nothing, one.now, NULL, &swept, &error));
+	g_assert_cmpuint(swept.deletions, ==, 1);
+	g_assert_true(sim_phone_sync(&one, 200));
+	g_assert_cmpuint(one.status, ==, 508);
+	g_assert_cmpuint(one.mode, ==, 201);
+	assert_settled(&world, &one);
+	sim_phone_clear(&one);
+	sim_phone_clear(&two);
 	sync_world_clear(&world);
 }
 
@@ -286,6 +350,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-sync/lost-answers", test_lost_answers);
 	g_test_add_func("/syncml-sync/deaths", test_deaths);
 	g_test_add_func("/syncml-sync/same-number-again", test_same_number_again);
+	g_test_add_func("/syncml-sync/old-anchor-after-a-sweep", test_old_anchor_after_a_sweep);
 	g_test_add_func("/syncml-sync/guard", test_guard);
 	return g_test_run();
 }
