@@ -283,6 +283,9 @@
 #define LIMIT_IDLE_CONNECTION_SECS 90
 /* Body of a push message (RFC 8030 7.2: services must take 4,096). */
 #define LIMIT_PUSH_BODY 4096
+/* A package #0 that is older than this (s) is dropped: a device that is told so late has
+ * most likely synchronised by itself, and the server says it again if it has not. */
+#define LIMIT_SYNC_ALERT_SECS 3600
 /* What fits in it in the clear (RFC 8291 4: 4,096 - 86 - 16 - 1). */
 #define LIMIT_PUSH_PLAINTEXT 3993
 /* TTL of a push, seconds: four weeks, the most that the large services keep. */

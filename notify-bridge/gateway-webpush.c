@@ -78,9 +78,12 @@ static gint64 ttl_secs(const struct notification *notification, gint64 now_us)
 
 /* RFC 8030 5.3. New mail is high, since "normal" waits until a sleeping phone
  * wakes by itself. Changes of state are low: they take notices away that are no
- * longer true; "very-low" would wait for a charger, longer than they last. */
+ * longer true; "very-low" would wait for a charger, longer than they last. Normal is
+ * for "calendar message", says the RFC. */
 static const char *urgency(const struct notification *notification)
 {
+	if (notification->kinds == PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE))
+		return "normal";
 	return payload_is_confirmation(notification) ||
 			       (notification->kinds & PUSH_EVENT_KINDS_ARRIVAL) != 0
 		       ? "high"

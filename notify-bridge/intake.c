@@ -255,7 +255,8 @@ static void handle_want(const struct request *request)
 	for (guint i = 0; i < intake->hooks->len && !content; i++) {
 		const struct webhook_device *hook = g_ptr_array_index(intake->hooks, i);
 
-		if (webhook_device_concerns(hook, request->user)) {
+		if ((hook->device->events & PUSH_EVENT_KINDS_MAIL) != 0 &&
+		    webhook_device_concerns(hook, request->user)) {
 			any = TRUE;
 			content = hook->device->content;
 		}

@@ -17,7 +17,8 @@ struct notification {
 	guint32 revision;       /* goes up with each merge; see queue.h, finish */
 	gint64 device;          /* struct device, id */
 	char *user;             /* whose device; for a webhook: whose mail */
-	char *key;              /* coalescing key, "mail:<mailbox>" or "state:<mailbox>" */
+	char *key;              /* coalescing key, "mail:<mailbox>", "state:<mailbox>"
+				 * or "sync:<DevID>" */
 	char *lane;             /* "<gateway> <origin>": what is sent side by side, bounded */
 	push_event_kinds kinds; /* all that happened since `first_us` */
 	guint32 messages;       /* how many messages that concerns */

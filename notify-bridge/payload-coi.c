@@ -82,6 +82,17 @@ static void add_event(JsonBuilder *builder, const struct payload_facts *facts, g
 		add_content(builder, event, lists);
 }
 
+static void add_data_change(JsonBuilder *builder, const struct push_event *event, gboolean lists)
+{
+	add_events(builder, PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE));
+	if (lists || strlen(event->databases) <= COI_FOLDER)
+		add_text(builder, "databases", event->databases, LIMIT_SYNC_DATABASES);
+	if (!lists)
+		return;
+	add_text(builder, "package-type", event->package_type, COI_TEXT);
+	add_text(builder, "package", event->package, LIMIT_SYNC_PACKAGE_BASE64);
+}
+
 /* `lists`: with the members that have no small ceiling. */
 static GString *build(const struct payload_facts *facts, gboolean content, gboolean lists)
 {
@@ -93,6 +104,8 @@ static GString *build(const struct payload_facts *facts, gboolean content, gbool
 	json_builder_begin_object(builder);
 	if (facts->token != NULL)
 		add_text(builder, "validation", facts->token, LIMIT_PUSH_PLAINTEXT / 4);
+	else if (facts->data_change)
+		add_data_change(builder, &facts->event, lists);
 	else if (facts->has_event)
 		add_event(builder, facts, content, lists);
 	json_builder_end_object(builder);

@@ -265,6 +265,32 @@ static void append_confirmation(GString *out, const struct device *device, const
 	g_string_append(out, "\r\n");
 }
 
+/* ^ DATACHANGE (contacts calendar) application/vnd.syncml.ds.notification AwoAAA== */
+static void append_data_change(GString *out, const struct push_event *event, gboolean package)
+{
+	g_auto(GStrv) names = g_strsplit(event->databases, " ", -1);
+
+	g_string_append(out, "^ DATACHANGE (");
+	for (char **name = names; *name != NULL; name++) {
+		if (name != names)
+			g_string_append_c(out, ' ');
+		append_mailbox(out, *name); /* an astring */
+	}
+	g_string_append_c(out, ')');
+	if (package)
+		g_string_append_printf(out, " %s %s", event->package_type, event->package);
+	g_string_append(out, "\r\n");
+}
+
+static void append_sync_alert(GString *out, const struct payload_facts *facts, gboolean minimal)
+{
+	append_data_change(out, &facts->event, !minimal);
+	if (fits(out))
+		return;
+	g_string_truncate(out, 0);
+	append_data_change(out, &facts->event, FALSE);
+}
+
 GString *payload_gougeon(const struct device *device, const struct payload_facts *facts,
 			 gboolean content, gboolean minimal)
 {
@@ -272,6 +298,8 @@ GString *payload_gougeon(const struct device *device, const struct payload_facts
 
 	if (facts->token != NULL) {
 		append_confirmation(out, device, facts->token);
+	} else if (facts->data_change) {
+		append_sync_alert(out, facts, minimal);
 	} else if (facts->has_event) {
 		append_status(out, facts);
 		if ((facts->kinds & KINDS_ADDED) != 0 && facts->highest_uid != 0 && fits(out)) {

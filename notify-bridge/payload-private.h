@@ -12,6 +12,7 @@ struct payload_facts {
 	char *line;
 	const char *token;       /* of a confirmation; then there is no event */
 	gboolean has_event;      /* the notification's event could be read */
+	gboolean data_change;    /* and is one: there is no mailbox */
 	struct push_event event; /* the newest */
 	push_event_kinds kinds;  /* all that happened */
 	guint32 highest_uid;     /* of event.uids; 0 = not known */

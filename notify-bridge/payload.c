@@ -35,6 +35,7 @@ void payload_facts_init(struct payload_facts *facts, const struct notification *
 		return;
 	}
 	facts->has_event = push_event_from_fields(fields, count, &facts->event) == PUSH_EVENT_OK;
+	facts->data_change = facts->has_event && facts->event.kind == PUSH_EVENT_DATA_CHANGE;
 	if (facts->has_event)
 		facts->highest_uid = highest_uid(facts->event.uids);
 }

@@ -32,8 +32,9 @@ struct registry_backend {
 	/* Active devices of a user: what the router asks for each event. NULL if
 	 * there is none. Array of struct device *, owned. p99 well under 1 ms. */
 	GPtrArray *(*active)(struct registry *registry, const char *user);
-	/* Is there any active device, and any that wants content? (WANT) A filter
-	 * for chat or mail counts as wanting: keywords are content. */
+	/* Is there any active device that wants to hear of mail, and any that wants
+	 * content? (WANT) A filter for chat or mail counts as wanting: keywords are
+	 * content. */
 	void (*want)(struct registry *registry, const char *user, gboolean *any_r,
 		     gboolean *content_r);
 	/* All of a user's devices, or a page of everybody's with the webhooks (user

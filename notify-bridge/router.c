@@ -105,8 +105,11 @@ static gboolean msgtype_wanted(const struct device *device, const struct push_ev
 
 static gboolean wants(const struct device *device, const struct push_event *event)
 {
-	return (device->events & PUSH_EVENT_KIND_BIT(event->kind)) != 0 &&
-	       mailbox_wanted(device, event) && msgtype_wanted(device, event);
+	if ((device->events & PUSH_EVENT_KIND_BIT(event->kind)) == 0)
+		return FALSE;
+	if (event->kind == PUSH_EVENT_DATA_CHANGE)
+		return device_is_webhook(device) || strcmp(device->device, event->device) == 0;
+	return mailbox_wanted(device, event) && msgtype_wanted(device, event);
 }
 
 gboolean router_wants(const struct device *device, const struct push_event *event)
@@ -190,6 +193,31 @@ static gsize held_bytes(const struct notification *notification)
 	       strlen(notification->lane) + strlen(notification->event);
 }
 
+static char *fold_key(const struct push_event *event, gboolean arrival)
+{
+	if (event->kind == PUSH_EVENT_DATA_CHANGE)
+		return g_strconcat("sync:", event->device, NULL);
+	return g_strconcat(arrival ? "mail:" : "state:", event->mailbox, NULL);
+}
+
+static void set_times(const struct router_settings *settings, const struct push_event *event,
+		      gboolean arrival, gint64 now_us, struct notification *notification)
+{
+	gint64 delay = arrival ? settings->arrival_delay_us : settings->state_delay_us;
+	gint64 ttl = arrival ? settings->arrival_ttl_us : settings->state_ttl_us;
+
+	if (event->kind == PUSH_EVENT_DATA_CHANGE) {
+		ttl = MIN(ttl, LIMIT_SYNC_ALERT_SECS * (gint64)G_USEC_PER_SEC);
+		delay = MIN(delay, ttl / 2);
+	}
+	/* A peer's clock cannot keep a row for ever. */
+	notification->first_us = (gint64)MIN(event->time_us, (guint64)now_us);
+	notification->due_us = now_us + delay;
+	/* Counted from the event: mail that lay in the spool for two days has been
+	 * seen on some screen. */
+	notification->expires_us = notification->first_us + ttl;
+}
+
 void router_route(const struct router_settings *settings, const struct device *device,
 		  const char *lane, const char *user, const struct push_event *event, gint64 now_us,
 		  struct router_out *out)
@@ -207,18 +235,11 @@ void router_route(const struct router_settings *settings, const struct device *d
 		return; /* names over their limits: no decoded event has such */
 	notification->device = device->id;
 	notification->user = g_strdup(user);
-	notification->key = g_strconcat(arrival ? "mail:" : "state:", seen.mailbox, NULL);
+	notification->key = fold_key(&seen, arrival);
 	notification->lane = g_strdup(lane);
 	notification->kinds = PUSH_EVENT_KIND_BIT(event->kind);
 	notification->messages = event->messages;
-	/* A peer's clock cannot keep a row for ever. */
-	notification->first_us = (gint64)MIN(event->time_us, (guint64)now_us);
-	notification->due_us =
-		now_us + (arrival ? settings->arrival_delay_us : settings->state_delay_us);
-	/* Counted from the event: mail that lay in the spool for two days has been
-	 * seen on some screen. */
-	notification->expires_us = notification->first_us +
-				   (arrival ? settings->arrival_ttl_us : settings->state_ttl_us);
+	set_times(settings, &seen, arrival, now_us, notification);
 	same = g_hash_table_lookup(out->same, notification);
 	if (same != NULL) {
 		out->bytes -= held_bytes(same);

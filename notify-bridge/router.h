@@ -6,7 +6,9 @@
  * of the push. A device's filters
  * (events, mailboxes, msgtype) decide; what passes becomes one notification per
  * device, mailbox and class: arrivals are due at once, changes of state after a
- * delay in which more of them fold in.
+ * delay in which more of them fold in. DataChange is about no mailbox but about one
+ * device, by its id; it waits as a change of state does, and of several the newest
+ * says it all.
  */
 #ifndef FANTAIL_ROUTER_H
 #define FANTAIL_ROUTER_H

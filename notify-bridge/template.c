@@ -36,6 +36,10 @@ static const struct {
 	[TEMPLATE_DATE] = {"date", TRUE},
 	[TEMPLATE_MESSAGE_ID] = {"message-id", TRUE},
 	[TEMPLATE_PREVIEW] = {"preview", TRUE},
+	[TEMPLATE_DEVICE] = {"device", TRUE},
+	[TEMPLATE_DATABASES] = {"databases", TRUE},
+	[TEMPLATE_PACKAGE_TYPE] = {"package-type", FALSE},
+	[TEMPLATE_PACKAGE] = {"package", FALSE},
 };
 
 static const struct {

@@ -27,8 +27,8 @@ enum template_error {
 enum template_name {
 	TEMPLATE_USER,
 	TEMPLATE_MAILBOX,
-	TEMPLATE_EVENT,  /* "mail.new", "mail.changed", "mailbox.changed" */
-	TEMPLATE_EVENTS, /* RFC 5423 names, blank between */
+	TEMPLATE_EVENT,  /* "mail.new", "mail.changed", "mailbox.changed", "data.changed" */
+	TEMPLATE_EVENTS, /* RFC 5423 names, or DataChange; blank between */
 	TEMPLATE_COUNT,
 	TEMPLATE_UIDS,
 	TEMPLATE_UIDVALIDITY,
@@ -42,8 +42,12 @@ enum template_name {
 	TEMPLATE_DATE,
 	TEMPLATE_MESSAGE_ID,
 	TEMPLATE_PREVIEW,
+	TEMPLATE_DEVICE,
+	TEMPLATE_DATABASES,
+	TEMPLATE_PACKAGE_TYPE,
+	TEMPLATE_PACKAGE,
 };
-#define TEMPLATE_NAME_COUNT 17
+#define TEMPLATE_NAME_COUNT 21
 
 /* Can it be expanded? `content_type`: of the body that it makes. */
 gboolean template_check(const char *text, const char *content_type, GError **error);

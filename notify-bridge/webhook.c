@@ -13,6 +13,8 @@
 
 static const char *event_type(const struct payload_facts *facts)
 {
+	if (facts->data_change)
+		return "data.changed";
 	if (facts->arrival)
 		return "mail.new";
 	return (facts->kinds & PUSH_EVENT_KINDS_MESSAGE) != 0 ? "mail.changed" : "mailbox.changed";
@@ -103,6 +105,12 @@ static GBytes *standard_body(const struct config_webhook *hook,
 		add_text(builder, "uids", event->uids);
 	add_number(builder, "count", notification->messages);
 	add_number(builder, "modseq", event->modseq);
+	if (facts->data_change) {
+		add_text(builder, "device", event->device);
+		add_text(builder, "databases", event->databases);
+		add_text(builder, "package-type", event->package_type);
+		add_text(builder, "package", event->package);
+	}
 	if (hook->content && !minimal && facts->arrival)
 		add_content(builder, event);
 	json_builder_end_object(builder);
@@ -167,6 +175,12 @@ static GBytes *template_body(const struct config_webhook *hook,
 	values[TEMPLATE_MODSEQ] = modseq;
 	values[TEMPLATE_TIME] = time;
 	values[TEMPLATE_WEBHOOK] = hook->name;
+	if (facts->data_change) {
+		values[TEMPLATE_DEVICE] = event->device;
+		values[TEMPLATE_DATABASES] = event->databases;
+		values[TEMPLATE_PACKAGE_TYPE] = event->package_type;
+		values[TEMPLATE_PACKAGE] = event->package;
+	}
 	if (hook->content && !minimal && facts->arrival)
 		set_content(values, event);
 	text = template_expand(hook->template, values, error);

@@ -157,7 +157,8 @@ static const struct bad_row {
 	 CONFIG_ERROR_VALUE,
 	 "t.conf:3: [webhook a] template: there is no variable 'subjct'; there are user, mailbox, "
 	 "event, events, count, uids, uidvalidity, modseq, time, webhook, from, from-name, "
-	 "from-address, subject, date, message-id, preview; see fantail-bridge.conf(5), TEMPLATES"},
+	 "from-address, subject, date, message-id, preview, device, databases, package-type, "
+	 "package; see fantail-bridge.conf(5), TEMPLATES"},
 	{"webhook, template file in JSON",
 	 "[webhook a]\ntemplate-file = @DIR@/template\nurl = https://a.example/\n",
 	 CONFIG_ERROR_VALUE,

@@ -156,6 +156,11 @@ static void test_state(void)
 	g_assert_cmpstr(header(request, "urgency"), ==, "low");
 	g_assert_nonnull(header(request, "topic"));
 	http_request_free(request);
+
+	notification.kinds = PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE);
+	request = prepare(&device, &notification, FALSE);
+	g_assert_cmpstr(header(request, "urgency"), ==, "normal");
+	http_request_free(request);
 }
 
 static void test_confirmation(void)

@@ -149,6 +149,25 @@ static const struct row {
 	{"mailbox unsubscribed from", K(MAILBOX_UNSUBSCRIBE),
 	 "EVENT\tname=MailboxUnsubscribe\ttime=1\tuser=a\tmailbox=Old", FALSE, FALSE,
 	 "Old SYNC LSUB\r\n", "{\"folder\":\"Old\",\"events\":[\"MailboxUnsubscribe\"]}"},
+	{"data change", K(DATA_CHANGE),
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=phone-1\tdatabases=contacts my\"cal"
+	 "\tpackage=AwoAAA==\tpackage-type=application/vnd.syncml.ds.notification",
+	 FALSE, FALSE,
+	 "^ DATACHANGE (contacts \"my\\\"cal\") application/vnd.syncml.ds.notification "
+	 "AwoAAA==\r\n",
+	 "{\"events\":[\"DataChange\"],\"databases\":\"contacts my\\\"cal\","
+	 "\"package-type\":\"application/vnd.syncml.ds.notification\",\"package\":\"AwoAAA==\"}"},
+	{"data change, minimal; content is nothing to it", K(DATA_CHANGE),
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=phone-1\tdatabases=contacts calendar"
+	 "\tpackage=AwoAAA==\tpackage-type=application/vnd.syncml.ds.notification",
+	 TRUE, TRUE, "^ DATACHANGE (contacts calendar)\r\n",
+	 "{\"events\":[\"DataChange\"],\"databases\":\"contacts calendar\"}"},
+	{"data change, whatever the kinds say", K(MESSAGE_NEW) | K(MAILBOX_RENAME),
+	 "EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=phone-1\tdatabases=contacts"
+	 "\tpackage=AwoAAA==\tpackage-type=application/vnd.syncml+xml",
+	 TRUE, FALSE, "^ DATACHANGE (contacts) application/vnd.syncml+xml AwoAAA==\r\n",
+	 "{\"events\":[\"DataChange\"],\"databases\":\"contacts\","
+	 "\"package-type\":\"application/vnd.syncml+xml\",\"package\":\"AwoAAA==\"}"},
 	{"event that cannot be read", K(MESSAGE_NEW), "EVENT\tname=Nonsense", TRUE, FALSE,
 	 "^ SYNC\r\n", "{}"},
 	{"no event", K(MESSAGE_NEW), NULL, TRUE, FALSE, "^ SYNC\r\n", "{}"},
@@ -184,6 +203,28 @@ static void test_row(gconstpointer data)
 
 	g_assert_cmpstr(gougeon, ==, row->gougeon);
 	g_assert_cmpstr(coi, ==, row->coi);
+}
+
+/* A package for which there is no room, and names for which there is none. */
+static void test_large_data_change(void)
+{
+	g_autofree char *package = g_strnfill(LIMIT_SYNC_PACKAGE_BASE64, 'A');
+	g_autofree char *names = g_strnfill(LIMIT_SYNC_DATABASES, '\xff');
+	g_autofree char *large = g_strdup_printf(
+		"EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=d\tdatabases=contacts\tpackage=%s"
+		"\tpackage-type=application/vnd.syncml+xml",
+		package);
+	g_autofree char *odd = g_strdup_printf(
+		"EVENT\tname=DataChange\ttime=1\tuser=a\tdevice=d\tdatabases=%s %s\tpackage=%s"
+		"\tpackage-type=application/vnd.syncml+xml",
+		names + 513, names + 512, package);
+	g_autofree char *lines = build(DIALECT_GOUGEON, large, K(DATA_CHANGE), FALSE, FALSE);
+	g_autofree char *json = build(DIALECT_COI, large, K(DATA_CHANGE), FALSE, FALSE);
+	g_autofree char *odd_json = build(DIALECT_COI, odd, K(DATA_CHANGE), FALSE, FALSE);
+
+	g_assert_cmpstr(lines, ==, "^ DATACHANGE (contacts)\r\n");
+	g_assert_cmpstr(json, ==, "{\"events\":[\"DataChange\"],\"databases\":\"contacts\"}");
+	g_assert_cmpstr(odd_json, ==, "{\"events\":[\"DataChange\"]}");
 }
 
 static void test_is_confirmation(void)
@@ -393,6 +434,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &rows[i], test_row);
 	}
 	g_test_add_func("/payload/is confirmation", test_is_confirmation);
+	g_test_add_func("/payload/large-data-change", test_large_data_change);
 	g_test_add_func("/payload/COI cuts", test_coi_cut);
 	g_test_add_func("/payload/COI folder", test_coi_folder);
 	g_test_add_func("/payload/largest", test_largest);

@@ -592,6 +592,25 @@ static void test_want(gconstpointer data)
 	tear_down(&bench);
 }
 
+/* Only the mail system asks, and only about mail. */
+static void test_want_data_change(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "dev-1");
+
+	set_up(&bench, 20);
+	device.events = KIND(DATA_CHANGE);
+	device.content = TRUE;
+	subscribe(&bench, &device, NOW, -1);
+	confirm(&bench, "dev-1", TOKEN, NOW, -1);
+	expect_want(&bench, "alice", FALSE, FALSE);
+	device.events |= KIND(MESSAGE_NEW);
+	subscribe(&bench, &device, NOW, -1);
+	confirm(&bench, "dev-1", TOKEN, NOW, -1);
+	expect_want(&bench, "alice", TRUE, TRUE);
+	tear_down(&bench);
+}
+
 static void test_active_and_list(void)
 {
 	struct bench bench = {0};
@@ -922,6 +941,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/confirm-tries", test_confirm_tries);
 	g_test_add_func("/registry/remove", test_remove);
 	ADD_ROWS("want", want_rows, test_want)
+	g_test_add_func("/registry/want-data-change", test_want_data_change);
 	g_test_add_func("/registry/active-and-list", test_active_and_list);
 	g_test_add_func("/registry/webhooks", test_webhooks);
 	ADD_ROWS("dead", dead_rows, test_dead)

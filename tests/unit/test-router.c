@@ -248,6 +248,108 @@ static void test_fields(void)
 	g_assert_cmpstr(notification->key, ==, "state:New");
 }
 
+/* --- DataChange ----------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *device, *gateway;
+	push_event_kinds events;
+	const char *mailboxes; /* NULL = all */
+	gboolean wanted;
+} data_change_rows[] = {
+	{"its device", "IMEI:1", "webpush", KIND(DATA_CHANGE), NULL, TRUE},
+	{"no filter of mailboxes applies", "IMEI:1", "webpush", ALL, "Work", TRUE},
+	{"another device", "IMEI:10", "webpush", ALL, NULL, FALSE},
+	{"in another case", "imei:1", "webpush", ALL, NULL, FALSE},
+	{"one that did not ask", "IMEI:1", "webpush", PUSH_EVENT_KINDS_MAIL, NULL, FALSE},
+	{"webhook", "hook", "webhook", KIND(DATA_CHANGE), NULL, TRUE},
+	{"webhook of mailboxes", "hook", "webhook", KIND(DATA_CHANGE), "Work", TRUE},
+	{"webhook that did not ask", "hook", "webhook", PUSH_EVENT_KINDS_MAIL, NULL, FALSE},
+};
+
+static void test_data_change(void)
+{
+	struct push_event event = {.kind = PUSH_EVENT_DATA_CHANGE,
+				   .time_us = NOW - 5000,
+				   .user = "alice",
+				   .device = "IMEI:1",
+				   .databases = "contacts",
+				   .package = "AAAA",
+				   .package_type = PUSH_EVENT_PACKAGE_SAN};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(data_change_rows); i++) {
+		g_auto(GStrv) mailboxes = g_strsplit(
+			data_change_rows[i].mailboxes != NULL ? data_change_rows[i].mailboxes : "",
+			" ", -1);
+		struct device device = {.id = 9,
+					.device = (char *)data_change_rows[i].device,
+					.gateway = (char *)data_change_rows[i].gateway,
+					.events = data_change_rows[i].events,
+					.mailboxes = mailboxes};
+		g_autoptr(router_out_t) out = router_out_new();
+		const struct notification *notification;
+
+		g_test_message("%s", data_change_rows[i].name);
+		event.package = "AAAA";
+		event.databases = "contacts";
+		g_assert_cmpint(router_wants(&device, &event), ==, data_change_rows[i].wanted);
+		router_route(&settings, &device, "lane", "alice", &event, NOW, out);
+		g_assert_cmpuint(out->list->len, ==, data_change_rows[i].wanted);
+		if (!data_change_rows[i].wanted)
+			continue;
+		notification = g_ptr_array_index(out->list, 0);
+		g_assert_cmpstr(notification->key, ==, "sync:IMEI:1");
+		g_assert_false(notification_is_arrival(notification));
+		g_assert_cmpint(notification->due_us, ==, NOW + settings.state_delay_us);
+		g_assert_cmpint(notification->expires_us, ==,
+				NOW - 5000 + LIMIT_SYNC_ALERT_SECS * (gint64)G_USEC_PER_SEC);
+		/* The newest takes the place of what waits. */
+		event.package = "BBBB";
+		event.databases = "contacts calendar";
+		router_route(&settings, &device, "lane", "alice", &event, NOW, out);
+		g_assert_cmpuint(out->list->len, ==, 1);
+		g_assert_nonnull(strstr(notification->event, "\tpackage=BBBB"));
+		g_assert_nonnull(strstr(notification->event, "\tdatabases=contacts calendar"));
+	}
+}
+
+/* However long an operator has changes of state wait and live. */
+static void test_data_change_times(void)
+{
+	static const struct {
+		gint64 delay_secs, ttl_secs, due_secs, expires_secs;
+	} rows[] = {
+		{30, 3600, 30, 3600},
+		{30, 86400, 30, 3600},
+		{30, 600, 30, 600},
+		{3600, 86400, 1800, 3600},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct router_settings late = {.state_delay_us =
+						       rows[i].delay_secs * G_USEC_PER_SEC,
+					       .state_ttl_us = rows[i].ttl_secs * G_USEC_PER_SEC};
+		struct device device = {.id = 9,
+					.device = (char *)"d",
+					.gateway = (char *)"webpush",
+					.events = KIND(DATA_CHANGE)};
+		struct push_event event = {.kind = PUSH_EVENT_DATA_CHANGE,
+					   .time_us = NOW,
+					   .user = "alice",
+					   .device = "d",
+					   .databases = "contacts",
+					   .package = "AAAA",
+					   .package_type = PUSH_EVENT_PACKAGE_SAN};
+		g_autoptr(router_out_t) out = router_out_new();
+		const struct notification *notification;
+
+		router_route(&late, &device, "lane", "alice", &event, NOW, out);
+		notification = g_ptr_array_index(out->list, 0);
+		g_assert_cmpint(notification->due_us, ==, NOW + rows[i].due_secs * G_USEC_PER_SEC);
+		g_assert_cmpint(notification->expires_us, ==,
+				NOW + rows[i].expires_secs * G_USEC_PER_SEC);
+	}
+}
+
 static void test_fold(void)
 {
 	struct device device = {.id = 9, .events = ALL}, other = {.id = 10, .events = ALL};
@@ -411,6 +513,8 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/router/owner-name", test_owner_name);
 	g_test_add_func("/router/fields", test_fields);
+	g_test_add_func("/router/data-change", test_data_change);
+	g_test_add_func("/router/data-change-times", test_data_change_times);
 	g_test_add_func("/router/fold", test_fold);
 	g_test_add_func("/router/fold-many", test_fold_many);
 	g_test_add_func("/router/content", test_content);

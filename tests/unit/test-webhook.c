@@ -13,6 +13,9 @@
 #define NOW_US ((gint64)NOW_SECS * G_USEC_PER_SEC)
 #define K(name) PUSH_EVENT_KIND_BIT(PUSH_EVENT_##name)
 
+#define DATA_CHANGE                                                                              \
+	"EVENT\tname=DataChange\ttime=1\tuser=alice\tdevice=IMEI:1\tdatabases=contacts calendar" \
+	"\tpackage=AwoAAA==\tpackage-type=application/vnd.syncml.ds.notification"
 #define ARRIVAL                                                                              \
 	"EVENT\tname=MessageNew\ttime=1\tuser=alice\tmailbox=INBOX"                          \
 	"\tmailboxid=0123456789abcdef0123456789abcdef\tuids=12:13\tuidvalidity=1\tmodseq=99" \
@@ -106,6 +109,15 @@ static const struct body_row {
 	 "{\"type\":\"mailbox.changed\",\"time\":\"2026-10-22T02:30:00Z\",\"webhook\":\"hook\","
 	 "\"user\":\"alice\",\"data\":{\"events\":[\"MailboxRename\"],"
 	 "\"mailbox\":\"B\xef\xbf\xbd\",\"old-mailbox\":\"\\\"A\\\"\",\"count\":2}}"},
+	{"data change", NULL, DATA_CHANGE, K(DATA_CHANGE), FALSE, FALSE,
+	 "{\"type\":\"data.changed\",\"time\":\"2026-10-22T02:30:00Z\",\"webhook\":\"hook\","
+	 "\"user\":\"alice\",\"data\":{\"events\":[\"DataChange\"],\"count\":2,\"device\":\"IMEI:"
+	 "1\","
+	 "\"databases\":\"contacts calendar\","
+	 "\"package-type\":\"application/vnd.syncml.ds.notification\",\"package\":\"AwoAAA==\"}}"},
+	{"template of a data change", "%{event} %{device} %{databases} %{package-type} %{package}",
+	 DATA_CHANGE, K(DATA_CHANGE), FALSE, FALSE,
+	 "data.changed IMEI:1 contacts calendar application/vnd.syncml.ds.notification AwoAAA=="},
 	{"event that cannot be read", NULL, "EVENT\tname=Nonsense", K(MESSAGE_NEW), TRUE, FALSE,
 	 "{\"type\":\"mail.new\",\"time\":\"2026-10-22T02:30:00Z\",\"webhook\":\"hook\","
 	 "\"user\":\"alice\",\"data\":{\"events\":[\"MessageNew\"],\"count\":2}}"},
