@@ -312,6 +312,14 @@ static void test_over(struct job *job, const struct outcome *outcome)
 	job_free(job);
 }
 
+static void send_next(struct job *job)
+{
+	struct http_request *request = job->request;
+
+	job->request = g_steal_pointer(&request->next);
+	http_client_send(job->context->http, request, NULL, job_done, job);
+}
+
 static void job_done(const struct http_reply *reply, const GError *error, gint64 first_byte_us,
 		     gpointer data)
 {
@@ -324,11 +332,15 @@ static void job_done(const struct http_reply *reply, const GError *error, gint64
 		return;
 	}
 	job->gateway->classify(job->device, reply, error, now_us, &outcome);
-	if (job->lane == NULL) {
-		test_over(job, &outcome);
-	} else {
+	if (job->lane != NULL) {
 		metrics_send(job->dispatcher->metrics, job->gateway->name, outcome.kind);
 		note_health(job, &outcome, now_us);
+	}
+	if (outcome.kind == OUTCOME_ACCEPTED && job->request != NULL) {
+		send_next(job);
+	} else if (job->lane == NULL) {
+		test_over(job, &outcome);
+	} else {
 		judge_gone(job, &outcome);
 		act(job, &outcome, first_byte_us, now_us);
 	}
@@ -424,8 +436,7 @@ static gboolean send_prepared(gpointer data)
 			continue;
 		}
 		job->started_us = g_get_real_time();
-		http_client_send(job->context->http, g_steal_pointer(&job->request), NULL, job_done,
-				 job);
+		send_next(job);
 	}
 	return G_SOURCE_CONTINUE;
 }

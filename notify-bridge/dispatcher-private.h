@@ -79,7 +79,7 @@ struct job {
 	struct gateway_context *context;
 	gboolean minimal;
 	gint64 started_us;
-	struct http_request *request;
+	struct http_request *request; /* the next to go out */
 	GError *error;
 	struct job *next; /* to be prepared by the same worker */
 

@@ -57,9 +57,11 @@ struct gateway {
 	 * example: a webhook that the config no longer has). */
 	char *(*lane)(const struct gateway_context *context, const struct device *device);
 	/* Worker thread. `minimal`: the shortest form there is, since the full one
-	 * was rejected. NULL with error: URL_GUARD_ERROR, VAPID_ERROR and
-	 * G_IO_ERROR_NOT_SUPPORTED are the configuration's fault and count as
-	 * CONFIG_ERROR; with any other the notification is dropped with that text. */
+	 * was rejected. A message that takes several requests is a row of them, by
+	 * `next`: each goes out when the one before it was accepted, and what becomes of
+	 * the last one sent is the outcome of all; a retry begins with the first. NULL with error:
+	 * URL_GUARD_ERROR, VAPID_ERROR and G_IO_ERROR_NOT_SUPPORTED are the configuration's fault
+	 * and count as CONFIG_ERROR; with any other the notification is dropped with that text. */
 	struct http_request *(*prepare)(const struct gateway_context *context,
 					const struct device *device,
 					const struct notification *notification, gboolean minimal,

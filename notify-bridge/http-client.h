@@ -30,6 +30,9 @@ struct http_request {
 	char *url;          /* absolute; checked with url_guard_parse before */
 	GPtrArray *headers; /* struct http_header *, without host and content-length */
 	GBytes *body;
+	/* Not the client's, which takes requests without: what goes out once this one was
+	 * accepted (gateway.h, prepare). Owned. */
+	struct http_request *next;
 };
 struct http_request *http_request_new(const char *url, GBytes *body); /* takes a reference */
 void http_request_add_header(struct http_request *request, const char *name, const char *value);

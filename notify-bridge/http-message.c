@@ -39,12 +39,15 @@ void http_request_add_header(struct http_request *request, const char *name, con
 
 void http_request_free(struct http_request *request)
 {
-	if (request == NULL)
-		return;
-	g_free(request->url);
-	g_ptr_array_unref(request->headers);
-	g_bytes_unref(request->body);
-	g_free(request);
+	while (request != NULL) {
+		struct http_request *next = request->next;
+
+		g_free(request->url);
+		g_ptr_array_unref(request->headers);
+		g_bytes_unref(request->body);
+		g_free(request);
+		request = next;
+	}
 }
 
 const char *http_reply_header(const struct http_reply *reply, const char *name)

@@ -22,7 +22,7 @@
 
 /* Endpoints: "<status>", "<status>:<Retry-After>", "error", "stall", "unsendable",
  * "refused", "lost-key", "off" (a fault of the configuration), "full-400" (rejects what is not
- * minimal), "next" (takes from `script`). */
+ * minimal), "next" (takes from `script`), "next-3" (the same, three requests in a row). */
 struct sent {
 	char *url;
 	gboolean minimal;
@@ -64,7 +64,13 @@ static struct http_request *fake_prepare(const struct gateway_context *context,
 		return NULL;
 	}
 	g_autoptr(GBytes) body = g_bytes_new_static(minimal ? "minimal" : "full!!!", 7);
-	return http_request_new(device->endpoint, body);
+	struct http_request *request = http_request_new(device->endpoint, body);
+
+	if (strcmp(device->endpoint, "next-3") == 0) {
+		request->next = http_request_new("next, 2nd", body);
+		request->next->next = http_request_new("next, 3rd", body);
+	}
+	return request;
 }
 
 static void fake_classify(const struct device *device, const struct http_reply *reply,
@@ -157,6 +163,7 @@ void http_client_send(struct http_client *client, struct http_request *request,
 {
 	struct sent *sent = g_new0(struct sent, 1);
 
+	g_assert_null(request->next);
 	sent->url = g_strdup(request->url);
 	sent->minimal = memcmp(g_bytes_get_data(request->body, NULL), "minimal", 7) == 0;
 	sent->done = done;
@@ -308,6 +315,33 @@ static void test_accepted(void)
 	g_assert_cmpuint(fixture.registry.marked_ok, ==, 1);
 	g_assert_cmpuint(dispatcher_in_flight(fixture.dispatcher), ==, 0);
 	g_assert_cmpuint(dispatcher_unrecorded(fixture.dispatcher), ==, 0);
+	tear_down(&fixture);
+}
+
+/* A message that is several requests: one after the other, as far as they are accepted;
+ * again from the first. */
+static void test_row_of_requests(void)
+{
+	static const char *const all[] = {"next-3", "next, 2nd", "next-3", "next, 2nd",
+					  "next, 3rd"};
+	struct fixture fixture;
+
+	set_up(&fixture, "");
+	script[0] = script[2] = script[3] = script[4] = 201;
+	script[1] = 500;
+	gint64 id = add_row(&fixture, add_device(&fixture, "d", "next-3"), "sync:d", NULL);
+	dispatcher_start(fixture.dispatcher);
+	g_assert_true(until(2));
+	g_assert_cmpuint(row(&fixture, id)->attempts, ==, 1);
+	g_assert_cmpuint(fixture.registry.marked_ok, ==, 0);
+	row(&fixture, id)->due_us = g_get_real_time();
+	dispatcher_wake(fixture.dispatcher, "webpush next-3", g_get_real_time());
+	g_assert_true(until(5));
+	for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+		g_assert_cmpstr(g_ptr_array_index(log_sent, i), ==, all[i]);
+	g_assert_cmpuint(fixture.queue.rows->len, ==, 0);
+	g_assert_cmpuint(fixture.registry.marked_ok, ==, 1);
+	g_assert_cmpuint(dispatcher_in_flight(fixture.dispatcher), ==, 0);
 	tear_down(&fixture);
 }
 
@@ -1118,6 +1152,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/dispatcher/accepted", test_accepted);
+	g_test_add_func("/dispatcher/row-of-requests", test_row_of_requests);
 	g_test_add_func("/dispatcher/wake", test_wake);
 	g_test_add_func("/dispatcher/later", test_later);
 	g_test_add_func("/dispatcher/tried-again", test_tried_again);
