@@ -3,11 +3,7 @@
 #include "http-client.h"
 #include "limits.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HEADER_PREFIX "header."
 /* A secret file holds one line of some ninety octets. */
@@ -55,56 +51,6 @@ void config_webhook_free(struct config_webhook *webhook)
 	g_free(webhook);
 }
 
-/* A whole file of at most `max` octets, NUL-terminated. `secret`: refuses one that
- * everybody can read. */
-static char *read_file(const char *value, gsize max, gboolean secret, GError **error)
-{
-	g_autofree char *path = NULL;
-	g_autofree char *text = NULL;
-	struct stat st;
-	gsize len = 0;
-
-	if (!config_value_path(value, &path, error))
-		return NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		config_value_fail(error,
-				  "cannot read '%s' (%s); correct the path or its permissions",
-				  path, fd < 0 ? g_strerror(errno) : "not a regular file");
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	if (secret && (st.st_mode & S_IROTH) != 0) {
-		close(fd);
-		config_value_fail(error, "'%s' is secret, and everybody can read it; chmod o-r it",
-				  path);
-		return NULL;
-	}
-	text = g_malloc(max + 2);
-	for (;;) {
-		ssize_t got = read(fd, text + len, max + 1 - len);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		len += (gsize)got;
-	}
-	close(fd);
-	text[len] = '\0';
-	if (len > max) {
-		config_value_fail(error, "'%s' is larger than %zu bytes; shorten it", path, max);
-		return NULL;
-	}
-	if (strlen(text) != len || !g_utf8_validate(text, -1, NULL)) {
-		config_value_fail(error, "'%s' is not UTF-8 text; correct the path or the file",
-				  path);
-		return NULL;
-	}
-	return g_steal_pointer(&text);
-}
-
 static gboolean set_secret(GBytes **place, const char *key, const char *value, GError **error)
 {
 	g_autofree char *text = NULL;
@@ -114,7 +60,7 @@ static gboolean set_secret(GBytes **place, const char *key, const char *value, G
 	if (*place != NULL)
 		return config_value_fail(error, "is given twice, in a file and here; remove one");
 	if (g_str_has_suffix(key, "-file")) {
-		text = read_file(value, SECRET_FILE_MAX, TRUE, error);
+		text = config_value_file(value, SECRET_FILE_MAX, TRUE, error);
 		if (text == NULL)
 			return FALSE;
 		g_strstrip(text);
@@ -135,7 +81,7 @@ static gboolean set_template(struct config_webhook *webhook, const char *key, co
 	if (webhook->template != NULL)
 		return config_value_fail(error, "is given twice, in a file and here; remove one");
 	if (strcmp(key, "template-file") == 0) {
-		webhook->template = read_file(value, LIMIT_TEMPLATE, FALSE, error);
+		webhook->template = config_value_file(value, LIMIT_TEMPLATE, FALSE, error);
 		return webhook->template != NULL;
 	}
 	if (strlen(value) > LIMIT_TEMPLATE)
@@ -147,25 +93,7 @@ static gboolean set_template(struct config_webhook *webhook, const char *key, co
 
 static gboolean set_url(struct config_webhook *webhook, const char *value, GError **error)
 {
-	g_autoptr(GUri) uri = NULL;
-
-	if (strlen(value) > LIMIT_ENDPOINT)
-		return config_value_fail(error, "is longer than %d bytes; shorten it",
-					 LIMIT_ENDPOINT);
-	uri = g_uri_parse(value, G_URI_FLAGS_ENCODED, NULL);
-	if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0' ||
-	    (g_strcmp0(g_uri_get_scheme(uri), "https") != 0 &&
-	     g_strcmp0(g_uri_get_scheme(uri), "http") != 0))
-		return config_value_fail(error,
-					 "is not an http or https URL; write as https://host/path");
-	if (g_uri_get_userinfo(uri) != NULL)
-		return config_value_fail(
-			error, "holds a user name; write header.Authorization = Basic ... instead");
-	if (g_uri_get_fragment(uri) != NULL)
-		return config_value_fail(error, "has a '#', which is never sent; remove that part");
-	g_free(webhook->url);
-	webhook->url = g_strdup(value);
-	return TRUE;
+	return config_value_url(value, "header.Authorization = Basic ...", &webhook->url, error);
 }
 
 static gboolean set_mailboxes(struct config_webhook *webhook, const char *value, GError **error)

@@ -1,10 +1,14 @@
 #include "config-value.h"
 #include "keyfile.h"
+#include "limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <gio/gio.h>
 
@@ -341,6 +345,75 @@ gboolean config_value_local_address(const char *text, char **address_r, GError *
 	}
 	*address_r = g_strdup(text);
 	return TRUE;
+}
+
+gboolean config_value_url(const char *text, const char *instead, char **url_r, GError **error)
+{
+	g_autoptr(GUri) uri = NULL;
+
+	if (strlen(text) > LIMIT_ENDPOINT)
+		return config_value_fail(error, "is longer than %d bytes; shorten it",
+					 LIMIT_ENDPOINT);
+	uri = g_uri_parse(text, G_URI_FLAGS_ENCODED, NULL);
+	if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0' ||
+	    (g_strcmp0(g_uri_get_scheme(uri), "https") != 0 &&
+	     g_strcmp0(g_uri_get_scheme(uri), "http") != 0))
+		return config_value_fail(error,
+					 "is not an http or https URL; write as https://host/path");
+	if (g_uri_get_userinfo(uri) != NULL)
+		return config_value_fail(error, "holds a user name; write %s instead", instead);
+	if (g_uri_get_fragment(uri) != NULL)
+		return config_value_fail(error, "has a '#', which is never sent; remove that part");
+	g_free(*url_r);
+	*url_r = g_strdup(text);
+	return TRUE;
+}
+
+char *config_value_file(const char *value, gsize max, gboolean secret, GError **error)
+{
+	g_autofree char *path = NULL, *text = NULL;
+	struct stat st;
+	gsize len = 0;
+
+	if (!config_value_path(value, &path, error))
+		return NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		config_value_fail(error,
+				  "cannot read '%s' (%s); correct the path or its permissions",
+				  path, fd < 0 ? g_strerror(errno) : "not a regular file");
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	if (secret && (st.st_mode & S_IROTH) != 0) {
+		close(fd);
+		config_value_fail(error, "'%s' is secret, and everybody can read it; chmod o-r it",
+				  path);
+		return NULL;
+	}
+	text = g_malloc(max + 2);
+	for (;;) {
+		ssize_t got = read(fd, text + len, max + 1 - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		len += (gsize)got;
+	}
+	close(fd);
+	text[len] = '\0';
+	if (len > max) {
+		config_value_fail(error, "'%s' is larger than %zu bytes; shorten it", path, max);
+		return NULL;
+	}
+	if (strlen(text) != len || !g_utf8_validate(text, -1, NULL)) {
+		config_value_fail(error, "'%s' is not UTF-8 text; correct the path or the file",
+				  path);
+		return NULL;
+	}
+	return g_steal_pointer(&text);
 }
 
 gboolean config_value_secret(const char *text, GBytes **secret_r, GError **error)

@@ -1,6 +1,6 @@
 /*
  * What the values of a key file may look like: durations, sizes, lists and so on,
- * one function each. Pure, but for the look-up of user names.
+ * one function each. Pure, but for the look-up of user names and files that values name.
  *
  * Errors are CONFIG_VALUE_ERROR, say what is wrong and what to write instead, and
  * leave it to the caller to say where. Outputs are set on success only.
@@ -48,6 +48,11 @@ gboolean config_value_uids(const char *text, GArray *uids, GError **error);
 gboolean config_value_events(const char *text, push_event_kinds *events_r, GError **error);
 /* A loopback address and port, or unix: and a path. */
 gboolean config_value_local_address(const char *text, char **address_r, GError **error);
+/* http or https; replaces *url_r. `instead`: what a user name in it should be. */
+gboolean config_value_url(const char *text, const char *instead, char **url_r, GError **error);
+/* The text in a file of at most `max` octets, whose path `text` is; UTF-8. `secret`:
+ * refuses one that everybody can read. New string, NULL with error. */
+char *config_value_file(const char *text, gsize max, gboolean secret, GError **error);
 /* "whsec_" and the base64 of 24 to 64 octets (Standard Webhooks 1.0). The error
  * does not repeat the text. */
 gboolean config_value_secret(const char *text, GBytes **secret_r, GError **error);
