@@ -393,6 +393,10 @@
 /* The text of a record filter, and how deep its parentheses go. */
 #define LIMIT_FILTER_QUERY 4096
 #define LIMIT_FILTER_DEPTH 16
+/* Each user is swept once a day, and nobody in the first quarter of an hour (s), when all phones
+ * may be at the door. */
+#define LIMIT_SYNCML_SWEEP_SECS 86400
+#define LIMIT_SYNCML_SWEEP_FIRST_SECS 900
 /* A phone's session after its last message (s), and of one user, and of one address. */
 #define LIMIT_SYNCML_SESSION_SECS 1800
 #define LIMIT_SYNCML_SESSIONS_PER_USER 4

@@ -2,6 +2,7 @@
 #include "ctl-client.h"
 #include "ctl-pim.h"
 #include "ctl-render.h"
+#include "ctl-sweep.h"
 #include "ctl-table.h"
 #include "limits.h"
 
@@ -19,7 +20,7 @@
 
 static struct {
 	char *socket;
-	char *store, *zone;
+	char *store, *zone, *config;
 	gboolean json, full, version;
 	int limit;
 } options = {.limit = 0};
@@ -390,6 +391,16 @@ static int run_pim_check(int argc, char **argv)
 	return print_pim(ctl_pim_check(&pim, argv[0], text), text);
 }
 
+static int run_pim_sweep(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+
+	return print_pim(ctl_pim_sweep(&pim, options.config, FANTAIL_SYNCML_CONF,
+				       argc > 0 ? argv[0] : NULL, text),
+			 text);
+}
+
 /* --- asking fantail-syncml ------------------------------------------------------------- */
 
 static int run_sync_status(int argc, char **argv)
@@ -441,6 +452,13 @@ static const GOptionEntry import_entries[] = {
 	 "Time zone of times that name none (default UTC)", "ZONE"},
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
+static const GOptionEntry sweep_entries[] = {
+	STORE_ENTRY,
+	{"config", 'c', 0, G_OPTION_ARG_FILENAME, &options.config,
+	 "fantail-syncml's configuration, which says what is old (default " FANTAIL_SYNCML_CONF ")",
+	 "PATH"},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
 static const GOptionEntry history_entries[] = {
 	STORE_ENTRY,
 	{"limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "Show at most N", "N"},
@@ -481,6 +499,8 @@ static const struct command {
 	{"pim", "devices", "USER", 1, 1, pim_entries, run_pim_devices,
 	 "Phones that synchronise, and when they did"},
 	{"pim", "check", "USER", 1, 1, pim_entries, run_pim_check, "Looks for what cannot be"},
+	{"pim", "sweep", "[USER]", 0, 1, sweep_entries, run_pim_sweep,
+	 "Forgets what is old now; the daemon does so daily"},
 	{"sync", "status", "", 0, 0, NULL, run_sync_status, "How fantail-syncml is doing"},
 };
 
@@ -592,6 +612,7 @@ int main(int argc, char **argv)
 		g_free(options.socket);
 		g_free(options.store);
 		g_free(options.zone);
+		g_free(options.config);
 		return code;
 	}
 	g_autofree char *text = g_strdup_printf("no command '%s'", argv[first]);

@@ -9,6 +9,7 @@
 #include "login.h"
 #include "pace.h"
 #include "session-table.h"
+#include "sweeper.h"
 
 /* What a reload replaces. Messages under way keep theirs. */
 struct generation {
@@ -26,6 +27,7 @@ struct server {
 	struct login *login;
 	struct pace *user_pace, *address_pace;
 	struct session_table *sessions;
+	struct sweeper *sweeper;
 	GThreadPool *workers;
 	GHashTable *jobs;  /* key -> struct job * */
 	gint64 started;    /* unix seconds */
@@ -302,6 +304,33 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 	g_thread_pool_push(server->workers, job, NULL);
 }
 
+/* --- sweeping ------------------------------------------------------------------------------- */
+
+static void on_swept(const char *user, const struct pim_swept *swept, const GError *error,
+		     gpointer data)
+{
+	if (error != NULL)
+		g_warning("cannot sweep what is old of user %s: %s; again tomorrow", user,
+			  error->message);
+	else if (swept->sessions + swept->versions + swept->deletions + swept->devices > 0)
+		g_info("user %s: %u old versions, %u deletions, %u devices and %u sessions swept",
+		       user, swept->versions, swept->deletions, swept->devices, swept->sessions);
+}
+
+static struct sweeper *start_sweeper(struct server *server)
+{
+	const struct sweeper_settings settings = {
+		.store = server->store,
+		.keep = server->generation->config->keep,
+		.first_us = LIMIT_SYNCML_SWEEP_FIRST_SECS * G_TIME_SPAN_SECOND,
+		.period_us = LIMIT_SYNCML_SWEEP_SECS * G_TIME_SPAN_SECOND,
+		.swept = on_swept,
+		.data = server,
+	};
+
+	return sweeper_new(&settings);
+}
+
 /* --- the server --------------------------------------------------------------------------- */
 
 gboolean server_check(const char *config_path, GError **error)
@@ -344,6 +373,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	server->http = http_server_new(config, fd, on_request, server, error);
 	if (server->http == NULL)
 		goto failed;
+	server->sweeper = start_sweeper(server);
 	return server;
 failed:
 	server_stop(&server);
@@ -384,6 +414,7 @@ gboolean server_reload(struct server *server, GError **error)
 	server->login = login;
 	g_thread_pool_set_max_threads(server->workers, (gint)generation->config->workers, NULL);
 	http_server_set_config(server->http, generation->config);
+	sweeper_set_keep(server->sweeper, &generation->config->keep);
 	log_writer_set_level(generation->config->log_level);
 	generation_unref(server->generation);
 	server->generation = g_steal_pointer(&generation);
@@ -419,6 +450,7 @@ void server_stop(struct server **server)
 	if (self->http != NULL)
 		http_server_stop_accepting(self->http);
 	login_free(&self->login);
+	sweeper_free(&self->sweeper);
 	while (g_hash_table_size(self->jobs) > 0)
 		g_main_context_iteration(NULL, TRUE);
 	if (self->workers != NULL)

@@ -185,9 +185,11 @@ static const struct config_key keys[] = {
 	{"sync", "guard-percent", config_key_uint, AT(guard_percent), 0, 100},
 	{"sync", "guard-items", config_key_uint, AT(guard_items), 0, 1000000},
 	{"sync", "former-anchor", config_key_bool, AT(former_anchor), 0, 0},
+
+	PIM_KEEP_KEYS(AT(keep)),
 };
 
-static const char *const sections[] = {"syncml", "login", "limits", "sync", NULL};
+static const char *const sections[] = {"syncml", "login", "limits", "sync", PIM_KEEP_SECTION, NULL};
 
 static const struct config_table table = {
 	.keys = keys,
@@ -263,6 +265,8 @@ static struct syncml_config *defaults(void)
 	config->guard_percent = 50;
 	config->guard_items = 10;
 	config->former_anchor = TRUE;
+
+	config->keep = (struct pim_keep)PIM_KEEP_DEFAULTS;
 	return config;
 }
 

@@ -11,6 +11,7 @@
 
 #include "config-file.h"
 #include "http-peer.h"
+#include "keep.h"
 #include "service.h"
 
 struct syncml_config {
@@ -48,6 +49,9 @@ struct syncml_config {
 	enum sml_conflict conflict;
 	guint guard_percent, guard_items;
 	gboolean former_anchor;
+
+	/* [keep] */
+	struct pim_keep keep;
 
 	/* The same as the service wants it; its strings are those above. */
 	struct sml_settings settings;

@@ -44,6 +44,8 @@ static void test_errors(void)
 		 "f:2: [limits] message-size: 1K is out of range; write 3000 to 1048576 bytes"},
 		{"[sync]\nconflict = me\n", "f:2: [sync] conflict: nobody called 'me'; write "
 					    "server, client or duplicate"},
+		{"[keep]\ndeletions = 30d\n",
+		 "f:2: [keep] deletions: 30d is out of range; write 31d to 3650d"},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -59,7 +61,7 @@ static void test_errors(void)
 static void test_example(void)
 {
 	g_autofree char *path = g_test_build_filename(G_TEST_DIST, "data", "syncml.conf", NULL);
-	static const char *const sections[] = {"syncml", "login", "limits", "sync"};
+	static const char *const sections[] = {"syncml", "login", "limits", "sync", "keep"};
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 	g_autoptr(GString) active = g_string_new(NULL);
