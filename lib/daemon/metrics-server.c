@@ -51,8 +51,8 @@ static void handle(SoupServer *soup, SoupServerMessage *message, const char *pat
 					 g_string_free(page, FALSE), len);
 }
 
-struct metrics_server *metrics_server_new(const char *address, metrics_server_page page,
-					  gpointer data, GError **error)
+static struct metrics_server *metrics_server_new(const char *address, metrics_server_page page,
+						 gpointer data, GError **error)
 {
 	struct metrics_server *server = g_new0(struct metrics_server, 1);
 	const struct http_listener_settings settings = {
@@ -79,11 +79,6 @@ struct metrics_server *metrics_server_new(const char *address, metrics_server_pa
 	return server;
 }
 
-const char *metrics_server_address(const struct metrics_server *server)
-{
-	return server->address;
-}
-
 void metrics_server_free(struct metrics_server **server)
 {
 	struct metrics_server *self = *server;
@@ -96,4 +91,21 @@ void metrics_server_free(struct metrics_server **server)
 	g_object_unref(self->soup);
 	g_free(self->address);
 	g_free(self);
+}
+
+gboolean metrics_server_move(struct metrics_server **server, const char *address,
+			     metrics_server_page page, gpointer data, GError **error)
+{
+	struct metrics_server *moved = NULL;
+
+	if (*server != NULL && g_strcmp0(address, (*server)->address) == 0)
+		return TRUE;
+	if (address != NULL) {
+		moved = metrics_server_new(address, page, data, error);
+		if (moved == NULL)
+			return FALSE;
+	}
+	metrics_server_free(server);
+	*server = moved;
+	return TRUE;
 }

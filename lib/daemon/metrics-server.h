@@ -13,10 +13,10 @@ struct metrics_server;
 /* Returns the page; the server frees it. */
 typedef GString *(*metrics_server_page)(gpointer data);
 
-/* `address` as the key "metrics" of the config has it. A Unix socket gets mode 0666. */
-struct metrics_server *metrics_server_new(const char *address, metrics_server_page page,
-					  gpointer data, GError **error);
-const char *metrics_server_address(const struct metrics_server *server);
+/* Serves at `address` (config_value_local_address()) from now on, and no more where it did; NULL:
+ * nowhere. A Unix socket gets mode 0666. On failure it stays where it was. */
+gboolean metrics_server_move(struct metrics_server **server, const char *address,
+			     metrics_server_page page, gpointer data, GError **error);
 /* NULL is fine; clears the pointer. */
 void metrics_server_free(struct metrics_server **server);
 
