@@ -379,7 +379,7 @@ static gboolean delete_known(struct session *session, struct sync *sync, struct 
 		return FALSE;
 	if (guarded) {
 		*status_r = 403;
-		sync->failed = 512;
+		sync->failed = SYNC_GUARDED;
 		return TRUE;
 	}
 	*status_r = row->revision > map->seen ? 208 : 200;
@@ -480,7 +480,7 @@ static gboolean drop_unmapped(struct session *session, struct sync *sync, GError
 	if (!is_guarded(session, sync, ids->len, &guarded, error))
 		return FALSE;
 	if (guarded) {
-		sync->failed = 512;
+		sync->failed = SYNC_GUARDED;
 		say_failed(session, sync);
 		return TRUE;
 	}

@@ -16,6 +16,7 @@ struct http_server {
 	http_handle *handle;
 	gpointer data;
 	gsize body_bytes; /* of all bodies in the making */
+	struct http_counts counts;
 };
 
 /* Connections of all servers: one that was closed still has its. */
@@ -160,6 +161,7 @@ static void check_headers(struct http_server *server, SoupServerMessage *message
 	} else if (charsets != NULL && !takes(charsets, "utf-8", "*")) {
 		say(message, SOUP_STATUS_NOT_ACCEPTABLE, "Answers are in UTF-8.");
 	} else if (length > LIMIT_SYNCML_BODY) {
+		server->counts.large++;
 		say(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "That is too large.");
 	}
 }
@@ -188,9 +190,11 @@ static void on_chunk(SoupServerMessage *message, GBytes *chunk, gpointer data)
 	if (soup_server_message_get_status(message) != 0)
 		return;
 	if (incoming->body->len + len > LIMIT_SYNCML_BODY) {
+		server->counts.large++;
 		drop_body(incoming);
 		say(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, "That is too large.");
 	} else if (server->body_bytes + len > LIMIT_SYNCML_BODIES) {
+		server->counts.large++;
 		drop_body(incoming);
 		say(message, SOUP_STATUS_SERVICE_UNAVAILABLE, "Too much to do.");
 	} else {
@@ -204,6 +208,7 @@ static gboolean on_slow(gpointer data)
 	struct incoming *incoming = data;
 
 	incoming->deadline = 0;
+	incoming->server->counts.slow++;
 	drop_body(incoming);
 	http_listener_drop(incoming->message);
 	return G_SOURCE_REMOVE;
@@ -404,6 +409,12 @@ void http_server_set_config(struct http_server *server, const struct syncml_conf
 {
 	syncml_config_unref(server->config);
 	server->config = syncml_config_ref(config);
+}
+
+void http_server_counts(const struct http_server *server, struct http_counts *counts_r)
+{
+	*counts_r = server->counts;
+	counts_r->connections = connections;
 }
 
 void http_server_stop_accepting(struct http_server *server)

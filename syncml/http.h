@@ -31,6 +31,11 @@ struct http_server *http_server_new(const struct syncml_config *config, int fd, 
 				    gpointer data, GError **error);
 /* For requests from now on. What it listens on stays. */
 void http_server_set_config(struct http_server *server, const struct syncml_config *config);
+struct http_counts {
+	guint connections;   /* now */
+	guint64 large, slow; /* requests that were refused for it */
+};
+void http_server_counts(const struct http_server *server, struct http_counts *counts_r);
 /* Takes no more connections; those that are there go on. */
 void http_server_stop_accepting(struct http_server *server);
 /* After all exchanges were answered. NULL is fine; clears the pointer. */

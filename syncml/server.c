@@ -10,6 +10,7 @@
 #include "pace.h"
 #include "session-table.h"
 #include "sweeper.h"
+#include "syncml-metrics.h"
 
 /* What a reload replaces. Messages under way keep theirs. */
 struct generation {
@@ -28,6 +29,7 @@ struct server {
 	struct pace *user_pace, *address_pace;
 	struct session_table *sessions;
 	struct sweeper *sweeper;
+	struct syncml_metrics *metrics;
 	GThreadPool *workers;
 	GHashTable *jobs;  /* key -> struct job * */
 	gint64 started;    /* unix seconds */
@@ -48,6 +50,7 @@ struct job {
 	enum sml_verdict verdict;
 	char *user; /* the canonical name, with OK */
 	struct sml_answer answer;
+	gboolean ran; /* not turned away before that */
 	gboolean gzip;
 	GBytes *packed;
 	gint64 started_us;
@@ -117,6 +120,9 @@ static void answer(struct job *job, guint status)
 
 	g_hash_table_remove(job->server->jobs, job->key);
 	log_job(job, status);
+	syncml_metrics_message(job->server->metrics, status,
+			       g_bytes_get_size(job->http_request->body),
+			       g_get_monotonic_time() - job->started_us, job->ran ? sml : NULL);
 	for (guint i = 0; i < job->twins->len; i++)
 		http_answer(job->twins->pdata[i], status, sml->content_type, body,
 			    http_takes_gzip(job->twins->pdata[i]) ? job->packed : NULL);
@@ -157,6 +163,7 @@ static gboolean on_run(gpointer data)
 	struct job *job = data;
 	const struct sml_answer *sml = &job->answer;
 
+	job->ran = TRUE;
 	if (sml->user != NULL && sml->device != NULL)
 		session_table_note(job->server->sessions, sml->user, sml->device,
 				   job->http_request->peer.address, sml->finished,
@@ -186,6 +193,7 @@ static void run(struct job *job)
 		job->answer.user = job->user;
 		job->answer.device = sml_exchange_device(job->exchange);
 		job->answer.error = "too many sessions of that user or from there";
+		syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_SESSIONS);
 		answer(job, 503);
 		return;
 	}
@@ -203,6 +211,7 @@ static void on_verified(enum dovecot_auth_result result, const char *user, gpoin
 	struct job *job = data;
 
 	job->verdict = verdicts[result];
+	syncml_metrics_login(job->server->metrics, job->verdict);
 	job->user = g_strdup(user);
 	run(job);
 }
@@ -234,11 +243,13 @@ static void verify(struct job *job, const struct auth_claim *claim)
 		g_warning("%s sent a password without TLS, which is refused; see plain-passwords "
 			  "and trusted-proxies in fantail-syncml.conf(5)",
 			  peer->address != NULL ? peer->address : "a phone");
+		syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_PLAIN);
 		job->verdict = SML_VERDICT_FORBIDDEN;
 		run(job);
 	} else if (!at_pace(job, claim)) {
 		job->answer.device = sml_exchange_device(job->exchange);
 		job->answer.error = "too many passwords tried";
+		syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_LOGINS);
 		answer(job, 503);
 	} else {
 		login_verify(job->server->login, &request, on_verified, job);
@@ -279,6 +290,7 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 	}
 	if (job != NULL || server->stopping ||
 	    g_hash_table_size(server->jobs) >= LIMIT_SYNCML_PENDING) {
+		syncml_metrics_refused(server->metrics, SYNCML_REFUSED_MESSAGES);
 		http_answer(http, 503, NULL, NULL, NULL);
 		return;
 	}
@@ -309,6 +321,9 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 static void on_swept(const char *user, const struct pim_swept *swept, const GError *error,
 		     gpointer data)
 {
+	struct server *server = data;
+
+	syncml_metrics_swept(server->metrics, error == NULL ? swept : NULL);
 	if (error != NULL)
 		g_warning("cannot sweep what is old of user %s: %s; again tomorrow", user,
 			  error->message);
@@ -329,6 +344,29 @@ static struct sweeper *start_sweeper(struct server *server)
 	};
 
 	return sweeper_new(&settings);
+}
+
+/* --- metrics ---------------------------------------------------------------------------------- */
+
+static void collect(struct syncml_gauges *gauges, gpointer data)
+{
+	const struct server *server = data;
+	struct http_counts counts;
+
+	http_server_counts(server->http, &counts);
+	*gauges = (struct syncml_gauges){
+		.messages = g_hash_table_size(server->jobs),
+		.connections = counts.connections,
+		.too_large = counts.large,
+		.too_slow = counts.slow,
+	};
+}
+
+static gboolean listen_for_metrics(struct server *server, const struct syncml_config *config,
+				   GError **error)
+{
+	syncml_metrics_set_collect(server->metrics, collect, server);
+	return syncml_metrics_listen(server->metrics, config->metrics, error);
 }
 
 /* --- the server --------------------------------------------------------------------------- */
@@ -355,6 +393,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	server->user_pace = pace_new(LIMIT_SYNCML_PACES);
 	server->address_pace = pace_new(LIMIT_SYNCML_PACES);
 	server->sessions = session_table_new(LIMIT_SYNCML_SESSIONS);
+	server->metrics = syncml_metrics_new();
 	server->generation = generation_load(config_path, NULL, error);
 	if (server->generation == NULL)
 		goto failed;
@@ -371,7 +410,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	if (server->workers == NULL)
 		goto failed;
 	server->http = http_server_new(config, fd, on_request, server, error);
-	if (server->http == NULL)
+	if (server->http == NULL || !listen_for_metrics(server, config, error))
 		goto failed;
 	server->sweeper = start_sweeper(server);
 	return server;
@@ -403,8 +442,10 @@ gboolean server_reload(struct server *server, GError **error)
 	if (generation == NULL)
 		return FALSE;
 	login = login_new(generation->config, error);
-	if (login == NULL)
+	if (login == NULL || !listen_for_metrics(server, generation->config, error)) {
+		login_free(&login);
 		return FALSE;
+	}
 	stays("listen", old->listen, generation->config->listen);
 	stays("state-dir", old->state_dir, generation->config->state_dir);
 	stays("control-socket", or_none(old->control_socket),
@@ -455,6 +496,7 @@ void server_stop(struct server **server)
 		g_main_context_iteration(NULL, TRUE);
 	if (self->workers != NULL)
 		g_thread_pool_free(self->workers, FALSE, TRUE);
+	syncml_metrics_free(&self->metrics);
 	http_server_free(&self->http);
 	pim_store_close(&self->store);
 	generation_unref(self->generation);

@@ -10,6 +10,7 @@
 
 #include "limits.h"
 #include "session.h"
+#include "tally.h"
 
 struct sml_exchange {
 	const struct sml_service *service;
@@ -23,6 +24,7 @@ struct sml_exchange {
 	guint8 hash[32];
 	GBytes *answer;
 	gboolean finished;
+	struct sml_tally tally;
 };
 
 /* --- content types ---------------------------------------------------------------------- */
@@ -371,6 +373,9 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 {
 	struct sml_exchange *exchange = run->exchange;
 	struct session *session = run->session;
+	g_autoptr(tally_mark_t) before = tally_mark_new(session);
+	gboolean begun = run->row.id == 0;
+	struct sml_tally tally;
 
 	if (!make_row(run, user, error))
 		return FALSE;
@@ -395,7 +400,12 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	if (!save_session(run, error))
 		return FALSE;
 	exchange->finished = session->phase == SESSION_DONE;
-	return pim_txn_commit(g_steal_pointer(&run->txn), error);
+	tally_session(before, session, &tally);
+	tally.begun = begun && session->authenticated;
+	if (!pim_txn_commit(g_steal_pointer(&run->txn), error))
+		return FALSE;
+	exchange->tally = tally;
+	return TRUE;
 }
 
 static gboolean reject(struct run *run, GError **error)
@@ -479,6 +489,7 @@ void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, c
 {
 	struct run run = {.exchange = exchange};
 	g_autoptr(GError) error = NULL;
+	int store_error = -1;
 
 	/* What cannot be read is wrong, not missing. */
 	if (exchange->claim == NULL && exchange->error != NULL)
@@ -490,6 +501,8 @@ void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, c
 		exchange->http_status = 503;
 		g_free(exchange->error);
 		exchange->error = g_strdup(error->message);
+		if (error->domain == PIM_STORE_ERROR)
+			store_error = error->code;
 	}
 	run_clear(&run);
 	memset(answer_r, 0, sizeof(*answer_r));
@@ -500,4 +513,9 @@ void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, c
 	answer_r->device = sml_exchange_device(exchange);
 	answer_r->error = exchange->error;
 	answer_r->finished = exchange->finished;
+	answer_r->encoding = exchange->encoding;
+	answer_r->digest = exchange->claim != NULL && (exchange->claim->scheme == AUTH_MD5 ||
+						       exchange->claim->scheme == AUTH_MAC);
+	answer_r->tally = exchange->tally;
+	answer_r->store_error = store_error;
 }

@@ -68,6 +68,29 @@ enum sml_verdict {
 	SML_VERDICT_TEMPORARY,
 };
 
+/* Changes of an item. */
+enum sml_kind {
+	SML_ADDED,
+	SML_REPLACED,
+	SML_DELETED,
+};
+#define SML_KINDS 3
+
+/* What a message has done, once it is on disk. */
+struct sml_tally {
+	gboolean begun;     /* a session */
+	gboolean logged_in; /* by whatever means, in this message */
+	enum sml_end {
+		SML_END_NONE, /* it goes on, or was at its end before */
+		SML_END_OK,
+		SML_END_FAILED, /* one of its databases at least */
+		SML_END_SUSPENDED,
+	} end;
+	guint in[PIM_COLLECTIONS][SML_KINDS], out[PIM_COLLECTIONS][SML_KINDS];
+	guint conflicts;
+	guint guarded; /* databases for which the mass-deletion guard stood up */
+};
+
 struct sml_answer {
 	guint http_status; /* 200, 400, 404, 413, 415, 503 */
 	const char *content_type;
@@ -75,6 +98,10 @@ struct sml_answer {
 	/* For the log and the metrics. */
 	const char *user, *device, *error; /* NULL = not known, none */
 	gboolean finished;                 /* the session is over */
+	enum sml_encoding encoding;
+	gboolean digest; /* it had a digest to log in with */
+	struct sml_tally tally;
+	int store_error; /* enum pim_store_error; -1 = none */
 };
 /* `user`: the canonical name, with OK. What it points to lives as long as the exchange. */
 void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, const char *user,

@@ -336,6 +336,12 @@ static gboolean sent_nothing(const struct session *session)
 	return TRUE;
 }
 
+gboolean session_is_over(const struct session *session)
+{
+	return session->phase == SESSION_DONE ||
+	       (session->phase == SESSION_MAP && sent_nothing(session));
+}
+
 /* After the last of #4. Where nothing was sent there is nothing that the phone could yet
  * refuse, and some phones do not say anything any more. */
 static gboolean end_server(struct session *session, GError **error)

@@ -39,6 +39,9 @@ enum sync_mode {
 	SYNC_REFRESH_FROM_SERVER = 205,
 };
 
+/* What ends a sync whose deletions are not believed. */
+#define SYNC_GUARDED 512
+
 /* One database in a session. */
 struct sync {
 	gint64 target;
@@ -180,6 +183,8 @@ gboolean session_run(struct session *session, GError **error);
 /* One command, whatever it is. */
 gboolean session_command(struct session *session, const struct sml_command *command,
 			 GError **error);
+/* All that there was to do is done; the phone may say so yet, or not. */
+gboolean session_is_over(const struct session *session);
 /* Our message. */
 gboolean session_answer(struct session *session, GBytes **body_r, GError **error);
 

@@ -164,6 +164,7 @@ static const struct config_key keys[] = {
 	{"syncml", "zone", set_zone, AT(zone), 0, 0},
 	{"syncml", "workers", config_key_uint, AT(workers), 1, 64},
 	{"syncml", "log-level", config_key_log_level, AT(log_level), 0, 0},
+	{"syncml", "metrics", config_key_address, AT(metrics), 0, 0},
 
 	{"login", "auth-socket", set_socket, AT(auth_socket), 0, 0},
 	{"login", "password-file", set_file, AT(password_file), 0, 0},
@@ -219,6 +220,12 @@ static gboolean check_together(const struct syncml_config *config, const struct 
 		place = config_place_of(file, path, "syncml", "listen");
 		return config_fail(error, &place, CONFIG_ERROR_VALUE,
 				   "is none; write 127.0.0.1:PORT, [::1]:PORT or unix:/PATH");
+	}
+	if (config->metrics != NULL && strcmp(config->metrics, config->listen) == 0) {
+		place = config_place_of(file, path, "syncml", "metrics");
+		return config_fail(
+			error, &place, CONFIG_ERROR_VALUE,
+			"is where phones are listened to; give it an address of its own");
 	}
 	if (!config->basic && !config->md5 && !config->mac) {
 		place = config_place_of(file, path, "login", "basic");
@@ -346,6 +353,7 @@ void syncml_config_unref(struct syncml_config *config)
 	g_free(config->server_id);
 	g_free(config->zone);
 	g_free(config->log_level);
+	g_free(config->metrics);
 	g_free(config->auth_socket);
 	g_free(config->password_file);
 	g_free(config->service);

@@ -32,6 +32,7 @@ struct syncml_config {
 	char *zone; /* NULL = UTC */
 	guint workers;
 	char *log_level;
+	char *metrics; /* "127.0.0.1:9111", "[::1]:9111", "unix:/path"; NULL = off */
 
 	/* [login] */
 	char *auth_socket;   /* NULL = not with Dovecot */

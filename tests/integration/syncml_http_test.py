@@ -11,7 +11,9 @@ import time
 
 from dovecot import Dovecot
 from scratch import scratch_dir
+from syncevolution import card
 from syncml_daemon import SyncmlDaemon, XML, auth_listener, header_status, hello, resp_uri
+from syncml_phone import Phone
 from tap import Suite, check, equal, eventually
 
 BODY_MAX = 2 * 1024 * 1024
@@ -279,6 +281,67 @@ def too_many_sessions_are_asked_to_come_again():
         equal(begin("alice", "secret", "IMEI:1"), 200, "one that has a session")
         equal([begin("bob", "password", f"IMEI:{number}") for number in range(2)], [200, 503],
               "from one address")
+
+
+# --- metrics -------------------------------------------------------------------------------
+
+def scrape(path):
+    """Name with its labels -> number."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(path))
+        connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    head, _, body = text.partition("\r\n\r\n")
+    check("application/openmetrics-text; version=1.0.0" in head, f"type: {head}")
+    check(body.endswith("# EOF\n"), "the end")
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))}
+
+
+@suite.test
+def metrics_count_what_happens():
+    path, moved = folder / "metrics.sock", folder / "moved.sock"
+    with SyncmlDaemon(folder / "metrics", login={"password-file": folder / "passwords"},
+                      syncml={"metrics": f"unix:{path}"},
+                      limits={"logins-per-user": 3}) as other:
+        before = scrape(path)
+        equal(before["fantail_syncml_sessions_begun_total"], 0, "nothing yet")
+        equal(header_status(other.post(hello("bob", "wrong"))), "401", "a wrong password")
+        phone = Phone(other.port, "/sync", "alice", "secret", "IMEI:m")
+        phone.sync(200, {"1": card(1), "2": card(2)})
+        other.request("POST", b" " * (BODY_MAX + 1))
+        for number in range(3):
+            status = other.request(body=hello("bob", f"wrong{number}"))[0]
+        equal(status, 503, "too many")
+        got = scrape(path)
+        session = phone.message
+        for name, value in [
+                ('messages_total{status="200"}', session + 3),
+                ('messages_total{status="503"}', 1),
+                ('message_seconds_count{encoding="xml"}', session + 3),
+                ("sessions_begun_total", 1),
+                ('sessions_ended_total{result="ok"}', 1),
+                ('sessions_ended_total{result="failed"}', 0),
+                ('changes_received_total{collection="contacts",kind="added"}', 2),
+                ('changes_sent_total{collection="contacts",kind="added"}', 0),
+                ('logins_total{scheme="basic",result="ok"}', 1),
+                ('logins_total{scheme="basic",result="wrong"}', 3),
+                ('refused_total{limit="logins"}', 1),
+                ('refused_total{limit="sessions"}', 0),
+                ("requests_too_large_total", 1),
+                ("messages_pending", 0),
+        ]:
+            equal(got["fantail_syncml_" + name], value, name)
+        check(got["fantail_syncml_received_bytes_total"] > 1000, "bytes in")
+        check(got["fantail_syncml_sent_bytes_total"] > 1000, "bytes out")
+        check(not any("alice" in name or "IMEI" in name for name in got), "nobody is named")
+
+        other.sections["syncml"]["metrics"] = f"unix:{moved}"
+        other.write_config()
+        check("is in force" in other.reload(), "reload")
+        equal(scrape(moved)["fantail_syncml_sessions_begun_total"], 1, "goes on at another place")
+        check(not path.exists(), "and no more where it was")
 
 
 # --- Dovecot ------------------------------------------------------------------------------

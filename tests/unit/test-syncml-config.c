@@ -44,6 +44,9 @@ static void test_errors(void)
 		 "f:2: [limits] message-size: 1K is out of range; write 3000 to 1048576 bytes"},
 		{"[sync]\nconflict = me\n", "f:2: [sync] conflict: nobody called 'me'; write "
 					    "server, client or duplicate"},
+		{"[syncml]\nlisten = unix:/a\nmetrics = unix:/a\n",
+		 "f:3: [syncml] metrics: is where phones are listened to; give it an address of "
+		 "its own"},
 		{"[keep]\ndeletions = 30d\n",
 		 "f:2: [keep] deletions: 30d is out of range; write 31d to 3650d"},
 	};
