@@ -408,6 +408,12 @@
 /* Users and addresses whose pace and sessions are remembered, some 200 bytes each. */
 #define LIMIT_SYNCML_PACES 8192
 #define LIMIT_SYNCML_SESSIONS 16384
+/* Messages that are kept in memory until their phone has shown a password, or asks for what came
+ * of them: bytes of one (initialisation of some databases with device information takes 8,000), how
+ * many, and for how long (s): a user may have to type. */
+#define LIMIT_SYNCML_HELD_BYTES 32768
+#define LIMIT_SYNCML_HELD 256
+#define LIMIT_SYNCML_HELD_SECS 600
 /* Connections, a phone's or the proxy's for a phone; one that says nothing for this long (s) is
  * closed, and a request has to be here in whole after so many seconds: a slow network takes half
  * of that for the largest message. */

@@ -24,6 +24,7 @@ struct server {
 	char *config_path;
 	struct generation *generation;
 	struct pim_store *store;
+	struct held *held;
 	struct http_server *http;
 	struct login *login;
 	struct pace *user_pace, *address_pace;
@@ -277,6 +278,38 @@ static char *key_of(const struct http_request *request)
 			   NULL);
 }
 
+static struct sml_request request_of(const struct http_request *request)
+{
+	return (struct sml_request){
+		.body = request->body,
+		.content_type = request->content_type,
+		.mac = request->mac,
+		.user_agent = request->user_agent,
+		.session_key = request->session_key,
+		.public_url = request->public_url,
+		.now = g_get_real_time() / G_USEC_PER_SEC,
+	};
+}
+
+/* One too many. Who has begun is told in SyncML that it goes on later, if that costs little. */
+static void answer_busy(struct server *server, struct http_exchange *http,
+			const struct http_request *http_request)
+{
+	const struct sml_request request = request_of(http_request);
+	g_autoptr(sml_exchange_t) exchange = NULL;
+	struct sml_answer answer;
+
+	if (http_request->session_key == NULL || server->stopping ||
+	    g_bytes_get_size(http_request->body) > LIMIT_SYNCML_HELD_BYTES) {
+		http_answer(http, 503, NULL, NULL, NULL);
+		return;
+	}
+	exchange = sml_exchange_new(&server->generation->service, &request);
+	sml_exchange_busy(exchange, &answer);
+	http_answer(http, answer.http_status, answer.content_type,
+		    answer.http_status == 200 ? answer.body : NULL, NULL);
+}
+
 static void on_request(struct http_exchange *http, const struct http_request *request,
 		       gpointer data)
 {
@@ -291,7 +324,7 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 	if (job != NULL || server->stopping ||
 	    g_hash_table_size(server->jobs) >= LIMIT_SYNCML_PENDING) {
 		syncml_metrics_refused(server->metrics, SYNCML_REFUSED_MESSAGES);
-		http_answer(http, 503, NULL, NULL, NULL);
+		answer_busy(server, http, request);
 		return;
 	}
 	job = g_new0(struct job, 1);
@@ -303,15 +336,7 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 	job->twins = g_ptr_array_new();
 	job->gzip = http_takes_gzip(http);
 	job->started_us = g_get_monotonic_time();
-	job->request = (struct sml_request){
-		.body = request->body,
-		.content_type = request->content_type,
-		.mac = request->mac,
-		.user_agent = request->user_agent,
-		.session_key = request->session_key,
-		.public_url = request->public_url,
-		.now = g_get_real_time() / G_USEC_PER_SEC,
-	};
+	job->request = request_of(request);
 	g_hash_table_insert(server->jobs, job->key, job);
 	g_thread_pool_push(server->workers, job, NULL);
 }
@@ -406,6 +431,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	if (server->store == NULL)
 		goto failed;
 	server->generation->service.store = server->store;
+	server->generation->service.held = server->held = held_new();
 	server->workers = g_thread_pool_new(work, NULL, (gint)config->workers, FALSE, error);
 	if (server->workers == NULL)
 		goto failed;
@@ -457,6 +483,7 @@ gboolean server_reload(struct server *server, GError **error)
 	http_server_set_config(server->http, generation->config);
 	sweeper_set_keep(server->sweeper, &generation->config->keep);
 	log_writer_set_level(generation->config->log_level);
+	generation->service.held = server->held;
 	generation_unref(server->generation);
 	server->generation = g_steal_pointer(&generation);
 	g_message("configuration %s is in force", server->config_path);
@@ -499,6 +526,7 @@ void server_stop(struct server **server)
 	syncml_metrics_free(&self->metrics);
 	http_server_free(&self->http);
 	pim_store_close(&self->store);
+	held_free(&self->held);
 	generation_unref(self->generation);
 	session_table_free(&self->sessions);
 	pace_free(&self->user_pace);

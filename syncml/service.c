@@ -160,12 +160,12 @@ static char *resp_uri_of(const struct sml_request *request, const char *user, co
 	return g_strdup_printf("%s?s=%s.%s", request->public_url, key, escaped);
 }
 
-/* "key.user" */
+/* "key.user"; the user is "" in the address of a stranger. */
 static gboolean split_session_key(const char *text, char **key_r, char **user_r)
 {
 	const char *dot = text == NULL ? NULL : strchr(text, '.');
 
-	if (dot == NULL || dot - text != KEY_LEN || strlen(dot + 1) > LIMIT_USER || dot[1] == '\0')
+	if (dot == NULL || dot - text != KEY_LEN || strlen(dot + 1) > LIMIT_USER)
 		return FALSE;
 	*key_r = g_strndup(text, KEY_LEN);
 	*user_r = g_strdup(dot + 1);
@@ -182,15 +182,19 @@ struct run {
 	struct session *session;
 	struct pim_session row;
 	char *key;
-	gboolean by_key; /* it was posted to the session's own address */
+	gboolean by_key;          /* it was posted to the session's own address */
+	char *asked_key;          /* of the address it was posted to, whosever; NULL = none */
+	struct sml_message *held; /* that is done with it; NULL = none */
 };
 
 static void run_clear(struct run *run)
 {
 	session_free(run->session);
+	sml_message_free(run->held);
 	device_free(run->device);
 	pim_txn_abort(run->txn);
 	g_free(run->key);
+	g_free(run->asked_key);
 }
 
 static struct session *fresh_session(const struct sml_exchange *exchange)
@@ -207,6 +211,14 @@ static struct session *fresh_session(const struct sml_exchange *exchange)
 	return session;
 }
 
+static void take_sizes(struct session *session, const struct sml_message *message)
+{
+	if (message->meta.max_msg_size > 0)
+		session->max_msg_size = message->meta.max_msg_size;
+	if (message->meta.max_obj_size > 0)
+		session->max_obj_size = message->meta.max_obj_size;
+}
+
 static void prepare(struct run *run)
 {
 	struct session *session = run->session;
@@ -219,13 +231,137 @@ static void prepare(struct run *run)
 	session->id = run->row.id;
 	session->now = exchange->request->now;
 	session->message = message;
-	if (message->meta.max_msg_size > 0)
-		session->max_msg_size = message->meta.max_msg_size;
-	if (message->meta.max_obj_size > 0)
-		session->max_obj_size = message->meta.max_obj_size;
+	/* Messages that were answered without the session's knowledge have used numbers, too. */
+	session->msg_id = MAX(session->msg_id, message->msg_id - 1);
+	take_sizes(session, message);
 }
 
+/* --- messages that are held ----------------------------------------------------------------- */
+
+/* Is there anything in it beside answers to us? */
+static gboolean has_commands(const struct sml_message *message)
+{
+	for (guint i = 0; i < message->commands->len; i++) {
+		const struct sml_command *command = message->commands->pdata[i];
+
+		if (command->kind != SML_CMD_STATUS)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean has_alert(const struct sml_message *message, guint code)
+{
+	for (guint i = 0; i < message->commands->len; i++) {
+		const struct sml_command *command = message->commands->pdata[i];
+
+		if (command->kind == SML_CMD_ALERT && command->code == code)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* What it says of itself, if only before anybody believes it. */
+static const struct devinf *devinf_of(const struct run *run)
+{
+	const GPtrArray *commands = run->exchange->message->commands;
+
+	for (guint i = 0; i < commands->len; i++) {
+		const struct sml_command *command = commands->pdata[i];
+
+		if (command->kind == SML_CMD_PUT && command->items->len > 0 &&
+		    ((struct sml_item *)command->items->pdata[0])->devinf != NULL)
+			return ((struct sml_item *)command->items->pdata[0])->devinf;
+	}
+	return run->device == NULL ? NULL : run->device->devinf;
+}
+
+static gboolean repeats_nothing(const struct run *run)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	struct device_rules rules;
+	gboolean result;
+
+	rules_find(exchange->service->rules, devinf_of(run), exchange->message->source,
+		   exchange->request->user_agent, &rules);
+	result = rules.hold_commands;
+	device_rules_clear(&rules);
+	return result;
+}
+
+/* Its credentials were not right: what it has said is kept under the key of its answer's address.
+ * Without anything to say, what it has said before is. FALSE: there is nothing. */
+static gboolean hold_unproved(const struct run *run, const char *key)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	struct held *held = exchange->service->held;
+	gint64 now = exchange->request->now;
+	enum sml_encoding encoding = exchange->encoding;
+	enum held_why why = HELD_UNPROVED;
+	g_autoptr(GBytes) before = NULL;
+
+	if (held == NULL)
+		return FALSE;
+	if (has_commands(exchange->message))
+		return repeats_nothing(run) &&
+		       held_put(held, key, why, encoding, exchange->request->body, now);
+	if (run->asked_key != NULL)
+		before = held_find(held, run->asked_key, now, &why, &encoding);
+	return before != NULL && why == HELD_UNPROVED &&
+	       held_put(held, key, why, encoding, before, now);
+}
+
+/* The message that is to be done before this one; NULL = none. */
+static struct sml_message *find_held(const struct run *run)
+{
+	const struct sml_exchange *exchange = run->exchange;
+	const struct sml_message *message = exchange->message;
+	struct held *held = exchange->service->held;
+	g_autoptr(sml_message_t) found = NULL;
+	g_autoptr(GBytes) body = NULL;
+	enum sml_encoding encoding;
+	enum held_why why;
+
+	if (held == NULL || run->asked_key == NULL)
+		return NULL;
+	body = held_find(held, run->asked_key, exchange->request->now, &why, &encoding);
+	if (body == NULL || (why == HELD_BUSY ? !has_alert(message, 221) : has_commands(message)))
+		return NULL;
+	found = sml_message_read(encoding, g_bytes_get_data(body, NULL), g_bytes_get_size(body),
+				 NULL);
+	if (found == NULL || strcmp(found->source, message->source) != 0 ||
+	    strcmp(found->session_id, message->session_id) != 0 ||
+	    found->msg_id >= message->msg_id ||
+	    (why == HELD_BUSY && found->msg_id <= run->row.last_msg))
+		return NULL;
+	return g_steal_pointer(&found);
+}
+
+static gboolean run_held(struct run *run, GError **error)
+{
+	struct session *session = run->session;
+	gboolean ok;
+
+	run->held = find_held(run);
+	if (run->held == NULL)
+		return TRUE;
+	take_sizes(session, run->held);
+	session->message = run->held;
+	ok = session_run(session, error);
+	session->message = run->exchange->message;
+	return ok;
+}
+
+/* --- one message ------------------------------------------------------------------------------ */
+
 /* Without a user nothing is looked up and nothing kept: a challenge is all there is. */
+static void hold_for_stranger(struct run *run)
+{
+	run->key = run->asked_key != NULL ? g_strdup(run->asked_key) : new_key();
+	if (hold_unproved(run, run->key))
+		run->session->resp_uri = resp_uri_of(run->exchange->request, "", run->key);
+}
+
 static void answer_stranger(struct run *run, enum sml_verdict verdict)
 {
 	struct sml_exchange *exchange = run->exchange;
@@ -234,6 +370,7 @@ static void answer_stranger(struct run *run, enum sml_verdict verdict)
 	prepare(run);
 	if (session_authenticate(run->session, exchange->claim, verdict, exchange->request->body))
 		g_error("nobody was authenticated");
+	hold_for_stranger(run);
 	if (!session_answer(run->session, &exchange->answer, NULL))
 		g_error("no answer to a stranger");
 }
@@ -390,8 +527,10 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	}
 	if (check_version(run) &&
 	    session_authenticate(session, exchange->claim, verdict, exchange->request->body) &&
-	    !session_run(session, error))
+	    !(run_held(run, error) && session_run(session, error)))
 		return FALSE;
+	if (!session->authenticated)
+		hold_unproved(run, run->key);
 	if (!session_answer(session, &exchange->answer, error))
 		return FALSE;
 	/* Of who has shown nothing, nothing is kept but what a digest needs. */
@@ -405,6 +544,8 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	if (!pim_txn_commit(g_steal_pointer(&run->txn), error))
 		return FALSE;
 	exchange->tally = tally;
+	if (session->authenticated && run->asked_key != NULL && exchange->service->held != NULL)
+		held_drop(exchange->service->held, run->asked_key);
 	return TRUE;
 }
 
@@ -451,9 +592,10 @@ static char *find_user(struct run *run, enum sml_verdict verdict, const char *us
 
 	/* Anybody can write a name into an address: it is where to look for the session with that
 	 * key, and nothing to a password of somebody else's. */
-	if (split_session_key(exchange->request->session_key, &run->key, &of_key) &&
-	    (!proved || strcmp(of_key, user) == 0)) {
+	if (split_session_key(exchange->request->session_key, &run->asked_key, &of_key) &&
+	    *of_key != '\0' && (!proved || strcmp(of_key, user) == 0)) {
 		run->by_key = TRUE;
+		run->key = g_strdup(run->asked_key);
 		return g_steal_pointer(&of_key);
 	}
 	if (claim == NULL || claim->scheme == AUTH_UNKNOWN)
@@ -484,6 +626,76 @@ static gboolean run_exchange(struct run *run, enum sml_verdict verdict, const ch
 	return TRUE;
 }
 
+static void fill_answer(const struct sml_exchange *exchange, struct sml_answer *answer_r)
+{
+	memset(answer_r, 0, sizeof(*answer_r));
+	answer_r->http_status = exchange->http_status;
+	answer_r->content_type = types[exchange->encoding];
+	answer_r->body = exchange->answer;
+	answer_r->user = exchange->user;
+	answer_r->device = sml_exchange_device(exchange);
+	answer_r->error = exchange->error;
+	answer_r->finished = exchange->finished;
+	answer_r->encoding = exchange->encoding;
+	answer_r->digest = exchange->claim != NULL && (exchange->claim->scheme == AUTH_MD5 ||
+						       exchange->claim->scheme == AUTH_MAC);
+	answer_r->tally = exchange->tally;
+	answer_r->store_error = -1;
+}
+
+/* Asked again for what it was not done for, it is busy again, and what was to be done stays. */
+static gboolean hold_busy(const struct sml_exchange *exchange, const char *key, gboolean *again_r)
+{
+	struct held *held = exchange->service->held;
+	gint64 now = exchange->request->now;
+	enum sml_encoding encoding;
+	enum held_why why;
+	g_autoptr(GBytes) before = NULL;
+
+	if (held == NULL)
+		return FALSE;
+	before = held_find(held, key, now, &why, &encoding);
+	*again_r = before != NULL && why == HELD_BUSY && has_alert(exchange->message, 221);
+	return *again_r ||
+	       held_put(held, key, HELD_BUSY, exchange->encoding, exchange->request->body, now);
+}
+
+static void answer_busy(struct sml_exchange *exchange, const char *key, const char *user)
+{
+	struct run run = {.exchange = exchange};
+	gboolean again = FALSE;
+
+	exchange->error = g_strdup("busy");
+	if (!hold_busy(exchange, key, &again)) {
+		exchange->http_status = 503;
+		return;
+	}
+	run.session = fresh_session(exchange);
+	prepare(&run);
+	run.session->busy = TRUE;
+	run.session->resp_uri = resp_uri_of(exchange->request, user, key);
+	if (again)
+		session_refuse(run.session, 101);
+	else
+		session_header_status(run.session, 101);
+	if (!session_answer(run.session, &exchange->answer, NULL))
+		g_error("no answer to one that is not asked for anything");
+	run_clear(&run);
+}
+
+void sml_exchange_busy(struct sml_exchange *exchange, struct sml_answer *answer_r)
+{
+	g_autofree char *key = NULL, *user = NULL;
+
+	if (exchange->message == NULL)
+		; /* http_status says why */
+	else if (!split_session_key(exchange->request->session_key, &key, &user))
+		exchange->http_status = 503;
+	else
+		answer_busy(exchange, key, user);
+	fill_answer(exchange, answer_r);
+}
+
 void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, const char *user,
 		      struct sml_answer *answer_r)
 {
@@ -505,17 +717,6 @@ void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, c
 			store_error = error->code;
 	}
 	run_clear(&run);
-	memset(answer_r, 0, sizeof(*answer_r));
-	answer_r->http_status = exchange->http_status;
-	answer_r->content_type = types[exchange->encoding];
-	answer_r->body = exchange->answer;
-	answer_r->user = exchange->user;
-	answer_r->device = sml_exchange_device(exchange);
-	answer_r->error = exchange->error;
-	answer_r->finished = exchange->finished;
-	answer_r->encoding = exchange->encoding;
-	answer_r->digest = exchange->claim != NULL && (exchange->claim->scheme == AUTH_MD5 ||
-						       exchange->claim->scheme == AUTH_MAC);
-	answer_r->tally = exchange->tally;
+	fill_answer(exchange, answer_r);
 	answer_r->store_error = store_error;
 }

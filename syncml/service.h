@@ -11,6 +11,7 @@
 #define FANTAIL_SYNCML_SERVICE_H
 
 #include "auth.h"
+#include "held.h"
 #include "rules.h"
 #include "store.h"
 
@@ -34,6 +35,7 @@ struct sml_service {
 	struct pim_store *store;
 	const struct rules *rules;
 	const struct sml_settings *settings;
+	struct held *held; /* NULL = nothing is held */
 };
 
 struct sml_request {
@@ -106,5 +108,9 @@ struct sml_answer {
 /* `user`: the canonical name, with OK. What it points to lives as long as the exchange. */
 void sml_exchange_run(struct sml_exchange *exchange, enum sml_verdict verdict, const char *user,
 		      struct sml_answer *answer_r);
+
+/* Instead of running it, since we cannot keep up: 101, and the message is held until the phone asks
+ * for what came of it (Alert 221). 503 for who has no session yet. Any thread; no disk. */
+void sml_exchange_busy(struct sml_exchange *exchange, struct sml_answer *answer_r);
 
 #endif

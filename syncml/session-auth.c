@@ -94,6 +94,11 @@ void session_refuse_version(struct session *session, guint code)
 			g_strdup(code == 505 ? "1.0,1.1,1.2" : "SyncML/1.0,SyncML/1.1,SyncML/1.2");
 }
 
+void session_header_status(struct session *session, guint code)
+{
+	header_status(session, code, FALSE);
+}
+
 static gboolean check_digest(struct session *session, const struct auth_claim *claim, GBytes *body)
 {
 	struct device *device = session->device;

@@ -430,6 +430,10 @@ gboolean session_answer(struct session *session, GBytes **body_r, GError **error
 	answer_statuses(&answer);
 	if (session->authenticated && !session->suspended)
 		ok = add_package(&answer, &final, error);
+	if (session->busy) {
+		*body_r = answer_end(&answer, FALSE);
+		return TRUE;
+	}
 	if (session->suspended || !session->authenticated)
 		final = TRUE;
 	if (ok && !final && !session->message->final && answer.commands == 0)

@@ -126,6 +126,7 @@ struct session {
 	gint64 id, now;
 	const struct sml_message *message;
 	gboolean suspended;
+	gboolean busy;      /* nothing was done, and 101 is all there is to say */
 	guint refused;      /* commands and items of it that failed, said or not */
 	GPtrArray *cut;     /* struct cut_object * */
 	GHashTable *mapped; /* Maps that were worked on -> their status */
@@ -169,6 +170,8 @@ struct sync *session_find_sync(const struct session *session, const char *server
  * no command is executed. `verdict` is of the password in `claim`. */
 gboolean session_authenticate(struct session *session, const struct auth_claim *claim,
 			      enum sml_verdict verdict, GBytes *body);
+/* The header alone. */
+void session_header_status(struct session *session, guint code);
 /* The header and all commands get that status. */
 void session_refuse(struct session *session, guint code);
 /* 505 or 513, with what we speak. */

@@ -27,7 +27,9 @@ void sync_world_init(struct sync_world *world)
 		.session_secs = 1800,
 		.resume_secs = 86400 * 14,
 	};
-	world->service = (struct sml_service){world->store, world->rules, &world->settings};
+	world->held = held_new();
+	world->service =
+		(struct sml_service){world->store, world->rules, &world->settings, world->held};
 }
 
 static void remove_tree(const char *path)
@@ -47,11 +49,40 @@ void sync_world_clear(struct sync_world *world)
 {
 	pim_store_close(&world->store);
 	rules_unref(world->rules);
+	held_free(&world->held);
 	remove_tree(world->dir);
 	g_free(world->dir);
 }
 
 /* --- messages ----------------------------------------------------------------------------- */
+
+static struct sml_request request_of(GBytes *body, enum sml_encoding encoding, const char *url,
+				     const char *mac, gint64 now)
+{
+	const char *key = url == NULL ? NULL : strstr(url, "?s=");
+
+	return (struct sml_request){
+		.body = body,
+		.content_type = encoding == SML_XML ? "application/vnd.syncml+xml"
+						    : "application/vnd.syncml+wbxml",
+		.mac = mac,
+		.session_key = key == NULL ? NULL : key + strlen("?s="),
+		.public_url = WORLD_URL,
+		.now = now,
+	};
+}
+
+GBytes *sync_post_busy(const struct sml_service *service, GBytes *body, enum sml_encoding encoding,
+		       const char *url, gint64 now, guint *http_r)
+{
+	const struct sml_request request = request_of(body, encoding, url, NULL, now);
+	g_autoptr(sml_exchange_t) exchange = sml_exchange_new(service, &request);
+	struct sml_answer answer;
+
+	sml_exchange_busy(exchange, &answer);
+	*http_r = answer.http_status;
+	return answer.body == NULL ? NULL : g_bytes_ref(answer.body);
+}
 
 static enum sml_verdict verdict_of(const char *password)
 {
@@ -63,16 +94,7 @@ static enum sml_verdict verdict_of(const char *password)
 GBytes *sync_post(const struct sml_service *service, GBytes *body, enum sml_encoding encoding,
 		  const char *url, const char *mac, gint64 now, guint *http_r)
 {
-	const char *key = url == NULL ? NULL : strstr(url, "?s=");
-	struct sml_request request = {
-		.body = body,
-		.content_type = encoding == SML_XML ? "application/vnd.syncml+xml"
-						    : "application/vnd.syncml+wbxml",
-		.mac = mac,
-		.session_key = key == NULL ? NULL : key + strlen("?s="),
-		.public_url = WORLD_URL,
-		.now = now,
-	};
+	const struct sml_request request = request_of(body, encoding, url, mac, now);
 	g_autoptr(sml_exchange_t) exchange = sml_exchange_new(service, &request);
 	const struct auth_claim *claim = sml_exchange_claim(exchange);
 	enum sml_verdict verdict = SML_VERDICT_NONE;

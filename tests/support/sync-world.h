@@ -16,6 +16,7 @@ struct sync_world {
 	char *dir;
 	struct pim_store *store;
 	struct rules *rules;
+	struct held *held;
 	struct sml_settings settings; /* of a server that offers all; a test may change it */
 	struct sml_service service;
 };
@@ -27,6 +28,10 @@ void sync_world_clear(struct sync_world *world);
  * says why. */
 GBytes *sync_post(const struct sml_service *service, GBytes *body, enum sml_encoding encoding,
 		  const char *url, const char *mac, gint64 now, guint *http_r);
+
+/* The same to a server that cannot keep up. */
+GBytes *sync_post_busy(const struct sml_service *service, GBytes *body, enum sml_encoding encoding,
+		       const char *url, gint64 now, guint *http_r);
 
 /* "Family=number", sorted. New. */
 char *sync_world_contacts(const struct sync_world *world);

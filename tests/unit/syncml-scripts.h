@@ -37,6 +37,11 @@ static void one_status(struct device_rules *rules)
 	rules->one_status_per_command = rules->no_item_in_status = TRUE;
 }
 
+static void hold_commands(struct device_rules *rules)
+{
+	rules->hold_commands = TRUE;
+}
+
 static void reject(struct device_rules *rules)
 {
 	rules->reject = 403;
@@ -159,6 +164,54 @@ static const struct script scripts[] = {
 	 .rules = reject,
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,
 		    .hears = "SyncHdr=403 Alert#1=403 Final"}}},
+	/* --- commands that come before a password, and do not come again (section 3) --- */
+	{.name = "commands-are-held-until-there-is-a-password",
+	 .rules = hold_commands,
+	 .steps = {{.header = "",
+		    .says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=407{basic} Put#8=407 Alert#1=407 Final"},
+		   /* What is wrong does not make them forgotten. */
+		   {.header = WRONG, .says = FINAL, .hears = "SyncHdr=401{basic} Final"},
+		   {.header = RIGHT,
+		    .says = FINAL,
+		    .hears = "SyncHdr=212 1/Put#8=200 1/Alert#1=200{a} Alert:201 Final"},
+		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync[0]{} Final"}},
+	 .contacts = "Ann=111"},
+	{.name = "commands-are-held-until-the-digest-is-right",
+	 .prepare = with_secret,
+	 .rules = hold_commands,
+	 .steps = {{.name = "pat",
+		    .header = MD5("$empty"),
+		    .says = ALERT("1", "201", NEXT("a"))
+			    SYNC("2", ADD("3", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=401{md5} Alert#1=401 Sync#2=401 Final"},
+		   {.name = "pat",
+		    .header = MD5("$nonce"),
+		    .says = FINAL,
+		    .hears = "SyncHdr=212{md5} 1/Alert#1=200{a} 1/Sync#2=200 1/Add#3=201 "
+			     "Get(./devinf12) Alert:201 Sync{} Final"}},
+	 .contacts = "Ann=111"},
+	{.name = "held-commands-that-come-again-are-done-once",
+	 .rules = hold_commands,
+	 .steps = {{.header = "", .says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.header = RIGHT,
+		    .says = ALERT("1", "201", NEXT("b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{b} Get(./devinf12) Alert:201 Final"}}},
+	{.name = "commands-are-not-held-for-others",
+	 .steps = {{.header = "", .says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.header = RIGHT, .says = FINAL, .hears = "SyncHdr=212 Get(./devinf12) Final"}}},
+	/* What a stranger says under a phone's name is not done with that phone's password. */
+	{.name = "commands-are-held-for-who-was-told-the-address",
+	 .rules = hold_commands,
+	 .steps = {{.header = "",
+		    .says = ALERT("1", "201", NEXT("a"))
+			    SYNC("2", ADD("3", "1", CARD("Ann", "111"))) FINAL},
+		   {.no_url = TRUE,
+		    .header = RIGHT,
+		    .says = FINAL,
+		    .hears = "SyncHdr=212 Get(./devinf12) Final"}},
+	 .contacts = ""},
 	/* --- device information (0203) --- */
 	{.name = "0203-get-devinf",
 	 .steps = {{.says = "<Get><CmdID>1</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</"
@@ -636,6 +689,40 @@ static const struct script scripts[] = {
 	{.name = "221-the-result-please",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SAY("1", "221"), .hears = "SyncHdr=200 Alert#1=200 Alert:222"}}},
+	/* --- busy (section 17) --- */
+	{.name = "busy-and-221",
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.busy = TRUE,
+		    .says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=101"},
+		   {.busy = TRUE, .says = SAY("7", "221"), .hears = "SyncHdr=101 Alert#7=101"},
+		   {.says = SAY("7", "221"),
+		    .hears = "SyncHdr=200 2/Sync#1=200 2/Add#2=201 Alert#7=200 "
+			     "Sync{Add 1:Ann=111} Final"},
+		   {.says = STATUS("1", "4", "5", "Add", "201") MAP("2", PAIR("1", "7")) FINAL,
+		    .hears = "SyncHdr=200 Map#2=200 Final"}},
+	 .contacts = "Ann=111 Bob=222"},
+	{.name = "busy-and-the-same-again",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.busy = TRUE,
+		    .says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=101"},
+		   {.hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync{} Final"},
+		   {.says = SAY("7", "221"), .hears = "SyncHdr=200 Alert#7=200 Final"}},
+	 .contacts = "Bob=222"},
+	{.name = "busy-and-another-beginning",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.busy = TRUE,
+		    .says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=101"},
+		   {.anew = TRUE,
+		    .says = ALERT("1", "201", NEXT("b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=200{b} Get(./devinf12) Alert:201 Final"},
+		   {.says = SYNC("1", "") FINAL, .hears = "SyncHdr=200 Sync#1=200 Sync{} Final"}},
+	 .contacts = ""},
+	{.name = "busy-and-no-session-yet",
+	 .steps = {{.busy = TRUE, .http = 503, .says = ALERT("1", "201", NEXT("a")) FINAL}}},
 	/* --- maps (section 6) --- */
 	{.name = "early-map",
 	 .prepare = with_ann,

@@ -107,6 +107,7 @@ struct step {
 	const char *to;    /* a session's key that it was not told */
 	guint msg;         /* MsgID; 0 = the next */
 	guint http;        /* 0 = 200 */
+	gboolean busy;     /* we are */
 	guint days;        /* pass before it */
 	const char *edits; /* on the server before it: "+Eve=5 Ann=9 -Bob" */
 };
@@ -468,8 +469,10 @@ static void take_step(struct play *play, guint number)
 			       : g_strdup(step->no_url ? NULL : play->url);
 	store_faults_arm(play->faults);
 	do
-		answer = sync_post(&play->world.service, play->last, play->encoding, url, mac,
-				   play->now, &http);
+		answer = step->busy ? sync_post_busy(&play->world.service, play->last,
+						     play->encoding, url, play->now, &http)
+				    : sync_post(&play->world.service, play->last, play->encoding,
+						url, mac, play->now, &http);
 	while (http == 503 && step->http != 503);
 	store_faults_arm(FALSE);
 	if (play->faults)
