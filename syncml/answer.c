@@ -5,8 +5,11 @@
 /* What a phone says may be less than a header takes. */
 #define MSG_SIZE_MIN 1000
 #define MSG_SIZE_PERCENT 90
-/* Final, the end of a Sync that is open and Alert 222 have to fit, too. */
-#define TAIL 220
+/* The status of an Alert 222, with which phones ask on. */
+#define STATUS_SIZE 160
+/* <Final/>, or a switch of pages and a token. */
+#define FINAL_SIZE 8
+#define FINAL_SIZE_WBXML 3
 
 static gsize limit_of(const struct session *session)
 {
@@ -42,6 +45,30 @@ static void fill_header(struct answer *answer)
 	}
 }
 
+static struct sml_command *ask_for_next(struct answer *answer)
+{
+	struct sml_command *alert = sml_command_new(answer->message, SML_CMD_ALERT);
+	struct sml_item *item = sml_item_new(answer->message, alert);
+
+	alert->code = 222;
+	item->target = answer->message->target;
+	item->source = answer->message->source;
+	return alert;
+}
+
+/* Of a command that is written next. */
+static gsize size_of(struct answer *answer, struct sml_command *command)
+{
+	struct markup_mark mark = markup_writer_mark(answer->writer);
+	gsize before = markup_writer_size(answer->writer), size;
+
+	command->cmd_id = answer->cmd_id + 1;
+	sml_write_command(answer->writer, command);
+	size = markup_writer_size(answer->writer) - before;
+	markup_writer_rewind(answer->writer, mark);
+	return size;
+}
+
 void answer_begin(struct answer *answer, struct session *session)
 {
 	struct markup_style style = {
@@ -58,18 +85,39 @@ void answer_begin(struct answer *answer, struct session *session)
 	answer->limit = limit_of(session);
 	fill_header(answer);
 	sml_write_begin(answer->writer, answer->message);
+	answer->base = markup_writer_size(answer->writer);
+	/* By then its number may be longer. */
+	answer->ask_size = size_of(answer, ask_for_next(answer)) + strlen("9999");
 }
 
-gsize answer_room(const struct answer *answer)
+/* What has to go in yet after a command: Final, or Alert 222 when there is nothing else. */
+static gsize tail_of(const struct answer *answer, enum sml_command_kind kind)
 {
-	gsize size = markup_writer_size(answer->writer) + TAIL;
+	gsize final =
+		markup_writer_encoding(answer->writer) == SML_XML ? FINAL_SIZE : FINAL_SIZE_WBXML;
+	gboolean silent = answer->commands == 0 && kind == SML_CMD_STATUS;
 
-	return size >= answer->limit ? 0 : answer->limit - size;
+	return answer->reserved + (silent ? MAX(final, answer->ask_size) : final);
 }
 
-static gboolean fits(struct answer *answer, struct markup_mark mark, gboolean must)
+gboolean answer_fits(struct answer *answer, struct sml_command *command, gboolean alone)
 {
-	if (markup_writer_size(answer->writer) + TAIL <= answer->limit || must)
+	gsize size = size_of(answer, command) + tail_of(answer, command->kind) +
+		     (alone ? answer->base + STATUS_SIZE + answer->open_size
+			    : markup_writer_size(answer->writer));
+
+	return size <= answer->limit;
+}
+
+void answer_reserve(struct answer *answer, struct sml_command *command)
+{
+	answer->reserved += size_of(answer, command) + strlen("9999");
+}
+
+static gboolean fits(struct answer *answer, struct markup_mark mark, enum sml_command_kind kind,
+		     gboolean must)
+{
+	if (must || markup_writer_size(answer->writer) + tail_of(answer, kind) <= answer->limit)
 		return TRUE;
 	markup_writer_rewind(answer->writer, mark);
 	answer->cmd_id--;
@@ -83,7 +131,7 @@ gboolean answer_add(struct answer *answer, struct sml_command *command, gboolean
 
 	command->cmd_id = ++answer->cmd_id;
 	sml_write_command(answer->writer, command);
-	if (!fits(answer, mark, must))
+	if (!fits(answer, mark, command->kind, must))
 		return FALSE;
 	answer->commands += command->kind != SML_CMD_STATUS;
 	return TRUE;
@@ -92,10 +140,12 @@ gboolean answer_add(struct answer *answer, struct sml_command *command, gboolean
 gboolean answer_open(struct answer *answer, struct sml_command *command)
 {
 	struct markup_mark mark = markup_writer_mark(answer->writer);
+	gsize before = markup_writer_size(answer->writer);
 
 	command->cmd_id = ++answer->cmd_id;
 	sml_write_open_command(answer->writer, command);
-	if (!fits(answer, mark, FALSE))
+	answer->open_size = markup_writer_size(answer->writer) - before;
+	if (!fits(answer, mark, command->kind, FALSE))
 		return FALSE;
 	answer->commands++;
 	return TRUE;
@@ -104,6 +154,11 @@ gboolean answer_open(struct answer *answer, struct sml_command *command)
 void answer_close(struct answer *answer)
 {
 	markup_close(answer->writer);
+}
+
+void answer_ask(struct answer *answer)
+{
+	answer_add(answer, ask_for_next(answer), TRUE);
 }
 
 static void add_ref(GPtrArray **refs, char *ref)
@@ -151,8 +206,19 @@ void answer_statuses(struct answer *answer)
 	GPtrArray *statuses = answer->session->statuses;
 	guint count = 0;
 
-	/* The first is that of the header, and has to be there. */
-	while (count < statuses->len && add_status(answer, statuses->pdata[count], count == 0))
+	/* The first is that of the header, and has to be there; addresses that fill a message of
+	 * their own it can do without. */
+	if (statuses->len > 0 && !add_status(answer, statuses->pdata[0], FALSE)) {
+		struct status *header = statuses->pdata[0];
+
+		g_clear_pointer(&header->target_ref, g_free);
+		g_clear_pointer(&header->source_ref, g_free);
+		answer->full = FALSE;
+		add_status(answer, header, TRUE);
+	}
+	count = MIN(statuses->len, 1);
+	answer->base = markup_writer_size(answer->writer);
+	while (count < statuses->len && add_status(answer, statuses->pdata[count], FALSE))
 		count++;
 	if (count > 0)
 		g_ptr_array_remove_range(statuses, 0, count);

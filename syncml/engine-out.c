@@ -430,6 +430,42 @@ static gsize piece_end(const char *data, gsize len, gsize from, gsize room)
 	return end;
 }
 
+static void set_piece(struct sml_item *item, const struct pim_chunk *chunk, gsize from, gsize end)
+{
+	g_clear_pointer(&item->data, g_bytes_unref);
+	item->data = g_bytes_new((const char *)chunk->data + from, end - from);
+	item->more_data = end < chunk->len;
+}
+
+/* Gives the command's item as much as the message has room for; in XML escapes make it larger.
+ * Its end; `from` = there is no room. */
+static gsize largest_piece(struct answer *answer, struct sml_command *command,
+			   const struct pim_chunk *chunk, gsize from)
+{
+	struct sml_item *item = command->items->pdata[0];
+	gsize fits = from, too_large = chunk->len;
+
+	set_piece(item, chunk, from, chunk->len);
+	if (answer_fits(answer, command, FALSE))
+		return chunk->len;
+	while (fits + 1 < too_large) {
+		gsize end = piece_end(chunk->data, chunk->len, from, (fits + too_large) / 2 - from);
+
+		/* All of it is one character. */
+		if (end <= fits) {
+			too_large = (fits + too_large) / 2;
+			continue;
+		}
+		set_piece(item, chunk, from, end);
+		if (answer_fits(answer, command, FALSE))
+			fits = end;
+		else
+			too_large = end;
+	}
+	set_piece(item, chunk, from, fits);
+	return fits;
+}
+
 /* The next piece of the object whose map is sync->chunk_map. sent_r FALSE: no room. */
 static gboolean send_piece(struct session *session, struct sync *sync, struct answer *answer,
 			   struct change *change, gboolean *sent_r, GError **error)
@@ -439,7 +475,7 @@ static gboolean send_piece(struct session *session, struct sync *sync, struct an
 	struct sml_item *item;
 	struct pim_chunk chunk;
 	gboolean found, last;
-	gsize room = answer_room(answer), overhead = 400, end;
+	gsize end;
 
 	*sent_r = FALSE;
 	if (!pim_txn_chunk(session->txn, outgoing(sync), &found, &chunk, error))
@@ -448,25 +484,19 @@ static gboolean send_piece(struct session *session, struct sync *sync, struct an
 		sync->chunk_map = 0;
 		return TRUE;
 	}
-	if (room <= overhead) {
-		answer->full = TRUE;
-		return TRUE;
-	}
-	end = piece_end(chunk.data, chunk.len, sync->chunk_offset, (room - overhead) * 9 / 10);
-	last = end == chunk.len;
 	command = command_for(answer, change, content, NULL);
 	command->meta.type = pim_format_type(content->format);
 	item = command->items->pdata[0];
-	item->data = g_bytes_new((const char *)chunk.data + sync->chunk_offset,
-				 end - sync->chunk_offset);
-	item->more_data = !last;
 	if (sync->chunk_offset == 0) {
 		item->meta.size = chunk.total;
 		item->meta.has_size = TRUE;
 	}
-	/* In XML escapes make it larger. */
-	if (!answer_add(answer, command, answer->commands == 1))
+	end = largest_piece(answer, command, &chunk, sync->chunk_offset);
+	last = end == chunk.len;
+	if (end == sync->chunk_offset || !answer_add(answer, command, FALSE)) {
+		answer->full = TRUE;
 		return TRUE;
+	}
 	*sent_r = TRUE;
 	sync->chunk_offset = end;
 	if (last) {
@@ -562,6 +592,7 @@ static gboolean send_change(struct session *session, struct sync *sync, struct a
 	const struct content *content = sync_content(session, sync);
 	g_autoptr(GBytes) data = NULL;
 	struct sml_command *command;
+	gboolean waits;
 
 	*sent_r = TRUE;
 	if (change->operation == SEND_ADD && sync->out_added >= sync->free_id)
@@ -575,13 +606,18 @@ static gboolean send_change(struct session *session, struct sync *sync, struct a
 	    !new_tmpid(session, sync, &change->tmpid, error))
 		return FALSE;
 	command = command_for(answer, change, content, data);
+	waits = !sync->waited && !answer_fits(answer, command, FALSE) &&
+		answer_fits(answer, command, TRUE);
 	if (answer_add(answer, command,
 		       change->operation == SEND_DELETE && answer->commands == 1)) {
 		count_sent(sync, change->operation);
+		sync->waited = FALSE;
 		return note_sent(session, sync, change, command->cmd_id, error);
 	}
-	/* The Sync is one command. A fuller message than this will not be. */
-	if (answer->commands > 1 || session->statuses->len > 0) {
+	/* The Sync is one command. What is in the message besides it and the header's status may
+	 * not be in the next one; once, since phones may say something with each. */
+	if (answer->commands > 1 || session->statuses->len > 0 || waits) {
+		sync->waited = waits;
 		*sent_r = FALSE;
 		return TRUE;
 	}

@@ -359,34 +359,33 @@ static gboolean end_server(struct session *session, GError **error)
 	return TRUE;
 }
 
-/* Objects whose end did not come. */
+/* Of an object whose end did not come. */
+static struct sml_command *no_end(struct answer *answer, const struct cut_object *object)
+{
+	struct sml_command *alert = sml_command_new(answer->message, SML_CMD_ALERT);
+	struct sml_item *item = sml_item_new(answer->message, alert);
+
+	alert->code = 223;
+	item->source = object->luid;
+	item->target = object->sync->server_uri;
+	return alert;
+}
+
+static void reserve_cut(struct answer *answer)
+{
+	GPtrArray *cut = answer->session->cut;
+
+	for (guint i = 0; i < cut->len; i++)
+		answer_reserve(answer, no_end(answer, cut->pdata[i]));
+}
+
 static void add_cut(struct answer *answer)
 {
 	GPtrArray *cut = answer->session->cut;
 
-	for (guint i = 0; i < cut->len; i++) {
-		const struct cut_object *object = cut->pdata[i];
-		struct sml_command *alert = sml_command_new(answer->message, SML_CMD_ALERT);
-		struct sml_item *item = sml_item_new(answer->message, alert);
-
-		alert->code = 223;
-		item->source = object->luid;
-		item->target = object->sync->server_uri;
-		answer_add(answer, alert, TRUE);
-	}
-}
-
-/* Asks for the rest of the phone's package. */
-static void add_next(struct answer *answer)
-{
-	struct session *session = answer->session;
-	struct sml_command *alert = sml_command_new(answer->message, SML_CMD_ALERT);
-	struct sml_item *item = sml_item_new(answer->message, alert);
-
-	alert->code = 222;
-	item->target = session->message->source;
-	item->source = session->message->target;
-	answer_add(answer, alert, TRUE);
+	answer->reserved = 0;
+	for (guint i = 0; i < cut->len; i++)
+		answer_add(answer, no_end(answer, cut->pdata[i]), TRUE);
 }
 
 static gboolean add_package(struct answer *answer, gboolean *final_r, GError **error)
@@ -427,6 +426,7 @@ gboolean session_answer(struct session *session, GBytes **body_r, GError **error
 	gboolean final = FALSE, ok = TRUE;
 
 	answer_begin(&answer, session);
+	reserve_cut(&answer);
 	answer_statuses(&answer);
 	if (session->authenticated && !session->suspended)
 		ok = add_package(&answer, &final, error);
@@ -437,7 +437,7 @@ gboolean session_answer(struct session *session, GBytes **body_r, GError **error
 	if (session->suspended || !session->authenticated)
 		final = TRUE;
 	if (ok && !final && !session->message->final && answer.commands == 0)
-		add_next(&answer);
+		answer_ask(&answer);
 	*body_r = answer_end(&answer, final);
 	if (!ok)
 		g_clear_pointer(body_r, g_bytes_unref);

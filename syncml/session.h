@@ -72,6 +72,7 @@ struct sync {
 	/* The object that goes out in pieces: 0 = none. */
 	gint64 chunk_map;
 	guint64 chunk_offset;
+	gboolean waited; /* for a message with more room */
 	/* For people, and for the guard. */
 	guint in_added, in_replaced, in_deleted, out_added, out_replaced, out_deleted, conflicts;
 	guint64 had; /* items when it began; 0 = not counted */

@@ -192,6 +192,8 @@ static gboolean exchange_messages(struct talk *talk)
 	talk->in = sml_message_read(phone->encoding, data, len, &error);
 	if (talk->in == NULL)
 		g_error("the answer cannot be read: %s", error->message);
+	if (phone->heard != NULL)
+		phone->heard(phone, answer, talk->in);
 	if (talk->in->resp_uri != NULL) {
 		g_free(talk->url);
 		talk->url = g_strdup(talk->in->resp_uri);

@@ -26,6 +26,9 @@ struct sim_phone {
 	/* The n-th answer from now (0 = the next) is lost, and the message is sent again;
 	 * -1 = none. After the n-th answer the phone's battery is empty; -1 = never. */
 	int lose, die;
+	/* Each answer, if the test wants to see it. */
+	void (*heard)(struct sim_phone *phone, GBytes *answer, const struct sml_message *message);
+	gpointer heard_data;
 	/* What happened in the last sync. */
 	guint messages, received, mode, status;
 	gboolean died;

@@ -85,7 +85,7 @@ static void with_two(struct sync_world *world)
 
 static void with_long(struct sync_world *world)
 {
-	g_autofree char *number = g_strnfill(2500, '7');
+	g_autofree char *number = g_strnfill(4000, '7');
 	g_autofree char *edits = g_strdup_printf("+Ann=%s", number);
 
 	edit_server(world, edits, 1);

@@ -342,6 +342,142 @@ static void test_guard(void)
 	}
 }
 
+/* --- messages as large as the phone takes ------------------------------------------------------
+ */
+
+#define MAX_MSG_SIZE 3000
+
+/* Of the last answer: how much room it has left, if it is followed by another one. */
+struct sizes {
+	gboolean more;
+	guint left, messages, pieces;
+};
+
+/* The octets of the first change in it; 0 = there is none, or it is the piece of an object. */
+static guint first_change(const struct sim_phone *phone, const struct sml_message *message)
+{
+	struct markup_style style = {.encoding = phone->encoding, .version = SML_1_2};
+	g_autoptr(markup_writer_t) writer = NULL;
+
+	for (guint i = 0; i < message->commands->len; i++) {
+		const struct sml_command *command = message->commands->pdata[i], *change;
+		const struct sml_item *item;
+		gsize before;
+
+		if (command->kind != SML_CMD_SYNC || command->children->len == 0)
+			continue;
+		change = command->children->pdata[0];
+		item = change->items->pdata[0];
+		if (item->more_data)
+			return 0;
+		writer = markup_writer_new(&style);
+		sml_write_begin(writer, message);
+		before = (guint)markup_writer_size(writer);
+		sml_write_command(writer, change);
+		return (guint)(markup_writer_size(writer) - before);
+	}
+	return 0;
+}
+
+static gboolean has_piece(const struct sml_message *message)
+{
+	for (guint i = 0; i < message->commands->len; i++) {
+		const struct sml_command *command = message->commands->pdata[i];
+
+		for (guint j = 0; command->kind == SML_CMD_SYNC && j < command->children->len;
+		     j++) {
+			const struct sml_command *change = command->children->pdata[j];
+
+			if (((const struct sml_item *)change->items->pdata[0])->more_data)
+				return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/* Final has to have room in each; an escape cannot be cut. */
+#define SLACK 16
+
+static void see_size(struct sim_phone *phone, GBytes *answer, const struct sml_message *message)
+{
+	struct sizes *sizes = phone->heard_data;
+	guint size = (guint)g_bytes_get_size(answer), next = first_change(phone, message);
+
+	g_assert_cmpuint(size, <=, MAX_MSG_SIZE);
+	/* What comes first in this one had no room in the one before. */
+	if (sizes->more && next > 0)
+		g_assert_cmpuint(next + SLACK, >, sizes->left);
+	sizes->more = !message->final;
+	sizes->left = MAX_MSG_SIZE - size;
+	sizes->messages++;
+	if (has_piece(message)) {
+		g_assert_cmpuint(sizes->left, <, SLACK);
+		sizes->pieces++;
+		sizes->more = FALSE;
+	}
+}
+
+static struct rules *all_of_the_message(const char *dir)
+{
+	g_autofree char *path = g_build_filename(dir, "rules", NULL);
+	const char *paths[] = {path, NULL};
+	g_autoptr(GError) error = NULL;
+	struct rules *rules;
+
+	g_assert_true(g_file_set_contents(path, "[all]\nmsg-size-percent = 100\n", -1, &error));
+	rules = rules_load(paths, &error);
+	g_assert_no_error(error);
+	return rules;
+}
+
+static void run_sizes(enum sml_encoding encoding)
+{
+	struct sync_world world;
+	struct sim_phone one, two;
+	struct sizes sizes = {0};
+
+	sync_world_init(&world);
+	rules_unref(world.rules);
+	world.service.rules = world.rules = all_of_the_message(world.dir);
+	sim_phone_init(&one, &world.service, "pat", "one");
+	sim_phone_init(&two, &world.service, "pat", "two");
+	for (guint i = 0; i < 60; i++) {
+		/* From some octets to three messages, and what has to be escaped. */
+		g_autofree char *long_text =
+			g_strnfill(i % 10 == 9 ? 7000 : i * 7, i % 3 ? 'n' : '<');
+		g_autofree char *text =
+			g_strdup_printf("BEGIN:VCARD\r\nVERSION:3.0\r\nN:%u;G;;;\r\nFN:G %u\r\n"
+					"TEL;TYPE=CELL:%u\r\nNOTE:%s\r\nEND:VCARD\r\n",
+					i, i, i, long_text);
+
+		sim_phone_add(&one, text);
+	}
+	g_assert_true(sim_phone_sync(&one, 201));
+	two.encoding = encoding;
+	two.max_msg_size = MAX_MSG_SIZE;
+	two.heard = see_size;
+	two.heard_data = &sizes;
+	g_assert_true(sim_phone_sync(&two, 201));
+	g_assert_cmpuint(g_hash_table_size(two.items), ==, 60);
+	g_assert_cmpuint(sizes.messages, >, 20);
+	g_assert_cmpuint(sizes.pieces, >, 10);
+	two.heard = NULL;
+	assert_settled(&world, &two);
+	sim_phone_clear(&one);
+	sim_phone_clear(&two);
+	sync_world_clear(&world);
+}
+
+static void test_sizes_xml(void)
+{
+	run_sizes(SML_XML);
+}
+
+static void test_sizes_wbxml(void)
+{
+	run_sizes(SML_WBXML);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -352,5 +488,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-sync/same-number-again", test_same_number_again);
 	g_test_add_func("/syncml-sync/old-anchor-after-a-sweep", test_old_anchor_after_a_sweep);
 	g_test_add_func("/syncml-sync/guard", test_guard);
+	g_test_add_func("/syncml-sync/max-msg-size-3000/xml", test_sizes_xml);
+	g_test_add_func("/syncml-sync/max-msg-size-3000/wbxml", test_sizes_wbxml);
 	return g_test_run();
 }
