@@ -11,6 +11,8 @@
 
 /* Refused so often, an item is left out for this device until it changes. */
 #define TRIES 3
+/* Temporary ids looked at before an item waits for the next session. */
+#define TMPIDS_TRIED 100
 /* Rows looked at in one go. */
 #define PAGE 200
 
@@ -311,22 +313,71 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 /* --- sending
  * -------------------------------------------------------------------------------------- */
 
-/* Short, since some phones take but four characters; never used twice. */
-static gboolean new_tmpid(struct session *session, struct sync *sync, char **tmpid_r,
-			  GError **error)
+static char *in_base_36(guint64 number)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
 	char text[16];
 	guint i = sizeof(text) - 1;
-	guint64 number;
 
-	if (!pim_txn_next_tmpid(session->txn, sync->target, &number, error))
-		return FALSE;
 	text[i] = '\0';
 	do
 		text[--i] = digits[number % 36];
 	while ((number /= 36) > 0);
-	*tmpid_r = g_strdup(text + i);
+	return g_strdup(text + i);
+}
+
+/* How many ids a phone has room for. */
+static guint64 count_of_tmpids(guint64 max_guid_size)
+{
+	guint64 count = 1;
+
+	if (max_guid_size == 0)
+		return G_MAXUINT64;
+	for (guint i = 0; i < MIN(max_guid_size, 12); i++)
+		count *= 36;
+	return count;
+}
+
+/* Nobody asks for it any more: its item was mapped, or has gone. */
+static gboolean free_tmpid(struct session *session, const struct sync *sync, const char *tmpid,
+			   gboolean *free_r, GError **error)
+{
+	struct pim_map map;
+	gboolean found;
+
+	if (!pim_txn_map_by_tmpid(session->txn, sync->target, tmpid, &found, &map, error))
+		return FALSE;
+	*free_r = !found || map.pending != PIM_PENDING_ADD;
+	if (!found || !*free_r)
+		return TRUE;
+	map.tmpid = NULL;
+	return pim_txn_put_map(session->txn, &map, error);
+}
+
+/* Short, since some phones take but four characters; not used again before all others were, and
+ * never while the phone may have yet to map it. NULL: all of them are in use. */
+static gboolean new_tmpid(struct session *session, struct sync *sync, char **tmpid_r,
+			  GError **error)
+{
+	guint64 count = count_of_tmpids(sync_content(session, sync)->max_guid_size);
+
+	*tmpid_r = NULL;
+	for (guint64 tried = 0; tried < MIN(count, TMPIDS_TRIED); tried++) {
+		g_autofree char *tmpid = NULL;
+		gboolean is_free = TRUE;
+		guint64 number;
+
+		if (!pim_txn_next_tmpid(session->txn, sync->target, &number, error))
+			return FALSE;
+		tmpid = in_base_36(number % count);
+		/* Numbers do not come again, but for what they leave of the division. */
+		if (number >= count && !free_tmpid(session, sync, tmpid, &is_free, error))
+			return FALSE;
+		if (is_free) {
+			*tmpid_r = g_steal_pointer(&tmpid);
+			return TRUE;
+		}
+	}
 	return TRUE;
 }
 
@@ -605,6 +656,8 @@ static gboolean send_change(struct session *session, struct sync *sync, struct a
 	if (change->operation == SEND_ADD && change->tmpid == NULL &&
 	    !new_tmpid(session, sync, &change->tmpid, error))
 		return FALSE;
+	if (change->operation == SEND_ADD && change->tmpid == NULL)
+		return leave_out(session, sync, change, error);
 	command = command_for(answer, change, content, data);
 	waits = !sync->waited && !answer_fits(answer, command, FALSE) &&
 		answer_fits(answer, command, TRUE);

@@ -273,6 +273,8 @@ static guint apply(struct talk *talk, const struct sml_command *command,
 		g_hash_table_insert(phone->items, g_strdup(item->target), text);
 		return 200;
 	}
+	if (phone->max_guid_size > 0 && strlen(item->source) > phone->max_guid_size)
+		g_error("the temporary id '%s' is too long", item->source);
 	/* The same again, of which the map was not sent yet. */
 	luid = g_hash_table_lookup(phone->maps, item->source);
 	if (luid != NULL) {
@@ -354,6 +356,7 @@ static gboolean say_alert(struct talk *talk, guint code)
 		info->devinf = devinf_new(SML_1_2);
 		info->devinf->large_objects = info->devinf->number_of_changes = TRUE;
 		info->devinf->utc = TRUE;
+		store->max_guid_size = phone->max_guid_size;
 		g_ptr_array_add(store->rx, devinf_type_new("text/vcard", "3.0"));
 		g_ptr_array_add(store->tx, devinf_type_new("text/vcard", "3.0"));
 		g_ptr_array_add(info->devinf->stores, store);

@@ -13,8 +13,9 @@ struct sim_phone {
 	const struct sml_service *service;
 	char *device, *user, *database;
 	enum sml_encoding encoding;
-	guint max_msg_size; /* it announces, and keeps to itself; 0 = none */
-	gboolean large;     /* it can take objects in pieces */
+	guint max_msg_size;  /* it announces, and keeps to itself; 0 = none */
+	guint max_guid_size; /* 0 = none */
+	gboolean large;      /* it can take objects in pieces */
 	gint64 now;
 	GHashTable *items;   /* LUID -> text */
 	GHashTable *changed; /* LUID -> "Add", "Replace", "Delete": since the last sync */

@@ -342,6 +342,40 @@ static void test_guard(void)
 	}
 }
 
+/* --- short ids ------------------------------------------------------------------------------- */
+
+/* With one character there are 36: more items than that take more than one session. */
+static void run_short_ids(guint max_guid_size, guint sessions)
+{
+	struct sync_world world;
+	struct sim_phone one, two;
+
+	sync_world_init(&world);
+	sim_phone_init(&one, &world.service, "pat", "one");
+	sim_phone_init(&two, &world.service, "pat", "two");
+	two.max_guid_size = max_guid_size;
+	for (guint i = 0; i < 100; i++) {
+		g_autofree char *text = card(i, "111");
+
+		sim_phone_add(&one, text);
+	}
+	g_assert_true(sim_phone_sync(&one, 201));
+	for (guint i = 0; i < sessions; i++) {
+		g_assert_cmpuint(g_hash_table_size(two.items), ==, MIN(100, i * 36));
+		g_assert_true(sim_phone_sync(&two, i == 0 ? 201 : 200));
+	}
+	assert_settled(&world, &two);
+	sim_phone_clear(&one);
+	sim_phone_clear(&two);
+	sync_world_clear(&world);
+}
+
+static void test_max_guid_size(void)
+{
+	run_short_ids(4, 1);
+	run_short_ids(1, 3);
+}
+
 /* --- messages as large as the phone takes ------------------------------------------------------
  */
 
@@ -488,6 +522,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-sync/same-number-again", test_same_number_again);
 	g_test_add_func("/syncml-sync/old-anchor-after-a-sweep", test_old_anchor_after_a_sweep);
 	g_test_add_func("/syncml-sync/guard", test_guard);
+	g_test_add_func("/syncml-sync/max-guid-size", test_max_guid_size);
 	g_test_add_func("/syncml-sync/max-msg-size-3000/xml", test_sizes_xml);
 	g_test_add_func("/syncml-sync/max-msg-size-3000/wbxml", test_sizes_wbxml);
 	return g_test_run();
