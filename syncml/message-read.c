@@ -460,6 +460,20 @@ static void close_command_value(struct reader *reader, struct sml_command *comma
 	}
 }
 
+/* As text, WBXML of its own, or that in base64: what Meta says of it is often wrong. One that
+ * cannot be read is none. */
+static struct devinf *read_devinf(const GString *text, const char *format)
+{
+	struct devinf *devinf = devinf_parse(text->str, text->len, NULL);
+	g_autofree guchar *octets = NULL;
+	gsize len;
+
+	if (devinf != NULL || format == NULL || strcmp(format, "b64") != 0)
+		return devinf;
+	octets = g_base64_decode(text->str, &len);
+	return devinf_parse((const char *)octets, len, NULL);
+}
+
 static void close_item_data(struct reader *reader, struct sml_item *item)
 {
 	const struct sml_command *command = command_of(reader);
@@ -469,9 +483,10 @@ static void close_item_data(struct reader *reader, struct sml_item *item)
 		return;
 	g_clear_pointer(&item->data, g_bytes_unref);
 	item->data = g_bytes_new(reader->text->str, reader->text->len);
-	/* DevInf as text or WBXML of its own. One that cannot be read is none. */
 	if (command != NULL && (command->kind == SML_CMD_PUT || command->kind == SML_CMD_RESULTS))
-		item->devinf = devinf_parse(reader->text->str, reader->text->len, NULL);
+		item->devinf =
+			read_devinf(reader->text, item->meta.format != NULL ? item->meta.format
+									    : command->meta.format);
 }
 
 static void close_item_value(struct reader *reader, struct sml_item *item, enum sml_element element,

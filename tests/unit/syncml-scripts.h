@@ -239,6 +239,22 @@ static const struct script scripts[] = {
 		   {.anew = TRUE,
 		    .says = ALERT("1", "201", NEXT("b")) FINAL,
 		    .hears = "SyncHdr=212 Alert#1=200{b} Alert:201+last Final"}}},
+	{.name = "devinf-of-its-own-encoding",
+	 .steps = {{.says = "<Put><CmdID>1</CmdID><Meta><Format>b64</Format><Type>"
+			    "application/vnd.syncml-devinf+wbxml</Type></Meta><Item><Source>"
+			    "<LocURI>./devinf12</LocURI></"
+			    "Source><Data>AqQDagBKZQMxLjIAAUkDZGV2AAFLA3Bob25lAAEpAQ==</Data></"
+			    "Item></Put>" ALERT("2", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Put#1=200 Alert#2=200{a} Alert:201 Final"},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[0]{} Final"}}},
+	{.name = "public-id-in-the-string-table",
+	 .string_table = TRUE,
+	 .prepare = with_ann,
+	 .steps = {{.says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL,
+		    .hears = "SyncHdr=212 Put#8=200 Alert#1=200{a} Alert:201 Final"},
+		   {.says = SYNC("1", ADD("2", "2", CARD("Bob", "222"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync[1]{Add 1:Ann=111} Final"}}},
 	/* --- alerts and anchors (0204, 0301, 0601) --- */
 	{.name = "0204-one-database",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL,

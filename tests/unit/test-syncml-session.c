@@ -120,6 +120,8 @@ struct script {
 	const char *protocol; /* NULL = of that version */
 	/* It has what our writer of messages leaves out, or counts octets. */
 	gboolean xml_only;
+	/* Its WBXML has the public id as a string, as the phones of the first years have. */
+	gboolean string_table;
 	void (*prepare)(struct sync_world *world);
 	void (*rules)(struct device_rules *rules);
 };
@@ -335,6 +337,22 @@ static GBytes *in_wbxml(const char *text)
 	return sml_write_end(writer, message->final);
 }
 
+/* Takes what in_wbxml() made. The string has no NUL, only the table an end. */
+static GBytes *with_string_table(GBytes *document)
+{
+	static const char before[] = "\x02\xA4\x01\x6A\x00";
+	static const char head[] = "\x02\x00\x00\x6A\x1D-//SYNCML//DTD SyncML 1.2//EN";
+	GByteArray *octets = g_byte_array_new();
+	gsize len, skip = sizeof(before) - 1;
+	const guint8 *data = g_bytes_get_data(document, &len);
+
+	g_assert_cmpmem(data, skip, before, skip);
+	g_byte_array_append(octets, (const guint8 *)head, sizeof(head) - 1);
+	g_byte_array_append(octets, data + skip, (guint)(len - skip));
+	g_bytes_unref(document);
+	return g_byte_array_free_to_bytes(octets);
+}
+
 static char *digest_of(const void *data, gsize len)
 {
 	GChecksum *checksum = g_checksum_new(G_CHECKSUM_MD5);
@@ -402,6 +420,8 @@ static GBytes *message_of(struct play *play, const struct step *step)
 		version, protocol, play->session, play->msg,
 		play->url == NULL ? WORLD_URL : play->url, name, header, step->says);
 	g_strdelimit(text, "\r", '\n');
+	if (play->encoding == SML_WBXML && play->script->string_table)
+		return with_string_table(in_wbxml(text));
 	if (play->encoding == SML_WBXML)
 		return in_wbxml(text);
 	return g_bytes_new(text, strlen(text));
