@@ -401,8 +401,9 @@
 #define LIMIT_SYNCML_SESSION_SECS 1800
 #define LIMIT_SYNCML_SESSIONS_PER_USER 4
 #define LIMIT_SYNCML_SESSIONS_PER_ADDRESS 50
-/* Passwords tried a minute, of one user and from one address. A session takes one or two; behind
- * one address of a mobile network there are many phones. */
+/* Wrong passwords tried a minute, of one user and from one address; those that are being checked
+ * count until they are known to be right. Behind one address of a mobile network there are many
+ * phones. */
 #define LIMIT_SYNCML_LOGINS_PER_USER 30
 #define LIMIT_SYNCML_LOGINS_PER_ADDRESS 120
 /* Users and addresses whose pace and sessions are remembered, some 200 bytes each. */

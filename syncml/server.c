@@ -201,6 +201,15 @@ static void run(struct job *job)
 	g_thread_pool_push(job->server->workers, job, NULL);
 }
 
+static void give_back(struct job *job, const struct auth_claim *claim)
+{
+	const char *address = job->http_request->peer.address;
+
+	if (address != NULL)
+		pace_give_back(job->server->address_pace, address);
+	pace_give_back(job->server->user_pace, claim->user);
+}
+
 static void on_verified(enum dovecot_auth_result result, const char *user, gpointer data)
 {
 	static const enum sml_verdict verdicts[] = {
@@ -211,6 +220,9 @@ static void on_verified(enum dovecot_auth_result result, const char *user, gpoin
 	};
 	struct job *job = data;
 
+	/* It is guessing that is slowed down. */
+	if (result == DOVECOT_AUTH_OK || result == DOVECOT_AUTH_TEMPORARY)
+		give_back(job, sml_exchange_claim(job->exchange));
 	job->verdict = verdicts[result];
 	syncml_metrics_login(job->server->metrics, job->verdict);
 	job->user = g_strdup(user);

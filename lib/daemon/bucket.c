@@ -27,3 +27,8 @@ gint64 bucket_take(struct bucket *bucket, guint rate, guint burst, gint64 now_us
 	/* One more than the quotient, so that a token is really there by then. */
 	return (gint64)((1.0 - bucket->tokens) * MINUTE_US / rate) + 1;
 }
+
+void bucket_give_back(struct bucket *bucket)
+{
+	bucket->tokens += 1.0;
+}

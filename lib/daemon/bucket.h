@@ -13,5 +13,7 @@ struct bucket {
  * taken then). A zeroed bucket is a full one. A clock that was set back costs
  * nothing but the time until it has caught up. */
 gint64 bucket_take(struct bucket *bucket, guint rate, guint burst, gint64 now_us);
+/* One that was taken. */
+void bucket_give_back(struct bucket *bucket);
 
 #endif

@@ -85,6 +85,15 @@ gint64 pace_take(struct pace *pace, const char *key, guint rate, guint burst, gi
 	return bucket_take(&entry->bucket, rate, burst, now_us);
 }
 
+void pace_give_back(struct pace *pace, const char *key)
+{
+	struct entry *entry = g_hash_table_lookup(pace->entries, key);
+
+	/* One that was forgotten is a full one. */
+	if (entry != NULL)
+		bucket_give_back(&entry->bucket);
+}
+
 void pace_hold(struct pace *pace, const char *key, gint64 until_us)
 {
 	struct entry *entry = touch(pace, key);

@@ -15,6 +15,8 @@ struct pace *pace_new(guint max);
 void pace_free(struct pace **pace);
 /* As bucket_take; besides not before the time given to pace_hold. */
 gint64 pace_take(struct pace *pace, const char *key, guint rate, guint burst, gint64 now_us);
+/* Gives back what pace_take took: it turned out to be none of those that are counted. */
+void pace_give_back(struct pace *pace, const char *key);
 /* For `id`, which pace_take has just refused: a time of its own to come again, from
  * earliest_us on and one step of `rate` (0 = no bound) after the last that was
  * handed out for the key. So each of many that wait comes again once, and not all

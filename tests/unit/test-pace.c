@@ -18,6 +18,27 @@ static void test_keys_are_apart(void)
 	pace_free(&pace);
 }
 
+static void test_give_back(void)
+{
+	struct pace *pace = pace_new(10);
+
+	for (guint i = 0; i < 5; i++) {
+		g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW), ==, 0);
+		pace_give_back(pace, "a");
+	}
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW), ==, 0);
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW), ==, 0);
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW), >, 0);
+	/* More than there is room for is not kept. */
+	for (guint i = 0; i < 5; i++)
+		pace_give_back(pace, "a");
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW + 1), ==, 0);
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW + 1), ==, 0);
+	g_assert_cmpint(pace_take(pace, "a", 60, 2, NOW + 1), >, 0);
+	pace_give_back(pace, "nobody");
+	pace_free(&pace);
+}
+
 static void test_hold(void)
 {
 	struct pace *pace = pace_new(10);
@@ -109,6 +130,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pace/keys-are-apart", test_keys_are_apart);
+	g_test_add_func("/pace/give-back", test_give_back);
 	g_test_add_func("/pace/hold", test_hold);
 	g_test_add_func("/pace/hold-after-clock-was-set-back", test_hold_after_clock_was_set_back);
 	g_test_add_func("/pace/slots", test_slots);
