@@ -13,7 +13,7 @@ struct vobject *calendar_normalize(struct vobject *parsed, enum vdialect dialect
 				   const struct pim_style *style, enum pim_component *component_r,
 				   GError **error);
 struct vobject *calendar_denormalize(const struct vobject *normal, enum vdialect dialect,
-				     const struct pim_style *style, const char *part);
+				     const struct pim_style *style);
 
 /* --- calendar.c: the normal form --------------------------------------------------------- */
 
@@ -22,7 +22,7 @@ struct vobject *calendar_master(const struct vobject *normal);
 gboolean calendar_is_component(const struct vobject *object);
 gboolean calendar_has_zone(const struct vobject *calendar, const char *tzid);
 /* That part as a calendar of its own, without RECURRENCE-ID; "" = the master with exceptions as
- * EXDATE; NULL = a copy. New. */
+ * EXDATE. NULL: there is none. New. */
 struct vobject *calendar_part(const struct vobject *normal, const char *part);
 
 /* A time of the normal form. FALSE: there is none, or none that is one. */

@@ -439,18 +439,16 @@ static int year_of(const struct writer *writer)
 
 /* 1.0 has no exceptions: the master leaves them out, and each follows by itself. */
 static struct vobject *write_old(const struct vobject *normal, const struct pim_style *style,
-				 struct zones *zones, const char *part)
+				 struct zones *zones)
 {
-	struct vobject *calendar = calendar_part(normal, part == NULL ? "" : part);
+	struct vobject *calendar = calendar_part(normal, "");
 	struct writer writer = {style, zones, calendar_master(calendar)};
 
-	if (part == NULL) {
-		for (guint i = 0; i < normal->children->len; i++) {
-			const struct vobject *child = normal->children->pdata[i];
+	for (guint i = 0; i < normal->children->len; i++) {
+		const struct vobject *child = normal->children->pdata[i];
 
-			if (calendar_is_component(child) && child != calendar_master(normal))
-				g_ptr_array_add(calendar->children, vobject_copy(child));
-		}
+		if (calendar_is_component(child) && child != calendar_master(normal))
+			g_ptr_array_add(calendar->children, vobject_copy(child));
 	}
 	remove_zones(calendar);
 	for (guint i = 0; i < calendar->children->len; i++) {
@@ -532,9 +530,9 @@ static int definitions_first(gconstpointer a, gconstpointer b)
 }
 
 static struct vobject *write_new(const struct vobject *normal, const struct pim_style *style,
-				 struct zones *zones, const char *part)
+				 struct zones *zones)
 {
-	struct vobject *calendar = calendar_part(normal, part);
+	struct vobject *calendar = vobject_copy(normal);
 	struct writer writer = {.style = style, .zones = zones};
 
 	vobject_remove(calendar, "PRODID");
@@ -559,13 +557,13 @@ static struct vobject *write_new(const struct vobject *normal, const struct pim_
 }
 
 struct vobject *calendar_denormalize(const struct vobject *normal, enum vdialect dialect,
-				     const struct pim_style *style, const char *part)
+				     const struct pim_style *style)
 {
 	static const struct pim_style good;
 	g_autoptr(zones_t) zones = zones_new(normal, style == NULL ? NULL : style->zone);
 
 	if (style == NULL)
 		style = &good;
-	return vdialect_is_old(dialect) ? write_old(normal, style, zones, part)
-					: write_new(normal, style, zones, part);
+	return vdialect_is_old(dialect) ? write_old(normal, style, zones)
+					: write_new(normal, style, zones);
 }

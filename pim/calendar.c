@@ -253,25 +253,27 @@ static char **parts(const struct vobject *normal)
 	return (char **)g_ptr_array_free(found, FALSE);
 }
 
-/* One value more. In the form of the start. */
+/* One value more, in the form of the start and in its place: they are in order. */
 static void add_exdate(struct vobject *master, struct zones *zones, struct icaltimetype time)
 {
 	struct vproperty *exdate = vobject_find(master, "EXDATE");
 	g_autofree char *value = NULL;
 	struct icaltimetype start;
+	GPtrArray *values;
+	guint i = 0;
 
 	if (calendar_time(master, "DTSTART", zones, &start) && !time.is_date)
 		time = datetime_in(time, start.zone);
-	value = datetime_format(time);
 	if (exdate == NULL || exdate->components->len == 0) {
 		calendar_set_time(master, "EXDATE", zones, time);
 		return;
 	}
-	for (guint i = 0; i < ((GPtrArray *)exdate->components->pdata[0])->len; i++) {
-		if (strcmp(((GPtrArray *)exdate->components->pdata[0])->pdata[i], value) == 0)
-			return;
-	}
-	vproperty_add_value(exdate, 0, value);
+	value = datetime_format(time);
+	values = exdate->components->pdata[0];
+	while (i < values->len && strcmp(values->pdata[i], value) < 0)
+		i++;
+	if (i == values->len || strcmp(values->pdata[i], value) != 0)
+		g_ptr_array_insert(values, (int)i, g_steal_pointer(&value));
 }
 
 /* Exceptions become EXDATE of the master. */
@@ -300,28 +302,53 @@ static void forget_recurrence(struct vobject *component)
 		vobject_remove(component, names[i]);
 }
 
+/* Two items may not have the same. */
+static void set_own_uid(struct vobject *component, const char *part)
+{
+	struct vproperty *uid = vobject_find(component, "UID");
+	g_autofree char *own = NULL;
+
+	if (uid == NULL)
+		return;
+	own = g_strdup_printf("%s/%s", vproperty_value(uid, 0), part);
+	vobject_remove(component, "UID");
+	vobject_add(component, "UID", own);
+}
+
 struct vobject *calendar_part(const struct vobject *normal, const char *part)
 {
-	struct vobject *copy = vobject_copy(normal);
+	g_autoptr(vobject_t) copy = vobject_copy(normal);
 	g_autoptr(zones_t) zones = zones_new(normal, NULL);
 
-	if (part == NULL)
-		return copy;
 	if (*part == '\0') {
 		fold_exceptions(copy, zones);
-		return copy;
+		return g_steal_pointer(&copy);
 	}
 	for (guint i = copy->children->len; i > 0; i--) {
 		const struct vobject *component = normal->children->pdata[i - 1];
 
 		if (!calendar_is_component(component))
 			continue;
-		if (is_part(normal, component, part, zones))
+		if (is_part(normal, component, part, zones)) {
 			forget_recurrence(copy->children->pdata[i - 1]);
-		else
+			set_own_uid(copy->children->pdata[i - 1], part);
+		} else {
 			g_ptr_array_remove_index(copy->children, i - 1);
+		}
 	}
-	return copy;
+	return calendar_master(copy) == NULL ? NULL : g_steal_pointer(&copy);
+}
+
+static char *part_name(const struct vobject *normal, const struct vobject *component)
+{
+	g_autoptr(zones_t) zones = NULL;
+	char *part;
+
+	if (component == calendar_master(normal))
+		return g_strdup("");
+	zones = zones_new(normal, NULL);
+	part = part_of(component, zones);
+	return part == NULL ? g_strdup("") : part;
 }
 
 static void copy_uid(struct vobject *to, const struct vobject *from)
@@ -407,11 +434,9 @@ static struct vobject *with_part(const struct vobject *normal, const char *part,
 	g_autoptr(zones_t) zones = zones_new(normal, NULL);
 	struct icaltimetype time, start;
 
-	if (part == NULL || *part == '\0') {
-		if (changed == NULL)
-			return result;
+	if (*part == '\0') {
 		vobject_free(result);
-		return part == NULL ? vobject_copy(changed) : with_master(normal, changed);
+		return with_master(normal, changed);
 	}
 	for (guint i = normal->children->len; i > 0; i--) {
 		if (is_part(normal, normal->children->pdata[i - 1], part, zones))
@@ -490,6 +515,14 @@ static void keys(const struct vobject *normal, GArray *found)
 	g_array_append_val(found, key);
 }
 
+static guint64 series_key(const struct vobject *normal)
+{
+	const struct vobject *master = calendar_master(normal);
+	g_autofree char *summary = pim_fold(text_of(master, "SUMMARY"));
+
+	return *summary == '\0' ? 0 : pim_key("series", master->name, summary, NULL);
+}
+
 static gboolean component_overlaps(const struct vobject *component, struct zones *zones,
 				   gint64 since, gint64 before)
 {
@@ -531,6 +564,27 @@ static gboolean overlaps(const struct vobject *normal, gint64 since, gint64 befo
 	}
 	folded = calendar_part(normal, "");
 	return component_overlaps(calendar_master(folded), zones, since, before);
+}
+
+static gboolean recurs(const struct vobject *normal)
+{
+	return calendar_recurs(calendar_master(normal));
+}
+
+static gboolean occurs(const struct vobject *series, const struct vobject *normal)
+{
+	g_autoptr(zones_t) zones = zones_new(series, NULL), its_zones = zones_new(normal, NULL);
+	struct icaltimetype start;
+	g_autoptr(GArray) times = NULL;
+
+	if (!has_time(calendar_master(normal), its_zones, &start))
+		return FALSE;
+	times = calendar_occurrences(calendar_master(series), zones, datetime_instant(start) + 1,
+				     FALSE);
+	/* They are sorted. */
+	return times->len > 0 &&
+	       compare_times(&g_array_index(times, struct icaltimetype, times->len - 1), &start) ==
+		       0;
 }
 
 static gboolean is_lossy(const struct vobject *normal, enum vdialect dialect)
@@ -665,7 +719,13 @@ const struct pim_kind pim_calendar_kind = {
 	.title = title,
 	.uid = uid,
 	.overlaps = overlaps,
+	.recurs = recurs,
+	.occurs = occurs,
+	.series_key = series_key,
+	.schedule = 1u << GROUP_WHEN | 1u << GROUP_RECURRENCE,
 	.parts = parts,
+	.part = calendar_part,
+	.part_of = part_name,
 	.with_part = with_part,
 	.is_lossy = is_lossy,
 	.stored = ICALENDAR_2_0,

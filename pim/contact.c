@@ -340,11 +340,10 @@ static void denormalize_property(struct vproperty *property, enum vdialect diale
 }
 
 static struct vobject *denormalize(const struct vobject *normal, enum vdialect dialect,
-				   const struct pim_style *style, const char *part)
+				   const struct pim_style *style)
 {
 	struct vobject *card = vobject_copy(normal);
 
-	(void)part;
 	/* Theirs is not ours. */
 	vobject_remove(card, "UID");
 	vobject_remove(card, "REV");

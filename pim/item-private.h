@@ -25,7 +25,7 @@ struct pim_kind {
 				     GError **error);
 	/* To what vobject_write can write in that dialect. New. */
 	struct vobject *(*denormalize)(const struct vobject *normal, enum vdialect dialect,
-				       const struct pim_style *style, const char *part);
+				       const struct pim_style *style);
 	/* 0 .. PIM_GROUPS - 1, or PIM_GROUP_IGNORED. `component` is "VCARD", "VEVENT", "VALARM"
 	 * ... */
 	guint (*group_of)(const char *component, const char *property);
@@ -37,7 +37,14 @@ struct pim_kind {
 	/* NULL from here on: it has no such thing. */
 	const char *(*uid)(const struct vobject *normal);
 	gboolean (*overlaps)(const struct vobject *normal, gint64 since, gint64 before);
+	gboolean (*recurs)(const struct vobject *normal);
+	gboolean (*occurs)(const struct vobject *series, const struct vobject *normal);
+	guint64 (*series_key)(const struct vobject *normal);
+	pim_group_mask schedule; /* groups of when and how often */
 	char **(*parts)(const struct vobject *normal);
+	struct vobject *(*part)(const struct vobject *normal, const char *part);
+	/* Which part a component is; "" = the master. New. */
+	char *(*part_of)(const struct vobject *normal, const struct vobject *component);
 	struct vobject *(*with_part)(const struct vobject *normal, const char *part,
 				     const struct vobject *changed);
 	gboolean (*is_lossy)(const struct vobject *normal, enum vdialect dialect);

@@ -211,9 +211,26 @@ guint pim_find_group(const struct pim_property_group *groups, guint count, const
 
 /* --- exceptions --------------------------------------------------------------------------- */
 
+gboolean pim_exceptions_apart(enum pim_format format, const struct pim_capability *capability)
+{
+	return format == PIM_VCALENDAR_1_0 ||
+	       (format == PIM_ICALENDAR_2_0 && capability != NULL &&
+		!g_hash_table_contains(capability->properties, "RECURRENCE-ID"));
+}
+
 char **pim_item_parts(const struct pim_item *item)
 {
 	return item->kind->parts == NULL ? g_new0(char *, 1) : item->kind->parts(item->normal);
+}
+
+struct pim_item *pim_item_part(const struct pim_item *item, const char *part)
+{
+	struct vobject *normal;
+
+	if (item->kind->part == NULL)
+		return *part == '\0' ? pim_item_ref(item) : NULL;
+	normal = item->kind->part(item->normal, part);
+	return normal == NULL ? NULL : item_new(item->component, normal);
 }
 
 struct pim_item *pim_item_with_part(const struct pim_item *item, const char *part,
@@ -224,6 +241,17 @@ struct pim_item *pim_item_with_part(const struct pim_item *item, const char *par
 	return item_new(item->component,
 			item->kind->with_part(item->normal, part,
 					      changed == NULL ? NULL : changed->normal));
+}
+
+gboolean pim_item_recurs(const struct pim_item *item)
+{
+	return item->kind->recurs != NULL && item->kind->recurs(item->normal);
+}
+
+gboolean pim_item_occurs(const struct pim_item *series, const struct pim_item *item)
+{
+	return series->kind->occurs != NULL && series->kind == item->kind &&
+	       series->kind->occurs(series->normal, item->normal);
 }
 
 gboolean pim_item_is_lossy(const struct pim_item *item, enum pim_format format)
@@ -334,6 +362,16 @@ void pim_item_hash(const struct pim_item *item, guint8 hash_r[16])
 void pim_item_keys(const struct pim_item *item, GArray *keys)
 {
 	item->kind->keys(item->normal, keys);
+}
+
+guint64 pim_item_series_key(const struct pim_item *item)
+{
+	return item->kind->series_key == NULL ? 0 : item->kind->series_key(item->normal);
+}
+
+pim_group_mask pim_schedule_groups(enum pim_component component)
+{
+	return kind_of(component)->schedule;
 }
 
 pim_group_mask pim_groups_differ(const struct pim_groups *a, const struct pim_groups *b)
@@ -553,9 +591,9 @@ static struct vobject *through_lines(struct vobject *object, enum pim_format for
 	return read;
 }
 
-struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
-				  const struct pim_style *style,
-				  const struct pim_capability *capability)
+static struct pim_item *project(const struct pim_item *item, enum pim_format format,
+				const struct pim_style *style,
+				const struct pim_capability *capability)
 {
 	struct vobject *limited, *there, *back;
 	enum pim_component component;
@@ -564,11 +602,47 @@ struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format f
 	if (capability != NULL)
 		limit_object(limited, item->kind, capability);
 	/* There and back again: what the dialect cannot say is gone then, too. */
-	there = through_lines(item->kind->denormalize(limited, dialect_of(format), style, NULL),
-			      format, style);
+	there = through_lines(item->kind->denormalize(limited, dialect_of(format), style), format,
+			      style);
 	vobject_free(limited);
 	back = item->kind->normalize(there, dialect_of(format), style, &component, NULL);
 	return back == NULL ? pim_item_ref(item) : item_new(item->component, back);
+}
+
+/* Takes the item. */
+static struct pim_item *add_projected(struct pim_item *item, const char *name,
+				      const struct pim_item *exception, enum pim_format format,
+				      const struct pim_style *style,
+				      const struct pim_capability *capability)
+{
+	g_autoptr(pim_item_t) projected = project(exception, format, style, capability);
+	struct pim_item *result = pim_item_with_part(item, name, projected);
+
+	pim_item_unref(item);
+	return result;
+}
+
+struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
+				  const struct pim_style *style,
+				  const struct pim_capability *capability)
+{
+	g_auto(GStrv) names = NULL;
+	g_autoptr(pim_item_t) master = NULL;
+	struct pim_item *result;
+
+	if (!pim_exceptions_apart(format, capability))
+		return project(item, format, style, capability);
+	names = pim_item_parts(item);
+	if (names[0] == NULL)
+		return project(item, format, style, capability);
+	master = pim_item_part(item, "");
+	result = project(master, format, style, capability);
+	for (guint i = 0; names[i] != NULL; i++) {
+		g_autoptr(pim_item_t) exception = pim_item_part(item, names[i]);
+
+		result = add_projected(result, names[i], exception, format, style, capability);
+	}
+	return result;
 }
 
 /* The device's name of each property in its capabilities that has no value in the item. */
@@ -604,8 +678,7 @@ static void drop_uid(struct vobject *object, enum vdialect dialect,
 }
 
 GString *pim_item_write(const struct pim_item *item, enum pim_format format,
-			const struct pim_style *style, const struct pim_capability *capability,
-			const char *part)
+			const struct pim_style *style, const struct pim_capability *capability)
 {
 	struct vobject_style lines = line_style(style);
 	g_autoptr(vobject_t) limited = vobject_copy(item->normal);
@@ -613,7 +686,7 @@ GString *pim_item_write(const struct pim_item *item, enum pim_format format,
 
 	if (capability != NULL)
 		limit_object(limited, item->kind, capability);
-	object = item->kind->denormalize(limited, dialect_of(format), style, part);
+	object = item->kind->denormalize(limited, dialect_of(format), style);
 	drop_uid(object, dialect_of(format), capability);
 	if (style != NULL && style->send_empty && capability != NULL)
 		add_empty(object, capability);
@@ -691,15 +764,38 @@ static void merge_properties(struct vobject *merged, const struct vobject *ours,
 	}
 }
 
-static const struct vobject *child_named(const struct vobject *object, const char *name)
+static char *part_of(const struct pim_kind *kind, const struct vobject *object,
+		     const struct vobject *child)
 {
-	for (guint i = 0; object != NULL && i < object->children->len; i++) {
-		const struct vobject *child = object->children->pdata[i];
+	return kind->part_of == NULL ? g_strdup("") : kind->part_of(object, child);
+}
 
-		if (strcmp(child->name, name) == 0)
-			return child;
+/* That of `other` which is what the child is in its object: the master, or the same exception. */
+static const struct vobject *counterpart(const struct pim_kind *kind, const struct vobject *object,
+					 const struct vobject *child, const struct vobject *other)
+{
+	g_autofree char *part = part_of(kind, object, child);
+
+	for (guint i = 0; other != NULL && i < other->children->len; i++) {
+		const struct vobject *found = other->children->pdata[i];
+		g_autofree char *its = NULL;
+
+		if (strcmp(found->name, child->name) != 0)
+			continue;
+		its = part_of(kind, other, found);
+		if (strcmp(its, part) == 0)
+			return found;
 	}
 	return NULL;
+}
+
+/* Which exceptions there are is a matter of their group. */
+static gboolean decides_on(const struct pim_kind *kind, const struct vobject *object,
+			   const struct vobject *child, pim_group_mask groups)
+{
+	g_autofree char *part = part_of(kind, object, child);
+
+	return *part != '\0' && (groups & 1u << kind->group_of(child->name, "RECURRENCE-ID")) != 0;
 }
 
 /* Components inside (alarms, the event in its calendar): each kind of them is of one group, or
@@ -712,16 +808,17 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 	merge_properties(merged, ours, theirs, projected, kind, groups, capability);
 	for (guint i = 0; i < ours->children->len; i++) {
 		const struct vobject *child = ours->children->pdata[i];
-		const struct vobject *other = child_named(theirs, child->name);
+		const struct vobject *other = counterpart(kind, ours, child, theirs);
 		guint group = kind->group_of(child->name, "");
 
 		if (group != PIM_GROUP_IGNORED) {
 			if ((groups & 1u << group) == 0)
 				g_ptr_array_add(merged->children, vobject_copy(child));
-		} else if (other == NULL || child_named(ours, child->name) != child) {
-			g_ptr_array_add(merged->children, vobject_copy(child));
+		} else if (other == NULL) {
+			if (!decides_on(kind, ours, child, groups))
+				g_ptr_array_add(merged->children, vobject_copy(child));
 		} else {
-			const struct vobject *held = child_named(projected, child->name);
+			const struct vobject *held = counterpart(kind, ours, child, projected);
 			struct vobject *copy = vobject_new(child->name);
 
 			g_ptr_array_add(merged->children, copy);
@@ -734,7 +831,8 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 		guint group = kind->group_of(child->name, "");
 
 		if (group != PIM_GROUP_IGNORED ? (groups & 1u << group) != 0
-					       : child_named(ours, child->name) == NULL)
+					       : counterpart(kind, theirs, child, ours) == NULL &&
+							 decides_on(kind, theirs, child, groups))
 			g_ptr_array_add(merged->children, vobject_copy(child));
 	}
 }
@@ -747,7 +845,7 @@ struct pim_item *pim_item_merge(const struct pim_item *ours, const struct pim_it
 	g_autoptr(pim_item_t) projected = NULL;
 	struct vobject *merged;
 
-	if (groups == 0 || ours->kind != theirs->kind)
+	if (groups == 0 || ours->component != theirs->component)
 		return pim_item_ref(groups == 0 ? ours : theirs);
 	projected = pim_item_project(ours, format, style, capability);
 	merged = vobject_new(ours->normal->name);

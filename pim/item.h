@@ -116,10 +116,9 @@ enum pim_item_error {
  * device. */
 struct pim_item *pim_item_parse(enum pim_format format, const char *text, gsize len,
 				const struct pim_style *style, GError **error);
-/* As the device can hold it. `part`: pim_item_parts(); NULL = all of it. New. */
+/* As the device can hold it. New. */
 GString *pim_item_write(const struct pim_item *item, enum pim_format format,
-			const struct pim_style *style, const struct pim_capability *capability,
-			const char *part);
+			const struct pim_style *style, const struct pim_capability *capability);
 /* The form that the store keeps, which pim_item_load takes back unchanged: vCard 4.0,
  * iCalendar 2.0 or plain text. */
 GBytes *pim_item_stored(const struct pim_item *item);
@@ -142,16 +141,24 @@ gboolean pim_item_overlaps(const struct pim_item *item, gint64 since, gint64 bef
 
 /* --- exceptions of recurring events ------------------------------------- */
 
-/* Recurrence-ids of exceptions, for devices that know none and get each as an item of its own
- * (the master, part "", without them). NULL-terminated, new; no exceptions: empty. */
+/* Does such a device know no RECURRENCE-ID? Then it gets each exception as an item of its own, and
+ * the master without them. */
+gboolean pim_exceptions_apart(enum pim_format format, const struct pim_capability *capability);
+/* Recurrence-ids of exceptions. NULL-terminated, new; no exceptions: empty. */
 char **pim_item_parts(const struct pim_item *item);
-/* The item with that part replaced (a device changed it), or taken out with `changed` NULL:
- * then the occurrence is excepted. New. */
+/* One of these by itself; "" = the master, for which these occurrences are excepted. NULL: there
+ * is no such part. New. */
+struct pim_item *pim_item_part(const struct pim_item *item, const char *part);
+/* The item with that part replaced (a device changed it), or, if it is not the master, taken out
+ * with `changed` NULL: then the occurrence is excepted. New. */
 struct pim_item *pim_item_with_part(const struct pim_item *item, const char *part,
 				    const struct pim_item *changed);
 /* Cannot be said in that format without loss: what the device says of when and how often is not
  * believed when it comes back. */
 gboolean pim_item_is_lossy(const struct pim_item *item, enum pim_format format);
+gboolean pim_item_recurs(const struct pim_item *item);
+/* Does the one begin when an occurrence of the other does? */
+gboolean pim_item_occurs(const struct pim_item *series, const struct pim_item *item);
 
 /* --- comparing ---------------------------------------------------------- */
 
@@ -161,6 +168,8 @@ void pim_item_hash(const struct pim_item *item, guint8 hash_r[16]);
 /* What makes two items likely the same (key hashes of slow sync): any in common. Adds guint64
  * to `keys`, which may have none. */
 void pim_item_keys(const struct pim_item *item, GArray *keys);
+/* The same for all events, or tasks, of that name; 0: it has none. */
+guint64 pim_item_series_key(const struct pim_item *item);
 
 /* Properties in groups that change together: name, phones, addresses ...; when, alarm, where.
  * Fixed numbers for a component. A group that is empty has the value 0. */
@@ -172,6 +181,8 @@ typedef guint pim_group_mask;
 void pim_item_groups(const struct pim_item *item, struct pim_groups *groups_r);
 /* Where they differ. */
 pim_group_mask pim_groups_differ(const struct pim_groups *a, const struct pim_groups *b);
+/* Those of when it is and how often. */
+pim_group_mask pim_schedule_groups(enum pim_component component);
 /* "phones"; NULL = no such group. */
 const char *pim_group_name(enum pim_component component, guint group);
 /* What the device has after it got the item: less what it cannot hold, cut to its sizes. New. */

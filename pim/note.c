@@ -47,11 +47,10 @@ static struct vobject *normalize(struct vobject *parsed, enum vdialect dialect,
 }
 
 static struct vobject *denormalize(const struct vobject *normal, enum vdialect dialect,
-				   const struct pim_style *style, const char *part)
+				   const struct pim_style *style)
 {
 	(void)dialect;
 	(void)style;
-	(void)part;
 	return vobject_copy(normal);
 }
 

@@ -146,19 +146,41 @@ static gboolean forget_keys(struct pim_txn *txn, gint64 id, GError **error)
 	return sql_run(txn->sql, delete, error);
 }
 
-static gboolean add_keys(struct pim_txn *txn, gint64 id, const struct pim_item *item,
-			 GError **error)
+static gboolean add_part_keys(struct pim_txn *txn, gint64 id, const struct pim_item *item,
+			      const char *part, GError **error)
 {
 	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+	guint64 series = pim_item_recurs(item) ? pim_item_series_key(item) : 0;
 
 	pim_item_keys(item, keys);
+	if (series != 0)
+		g_array_append_val(keys, series);
 	for (guint i = 0; i < keys->len; i++) {
 		sqlite3_stmt *insert = sql_prepare(
-			txn->sql, "INSERT OR IGNORE INTO item_key(key, item) VALUES (?, ?)");
+			txn->sql,
+			"INSERT OR IGNORE INTO item_key(key, item, part) VALUES (?, ?, ?)");
 
 		sqlite3_bind_int64(insert, 1, (gint64)g_array_index(keys, guint64, i));
 		sqlite3_bind_int64(insert, 2, id);
+		sql_bind_text(insert, 3, part);
 		if (!sql_run(txn->sql, insert, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Of its exceptions, too: some devices have them as items of their own. */
+static gboolean add_keys(struct pim_txn *txn, gint64 id, const struct pim_item *item,
+			 GError **error)
+{
+	g_auto(GStrv) parts = pim_item_parts(item);
+
+	if (!add_part_keys(txn, id, item, "", error))
+		return FALSE;
+	for (guint i = 0; parts[i] != NULL; i++) {
+		g_autoptr(pim_item_t) exception = pim_item_part(item, parts[i]);
+
+		if (!add_part_keys(txn, id, exception, parts[i], error))
 			return FALSE;
 	}
 	return TRUE;
@@ -288,10 +310,12 @@ gboolean pim_txn_find_uid(struct pim_txn *txn, const char *uid, gint64 *id_r, GE
 	return first_id(txn, select, id_r, error);
 }
 
-#define UNMAPPED                                             \
-	" AND i.deleted = 0 AND i.collection = t.collection" \
-	" AND (t.components >> i.component) & 1"             \
-	" AND NOT EXISTS (SELECT 1 FROM map WHERE target = t.id AND item = i.id)"
+#define OF_TARGET                                       \
+	"i.deleted = 0 AND i.collection = t.collection" \
+	" AND (t.components >> i.component) & 1"
+#define UNMAPPED                                                                               \
+	" AND " OF_TARGET " AND NOT EXISTS (SELECT 1 FROM map WHERE target = t.id AND item = " \
+	"i.id)"
 
 gboolean pim_txn_match_hash(struct pim_txn *txn, gint64 target, const guint8 hash[16], gint64 *id_r,
 			    GError **error)
@@ -318,21 +342,33 @@ gboolean pim_txn_match_uid(struct pim_txn *txn, gint64 target, const char *uid, 
 }
 
 gboolean pim_txn_match_keys(struct pim_txn *txn, gint64 target, enum pim_component component,
-			    const guint64 *keys, guint count, gint64 *id_r, GError **error)
+			    gboolean apart, const guint64 *keys, guint count, gint64 *id_r,
+			    char **part_r, GError **error)
 {
 	*id_r = 0;
 	for (guint k = 0; k < count && *id_r == 0; k++) {
 		sqlite3_stmt *select = sql_prepare(
 			txn->sql,
-			"SELECT i.id FROM target t CROSS JOIN item_key k"
+			"SELECT i.id, k.part FROM target t CROSS JOIN item_key k"
 			" CROSS JOIN item i ON i.id = k.item"
-			" WHERE t.id = ?1 AND k.key = ?2 AND i.component = ?3" UNMAPPED " LIMIT 1");
+			" WHERE t.id = ?1 AND k.key = ?2 AND i.component = ?3"
+			" AND (?4 OR k.part = '') AND " OF_TARGET
+			" AND NOT EXISTS (SELECT 1 FROM map WHERE target = t.id AND item = i.id"
+			" AND part = k.part) LIMIT 1");
+		int found;
 
 		sqlite3_bind_int64(select, 1, target);
 		sqlite3_bind_int64(select, 2, (gint64)keys[k]);
 		sqlite3_bind_int(select, 3, (int)component);
-		if (!first_id(txn, select, id_r, error))
+		sqlite3_bind_int(select, 4, apart);
+		found = sql_fetch(txn->sql, select, error);
+		if (found < 0)
 			return FALSE;
+		if (found == 0)
+			continue;
+		*id_r = sqlite3_column_int64(select, 0);
+		*part_r = g_strdup((const char *)sqlite3_column_text(select, 1));
+		sqlite3_reset(select);
 	}
 	return TRUE;
 }

@@ -384,20 +384,11 @@ gboolean pim_txn_clear_maps(struct pim_txn *txn, gint64 target, GError **error)
 	return run_each(txn, statements, G_N_ELEMENTS(statements), target, error);
 }
 
-gboolean pim_txn_maps(struct pim_txn *txn, gint64 target, gint64 after, gboolean pending,
-		      guint limit, pim_map_each *each, gpointer data, GError **error)
+static gboolean each_map(struct pim_txn *txn, sqlite3_stmt *select, pim_map_each *each,
+			 gpointer data, GError **error)
 {
-	static const char all[] = "SELECT " MAP_COLUMNS " FROM map WHERE target = ? AND id > ?"
-				  " ORDER BY id LIMIT ?";
-	static const char only_pending[] =
-		"SELECT " MAP_COLUMNS " FROM map WHERE target = ? AND id > ?"
-		" AND pending != 0 ORDER BY id LIMIT ?";
-	sqlite3_stmt *select = sql_prepare(txn->sql, pending ? only_pending : all);
 	int found;
 
-	sqlite3_bind_int64(select, 1, target);
-	sqlite3_bind_int64(select, 2, after);
-	sqlite3_bind_int64(select, 3, limit);
 	while ((found = sql_fetch(txn->sql, select, error)) == 1) {
 		struct pim_map map;
 
@@ -407,6 +398,34 @@ gboolean pim_txn_maps(struct pim_txn *txn, gint64 target, gint64 after, gboolean
 	}
 	sqlite3_reset(select);
 	return found >= 0;
+}
+
+gboolean pim_txn_item_maps(struct pim_txn *txn, gint64 target, gint64 item, pim_map_each *each,
+			   gpointer data, GError **error)
+{
+	sqlite3_stmt *select = sql_prepare(txn->sql, "SELECT " MAP_COLUMNS
+						     " FROM map WHERE target = ? AND item = ?"
+						     " ORDER BY part");
+
+	sqlite3_bind_int64(select, 1, target);
+	sqlite3_bind_int64(select, 2, item);
+	return each_map(txn, select, each, data, error);
+}
+
+gboolean pim_txn_maps(struct pim_txn *txn, gint64 target, gint64 after, gboolean pending,
+		      guint limit, pim_map_each *each, gpointer data, GError **error)
+{
+	static const char all[] = "SELECT " MAP_COLUMNS " FROM map WHERE target = ? AND id > ?"
+				  " ORDER BY id LIMIT ?";
+	static const char only_pending[] =
+		"SELECT " MAP_COLUMNS " FROM map WHERE target = ? AND id > ?"
+		" AND pending != 0 ORDER BY id LIMIT ?";
+	sqlite3_stmt *select = sql_prepare(txn->sql, pending ? only_pending : all);
+
+	sqlite3_bind_int64(select, 1, target);
+	sqlite3_bind_int64(select, 2, after);
+	sqlite3_bind_int64(select, 3, limit);
+	return each_map(txn, select, each, data, error);
 }
 
 /* --- sessions ---------------------------------------------------------------------------- */

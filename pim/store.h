@@ -123,8 +123,10 @@ gboolean pim_txn_match_hash(struct pim_txn *txn, gint64 target, const guint8 has
 			    GError **error);
 gboolean pim_txn_match_uid(struct pim_txn *txn, gint64 target, const char *uid, gint64 *id_r,
 			   GError **error);
+/* `apart`: also an exception of an item by itself. `part_r` is set if `id_r` is: new. */
 gboolean pim_txn_match_keys(struct pim_txn *txn, gint64 target, enum pim_component component,
-			    const guint64 *keys, guint count, gint64 *id_r, GError **error);
+			    gboolean apart, const guint64 *keys, guint count, gint64 *id_r,
+			    char **part_r, GError **error);
 
 /* --- history ------------------------------------------------------------ */
 
@@ -243,6 +245,9 @@ gboolean pim_txn_map_by_tmpid(struct pim_txn *txn, gint64 target, const char *tm
 			      gboolean *found_r, struct pim_map *map_r, GError **error);
 gboolean pim_txn_map_by_command(struct pim_txn *txn, gint64 session, guint32 msg, guint32 cmd,
 				gboolean *found_r, struct pim_map *map_r, GError **error);
+/* All of one item: itself and exceptions sent by themselves. `each` may not write. */
+gboolean pim_txn_item_maps(struct pim_txn *txn, gint64 target, gint64 item, pim_map_each *each,
+			   gpointer data, GError **error);
 /* id 0: new, and the id is set. Else all but target is written. A LUID or item of another row
  * of the target: that row goes. */
 gboolean pim_txn_put_map(struct pim_txn *txn, struct pim_map *map, GError **error);

@@ -255,7 +255,7 @@ static gboolean export_row(const struct pim_row *row, gpointer data)
 	exporting->failed = item == NULL;
 	if (item == NULL)
 		return FALSE;
-	text = pim_item_write(item, format_of(row->component), NULL, NULL, NULL);
+	text = pim_item_write(item, format_of(row->component), NULL, NULL);
 	exporting->failed =
 		!exporting->write(text->str, text->len, exporting->data, exporting->error);
 	exporting->count++;

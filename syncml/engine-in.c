@@ -16,9 +16,42 @@ static const char *origin(const struct session *session)
 	return session->device->id;
 }
 
-static struct pim_item *load(const struct pim_row *row, GError **error)
+/* What a device has one of: an item, or one of its parts. */
+struct ours {
+	struct pim_row row; /* less the content */
+	gboolean apart;     /* the device has exceptions as items of their own */
+	char *part;
+	struct pim_item *whole;
+	struct pim_item *item; /* that part; NULL: there is none any more */
+};
+
+static void ours_clear(struct ours *ours)
 {
-	return pim_item_load(row->component, row->content, row->content_len, error);
+	g_free(ours->part);
+	pim_item_unref(ours->whole);
+	pim_item_unref(ours->item);
+}
+typedef struct ours ours_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ours_t, ours_clear)
+
+/* A tombstone has neither whole nor item. */
+static gboolean load_ours(struct session *session, struct sync *sync, const struct pim_row *row,
+			  const char *part, struct ours *ours_r, GError **error)
+{
+	const struct content *content = sync_content(session, sync);
+
+	ours_r->row = *row;
+	ours_r->row.content = NULL;
+	ours_r->part = g_strdup(part);
+	ours_r->apart = *part != '\0' || pim_exceptions_apart(content->format, content->capability);
+	if (row->deleted)
+		return TRUE;
+	ours_r->whole = pim_item_load(row->component, row->content, row->content_len, error);
+	if (ours_r->whole == NULL)
+		return FALSE;
+	ours_r->item =
+		ours_r->apart ? pim_item_part(ours_r->whole, part) : pim_item_ref(ours_r->whole);
+	return TRUE;
 }
 
 /* As the device would have it. */
@@ -44,26 +77,27 @@ static struct pim_item *merge(const struct session *session, struct sync *sync,
 
 /* --- the map after it --------------------------------------------------------------------- */
 
-/* The device has `theirs`; we have `ours`, at that revision. If ours is more than theirs, it is
+/* The device has `theirs`; we have `item`, at that revision. If ours is more than theirs, it is
  * sent. */
 static gboolean put_map(struct session *session, struct sync *sync, struct pim_map *map, gint64 id,
-			const char *luid, const struct pim_item *theirs,
-			const struct pim_item *ours, guint64 revision, GError **error)
+			const char *part, const char *luid, const struct pim_item *theirs,
+			const struct pim_item *item, guint64 revision, GError **error)
 {
 	struct pim_groups projected;
 
 	map->target = sync->target;
 	map->item = id;
-	map->part = "";
+	map->part = part;
 	map->luid = luid;
 	map->tmpid = NULL;
 	map->state = PIM_MAP_LIVE;
 	map->pending = PIM_PENDING_NONE;
 	map->sent_session = 0;
 	map->tries = 0;
+	map->lossy = pim_item_is_lossy(item, sync_content(session, sync)->format);
 	pim_item_groups(theirs, &map->device_groups);
-	pim_item_groups(ours, &map->item_groups);
-	projected_groups(session, sync, ours, &projected);
+	pim_item_groups(item, &map->item_groups);
+	projected_groups(session, sync, item, &projected);
 	if (pim_groups_differ(&projected, &map->device_groups) == 0) {
 		map->seen = revision;
 	} else if (sync_sends(sync) &&
@@ -87,7 +121,7 @@ static gboolean add_new(struct session *session, struct sync *sync, struct pim_m
 		return FALSE;
 	sync->in_added++;
 	*status_r = 201;
-	return put_map(session, sync, map, id, luid, item, item, revision, error);
+	return put_map(session, sync, map, id, "", luid, item, item, revision, error);
 }
 
 /* Makes `item` ours unless it is already. */
@@ -105,12 +139,71 @@ static gboolean store(struct session *session, struct sync *sync, const struct p
 			       revision_r, error);
 }
 
+/* `merged` is now that part of ours; the device has `theirs`. */
+static gboolean keep(struct session *session, struct sync *sync, struct pim_map *map,
+		     const struct ours *ours, const char *luid, const struct pim_item *theirs,
+		     const struct pim_item *merged, GError **error)
+{
+	g_autoptr(pim_item_t) whole = ours->apart
+					      ? pim_item_with_part(ours->whole, ours->part, merged)
+					      : pim_item_ref(merged);
+	/* Exceptions that the device left out of the master's are there again. */
+	g_autoptr(pim_item_t) item =
+		ours->apart ? pim_item_part(whole, ours->part) : pim_item_ref(whole);
+	guint64 revision;
+
+	return store(session, sync, &ours->row, whole, &revision, error) &&
+	       put_map(session, sync, map, ours->row.id, ours->part, luid, theirs,
+		       item == NULL ? merged : item, revision, error);
+}
+
+/* What the device says of when and how often is not believed where it could not be told. */
+static pim_group_mask believed(const struct session *session, struct sync *sync,
+			       const struct pim_item *item)
+{
+	return pim_item_is_lossy(item, sync_content(session, sync)->format)
+		       ? ~pim_schedule_groups(pim_item_component(item))
+		       : ~0u;
+}
+
 /* --- a first meeting: slow sync ----------------------------------------------------------------
  */
 
-static gboolean find_match(struct session *session, struct sync *sync, const struct pim_item *item,
-			   gint64 *id_r, GError **error)
+/* Of what a device can have but one of many, at any: the series with that name of which it is
+ * one. */
+static gboolean find_series(struct session *session, struct sync *sync, const struct pim_item *item,
+			    gint64 *id_r, char **part_r, GError **error)
 {
+	guint64 key = pim_item_series_key(item);
+	g_autoptr(pim_item_t) series = NULL;
+	struct pim_row row;
+	gboolean found;
+
+	if (key == 0 || pim_item_recurs(item))
+		return TRUE;
+	if (!pim_txn_match_keys(session->txn, sync->target, pim_item_component(item), FALSE, &key,
+				1, id_r, part_r, error))
+		return FALSE;
+	if (*id_r == 0)
+		return TRUE;
+	if (!pim_txn_get(session->txn, *id_r, &found, &row, error))
+		return FALSE;
+	series = pim_item_load(row.component, row.content, row.content_len, error);
+	if (series == NULL)
+		return FALSE;
+	if (pim_item_is_lossy(series, sync_content(session, sync)->format) &&
+	    pim_item_occurs(series, item))
+		return TRUE;
+	*id_r = 0;
+	g_clear_pointer(part_r, g_free);
+	return TRUE;
+}
+
+/* *id_r 0: none. `part_r` is new. */
+static gboolean find_match(struct session *session, struct sync *sync, const struct pim_item *item,
+			   gint64 *id_r, char **part_r, GError **error)
+{
+	const struct content *content = sync_content(session, sync);
 	g_autoptr(GArray) keys = NULL;
 	const char *uid = pim_item_uid(item);
 	guint8 hash[16];
@@ -121,12 +214,17 @@ static gboolean find_match(struct session *session, struct sync *sync, const str
 	if (*id_r == 0 && uid != NULL &&
 	    !pim_txn_match_uid(session->txn, sync->target, uid, id_r, error))
 		return FALSE;
-	if (*id_r != 0)
+	if (*id_r != 0) {
+		*part_r = g_strdup("");
 		return TRUE;
+	}
 	keys = g_array_new(FALSE, FALSE, sizeof(guint64));
 	pim_item_keys(item, keys);
 	return pim_txn_match_keys(session->txn, sync->target, pim_item_component(item),
-				  (const guint64 *)(void *)keys->data, keys->len, id_r, error);
+				  pim_exceptions_apart(content->format, content->capability),
+				  (const guint64 *)(void *)keys->data, keys->len, id_r, part_r,
+				  error) &&
+	       (*id_r != 0 || find_series(session, sync, item, id_r, part_r, error));
 }
 
 /* Groups to be taken over when nobody knows what they were before: what we do not have; and in
@@ -148,53 +246,51 @@ static pim_group_mask first_groups(const struct session *session, const struct s
 }
 
 static gboolean meet(struct session *session, struct sync *sync, struct pim_map *map,
-		     const struct pim_row *row, const char *luid, const struct pim_item *theirs,
+		     const struct ours *ours, const char *luid, const struct pim_item *theirs,
 		     guint *status_r, GError **error)
 {
-	g_autoptr(pim_item_t) ours = load(row, error);
 	g_autoptr(pim_item_t) merged = NULL;
 	struct pim_groups their_groups, our_groups;
-	pim_group_mask groups, lost;
-	guint64 revision;
+	pim_group_mask groups, lost, belief = believed(session, sync, ours->item);
 
-	if (ours == NULL)
-		return FALSE;
 	pim_item_groups(theirs, &their_groups);
-	projected_groups(session, sync, ours, &our_groups);
-	groups = first_groups(session, sync, &their_groups, &our_groups);
-	merged = merge(session, sync, ours, theirs, groups);
+	projected_groups(session, sync, ours->item, &our_groups);
+	groups = first_groups(session, sync, &their_groups, &our_groups) & belief;
+	merged = merge(session, sync, ours->item, theirs, groups);
 	/* What the client had and does not keep: somebody may look for it. */
-	lost = pim_groups_differ(&their_groups, &our_groups) & ~groups;
+	lost = pim_groups_differ(&their_groups, &our_groups) & ~groups & belief;
 	for (guint i = 0; i < PIM_GROUPS; i++) {
 		if (their_groups.hash[i] == 0)
 			lost &= ~(1u << i);
 	}
 	if (lost != 0) {
 		sync->conflicts++;
-		if (!pim_txn_keep_loser(session->txn, row->id, theirs, origin(session),
+		if (!pim_txn_keep_loser(session->txn, ours->row.id, theirs, origin(session),
 					session->now, error))
 			return FALSE;
 	}
 	*status_r = lost != 0 || groups != 0 ? 207 : 200;
-	return store(session, sync, row, merged, &revision, error) &&
-	       put_map(session, sync, map, row->id, luid, theirs, merged, revision, error);
+	return keep(session, sync, map, ours, luid, theirs, merged, error);
 }
 
 static gboolean first_meeting(struct session *session, struct sync *sync, struct pim_map *map,
 			      const char *luid, const struct pim_item *item, guint *status_r,
 			      GError **error)
 {
+	g_autofree char *part = NULL;
+	g_auto(ours_t) ours = {.part = NULL};
 	struct pim_row row;
 	gboolean found;
 	gint64 id = 0;
 
 	if ((sync->mode == SYNC_SLOW || sync->mode == SYNC_REFRESH_FROM_CLIENT) &&
-	    !find_match(session, sync, item, &id, error))
+	    !find_match(session, sync, item, &id, &part, error))
 		return FALSE;
 	if (id == 0)
 		return add_new(session, sync, map, luid, item, status_r, error);
 	return pim_txn_get(session->txn, id, &found, &row, error) &&
-	       meet(session, sync, map, &row, luid, item, status_r, error);
+	       load_ours(session, sync, &row, part, &ours, error) &&
+	       meet(session, sync, map, &ours, luid, item, status_r, error);
 }
 
 /* --- a known item --------------------------------------------------------------------------------
@@ -213,20 +309,32 @@ static enum winner winner_of(const struct session *session, const struct sync *s
 									   : SERVER_WINS;
 }
 
+/* Was it changed by somebody else since the device heard of it? Not so if only another part of it
+ * was. */
+static gboolean has_changed(const struct pim_map *map, const struct ours *ours)
+{
+	struct pim_groups groups;
+
+	if (ours->row.revision <= map->seen)
+		return FALSE;
+	if (map->pending != PIM_PENDING_NONE || ours->item == NULL)
+		return TRUE;
+	pim_item_groups(ours->item, &groups);
+	return pim_groups_differ(&groups, &map->item_groups) != 0;
+}
+
 /* Both have changed it: by groups; where both changed the same, one wins and the other is
  * kept. */
 static gboolean resolve(struct session *session, struct sync *sync, struct pim_map *map,
-			const struct pim_row *row, const char *luid, const struct pim_item *ours,
-			const struct pim_item *theirs, pim_group_mask their_changes,
-			guint *status_r, GError **error)
+			const struct ours *ours, const char *luid, const struct pim_item *theirs,
+			pim_group_mask their_changes, guint *status_r, GError **error)
 {
 	struct pim_groups our_groups, projected, their_groups;
 	g_autoptr(pim_item_t) merged = NULL;
 	pim_group_mask our_changes, both;
-	guint64 revision;
 
-	pim_item_groups(ours, &our_groups);
-	projected_groups(session, sync, ours, &projected);
+	pim_item_groups(ours->item, &our_groups);
+	projected_groups(session, sync, ours->item, &projected);
 	pim_item_groups(theirs, &their_groups);
 	our_changes = pim_groups_differ(&our_groups, &map->item_groups);
 	/* The same change on both sides is none to argue about. */
@@ -239,14 +347,13 @@ static gboolean resolve(struct session *session, struct sync *sync, struct pim_m
 		} else {
 			their_changes &= ~both;
 			*status_r = their_changes == 0 ? 419 : 207;
-			if (!pim_txn_keep_loser(session->txn, row->id, theirs, origin(session),
+			if (!pim_txn_keep_loser(session->txn, ours->row.id, theirs, origin(session),
 						session->now, error))
 				return FALSE;
 		}
 	}
-	merged = merge(session, sync, ours, theirs, their_changes);
-	return store(session, sync, row, merged, &revision, error) &&
-	       put_map(session, sync, map, row->id, luid, theirs, merged, revision, error);
+	merged = merge(session, sync, ours->item, theirs, their_changes);
+	return keep(session, sync, map, ours, luid, theirs, merged, error);
 }
 
 /* Two of them from now on. */
@@ -266,42 +373,77 @@ static gboolean duplicate(struct session *session, struct sync *sync, struct pim
 
 /* It was deleted with us and changed with them: what somebody still works on is kept. */
 static gboolean revive(struct session *session, struct sync *sync, struct pim_map *map,
-		       const struct pim_row *row, const char *luid, const struct pim_item *theirs,
+		       const struct ours *ours, const char *luid, const struct pim_item *theirs,
 		       guint *status_r, GError **error)
 {
 	guint64 revision;
+	gboolean ok;
 
 	sync->conflicts++;
+	/* An exception of a series goes back to it; if that has gone, it is all there is. */
+	if (ours->whole != NULL && pim_item_recurs(ours->whole))
+		ok = keep(session, sync, map, ours, luid, theirs, theirs, error);
+	else if (ours->whole != NULL)
+		ok = add_new(session, sync, map, luid, theirs, status_r, error);
+	else
+		ok = store(session, sync, &ours->row, theirs, &revision, error) &&
+		     put_map(session, sync, map, ours->row.id, "", luid, theirs, theirs, revision,
+			     error);
 	*status_r = 208;
-	return store(session, sync, row, theirs, &revision, error) &&
-	       put_map(session, sync, map, row->id, luid, theirs, theirs, revision, error);
+	return ok;
+}
+
+/* An exception that recurs is none: it is an item now, and its occurrence is excepted. */
+static gboolean detach(struct session *session, struct sync *sync, struct pim_map *map,
+		       const struct ours *ours, const char *luid, const struct pim_item *theirs,
+		       guint *status_r, GError **error)
+{
+	g_autoptr(pim_item_t) rest = pim_item_with_part(ours->whole, ours->part, NULL);
+	guint64 revision;
+
+	if (!store(session, sync, &ours->row, rest, &revision, error) ||
+	    !add_new(session, sync, map, luid, theirs, status_r, error))
+		return FALSE;
+	*status_r = 200;
+	return TRUE;
 }
 
 static gboolean update(struct session *session, struct sync *sync, struct pim_map *map,
-		       const struct pim_row *row, const char *luid, const struct pim_item *theirs,
+		       const struct ours *ours, const char *luid, const struct pim_item *theirs,
 		       guint *status_r, GError **error)
 {
-	g_autoptr(pim_item_t) ours = load(row, error);
 	g_autoptr(pim_item_t) merged = NULL;
 	struct pim_groups their_groups;
 	pim_group_mask changes;
-	guint64 revision;
 
-	if (ours == NULL)
-		return FALSE;
 	pim_item_groups(theirs, &their_groups);
-	changes = pim_groups_differ(&their_groups, &map->device_groups);
-	if (row->revision > map->seen && changes != 0) {
+	changes = pim_groups_differ(&their_groups, &map->device_groups) &
+		  believed(session, sync, ours->item);
+	if (has_changed(map, ours) && changes != 0) {
 		if (session->service->settings->conflict == SML_CONFLICT_DUPLICATE &&
 		    sync->mode != SYNC_FROM_CLIENT)
 			return duplicate(session, sync, map, luid, theirs, status_r, error);
-		return resolve(session, sync, map, row, luid, ours, theirs, changes, status_r,
-			       error);
+		return resolve(session, sync, map, ours, luid, theirs, changes, status_r, error);
 	}
-	merged = merge(session, sync, ours, theirs, changes);
+	merged = merge(session, sync, ours->item, theirs, changes);
 	*status_r = 200;
-	return store(session, sync, row, merged, &revision, error) &&
-	       put_map(session, sync, map, row->id, luid, theirs, merged, revision, error);
+	return keep(session, sync, map, ours, luid, theirs, merged, error);
+}
+
+static gboolean put_known(struct session *session, struct sync *sync, struct pim_map *map,
+			  const struct pim_row *row, const char *luid, const struct pim_item *item,
+			  guint *status_r, GError **error)
+{
+	g_auto(ours_t) ours = {.part = NULL};
+
+	if (!load_ours(session, sync, row, map->part, &ours, error))
+		return FALSE;
+	map->part = ours.part;
+	if (ours.item == NULL)
+		return revive(session, sync, map, &ours, luid, item, status_r, error);
+	if (*ours.part != '\0' && pim_item_recurs(item))
+		return detach(session, sync, map, &ours, luid, item, status_r, error);
+	return update(session, sync, map, &ours, luid, item, status_r, error);
 }
 
 gboolean engine_put(struct session *session, struct sync *sync, const char *luid,
@@ -322,9 +464,7 @@ gboolean engine_put(struct session *session, struct sync *sync, const char *luid
 	/* Its tombstone is gone, too: as if it had never been. The map's row is used again. */
 	if (!found)
 		return add_new(session, sync, &map, luid, item, status_r, error);
-	if (row.deleted)
-		return revive(session, sync, &map, &row, luid, item, status_r, error);
-	return update(session, sync, &map, &row, luid, item, status_r, error);
+	return put_known(session, sync, &map, &row, luid, item, status_r, error);
 }
 
 /* --- Delete
@@ -360,21 +500,63 @@ static gboolean is_guarded(const struct session *session, struct sync *sync, gui
 	return TRUE;
 }
 
-static gboolean delete_known(struct session *session, struct sync *sync, struct pim_map *map,
-			     const struct pim_row *row, guint *status_r, GError **error)
+/* The device deleted an exception: then there is nothing on that day. */
+static gboolean except(struct session *session, struct sync *sync, const struct ours *ours,
+		       GError **error)
 {
+	g_autoptr(pim_item_t) rest = NULL;
 	guint64 revision;
-	gboolean guarded;
 
-	if (row->deleted) {
-		*status_r = 200;
-		return pim_txn_drop_map(session->txn, map->id, error);
+	if (ours->item == NULL)
+		return TRUE;
+	rest = pim_item_with_part(ours->whole, ours->part, NULL);
+	return store(session, sync, &ours->row, rest, &revision, error);
+}
+
+/* The series goes; exceptions that the client has by themselves are items now. */
+static gboolean free_exceptions(struct session *session, struct sync *sync, const struct ours *ours,
+				GError **error)
+{
+	g_auto(GStrv) parts = pim_item_parts(ours->whole);
+
+	for (guint i = 0; parts[i] != NULL; i++) {
+		g_autoptr(pim_item_t) item = pim_item_part(ours->whole, parts[i]);
+		struct pim_map map;
+		guint64 revision;
+		gboolean found;
+
+		if (!pim_txn_map_by_item(session->txn, sync->target, ours->row.id, parts[i], &found,
+					 &map, error))
+			return FALSE;
+		if (!found || map.luid == NULL)
+			continue;
+		if (!pim_txn_add(session->txn, item, origin(session), session->now, &map.item,
+				 &revision, error))
+			return FALSE;
+		/* What it has of it is known by the groups. */
+		map.part = "";
+		map.seen = 0;
+		if (!pim_txn_put_map(session->txn, &map, error))
+			return FALSE;
 	}
-	if (row->revision > map->seen && winner_of(session, sync) == SERVER_WINS) {
+	return TRUE;
+}
+
+static gboolean delete_ours(struct session *session, struct sync *sync, struct pim_map *map,
+			    const struct ours *ours, guint *status_r, GError **error)
+{
+	gboolean guarded, changed = has_changed(map, ours);
+	guint64 revision;
+
+	if (changed && ours->item != NULL && winner_of(session, sync) == SERVER_WINS) {
 		sync->conflicts++;
 		*status_r = 419;
 		return engine_send_as_new(session, map, error);
 	}
+	*status_r = changed && ours->item != NULL ? 208 : 200;
+	if (*ours->part != '\0')
+		return except(session, sync, ours, error) &&
+		       pim_txn_drop_map(session->txn, map->id, error);
 	if (!is_guarded(session, sync, sync->in_deleted, &guarded, error))
 		return FALSE;
 	if (guarded) {
@@ -382,11 +564,26 @@ static gboolean delete_known(struct session *session, struct sync *sync, struct 
 		sync->failed = SYNC_GUARDED;
 		return TRUE;
 	}
-	*status_r = row->revision > map->seen ? 208 : 200;
 	sync->in_deleted++;
-	return pim_txn_delete(session->txn, row->id, origin(session), session->now, &revision,
+	return free_exceptions(session, sync, ours, error) &&
+	       pim_txn_delete(session->txn, ours->row.id, origin(session), session->now, &revision,
 			      error) &&
 	       pim_txn_drop_map(session->txn, map->id, error);
+}
+
+static gboolean delete_known(struct session *session, struct sync *sync, struct pim_map *map,
+			     const struct pim_row *row, guint *status_r, GError **error)
+{
+	g_auto(ours_t) ours = {.part = NULL};
+
+	if (row->deleted) {
+		*status_r = 200;
+		return pim_txn_drop_map(session->txn, map->id, error);
+	}
+	if (!load_ours(session, sync, row, map->part, &ours, error))
+		return FALSE;
+	map->part = ours.part;
+	return delete_ours(session, sync, map, &ours, status_r, error);
 }
 
 gboolean engine_delete(struct session *session, struct sync *sync, const char *luid, gboolean soft,
@@ -423,34 +620,72 @@ gboolean engine_delete(struct session *session, struct sync *sync, const char *l
 /* --- the end of the client's changes
  * -------------------------------------------------------------------- */
 
+/* An item, or an exception of one, that the client did not send. */
+struct unsent {
+	gint64 id;
+	char *part;
+};
+
+static void unsent_clear(gpointer data)
+{
+	g_free(((struct unsent *)data)->part);
+}
+
 struct unmapped {
 	struct session *session;
 	struct sync *sync;
-	GArray *ids;
-	guint64 position;
-	guint rows;
+	GArray *unsent; /* struct unsent */
+	guint items;    /* of these, how many are not only exceptions */
 	GError **error;
 	gboolean failed;
 };
 
+/* FALSE: that failed. */
+static gboolean collect_part(struct unmapped *unmapped, gint64 id, const char *part,
+			     gboolean *sent_r)
+{
+	struct unsent unsent = {.id = id};
+	struct pim_map map;
+
+	if (!pim_txn_map_by_item(unmapped->session->txn, unmapped->sync->target, id, part, sent_r,
+				 &map, unmapped->error))
+		return FALSE;
+	if (*sent_r)
+		return TRUE;
+	unsent.part = g_strdup(part);
+	g_array_append_val(unmapped->unsent, unsent);
+	unmapped->items += *part == '\0';
+	return TRUE;
+}
+
+static gboolean collect_exceptions(struct unmapped *unmapped, const struct pim_row *row)
+{
+	g_autoptr(pim_item_t) item =
+		pim_item_load(row->component, row->content, row->content_len, unmapped->error);
+	g_auto(GStrv) parts = item == NULL ? NULL : pim_item_parts(item);
+	gboolean sent;
+
+	for (guint i = 0; item != NULL && parts[i] != NULL; i++) {
+		if (!collect_part(unmapped, row->id, parts[i], &sent))
+			return FALSE;
+	}
+	return item != NULL;
+}
+
 static gboolean collect(const struct pim_row *row, gpointer data)
 {
 	struct unmapped *unmapped = data;
-	struct pim_map map;
-	gboolean found = TRUE;
+	const struct content *content = sync_content(unmapped->session, unmapped->sync);
+	gboolean sent;
 
-	unmapped->rows++;
-	unmapped->position = row->revision;
 	if (row->deleted)
 		return TRUE;
-	if (!pim_txn_map_by_item(unmapped->session->txn, unmapped->sync->target, row->id, "",
-				 &found, &map, unmapped->error)) {
+	/* With an item that is to go its exceptions go, too. */
+	if (!collect_part(unmapped, row->id, "", &sent) ||
+	    (sent && pim_exceptions_apart(content->format, content->capability) &&
+	     !collect_exceptions(unmapped, row)))
 		unmapped->failed = TRUE;
-		return FALSE;
-	}
-	if (!found)
-		g_array_append_val(unmapped->ids, row->id);
-	return TRUE;
+	return !unmapped->failed;
 }
 
 /* Its Sync was accepted before all of it was known. */
@@ -465,31 +700,48 @@ static void say_failed(struct session *session, const struct sync *sync)
 	}
 }
 
+static gboolean drop(struct session *session, struct sync *sync, const struct unsent *unsent,
+		     GError **error)
+{
+	g_auto(ours_t) ours = {.part = NULL};
+	struct pim_row row;
+	guint64 revision;
+	gboolean found;
+
+	if (!pim_txn_get(session->txn, unsent->id, &found, &row, error) ||
+	    !load_ours(session, sync, &row, unsent->part, &ours, error))
+		return FALSE;
+	if (*unsent->part != '\0')
+		return except(session, sync, &ours, error);
+	sync->in_deleted++;
+	return free_exceptions(session, sync, &ours, error) &&
+	       pim_txn_delete(session->txn, unsent->id, origin(session), session->now, &revision,
+			      error);
+}
+
 /* Refresh from the client: what it has not sent is to go. */
 static gboolean drop_unmapped(struct session *session, struct sync *sync, GError **error)
 {
-	g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(gint64));
-	struct unmapped unmapped = {session, sync, ids, 0, 0, error, FALSE};
-	guint64 revision;
+	g_autoptr(GArray) unsent = g_array_new(FALSE, FALSE, sizeof(struct unsent));
+	struct unmapped unmapped = {session, sync, unsent, 0, error, FALSE};
 	gboolean guarded;
 
+	g_array_set_clear_func(unsent, unsent_clear);
 	if (!pim_txn_changes(session->txn, sync->collection, sync->components, 0, G_MAXINT64,
 			     G_MAXINT, collect, &unmapped, error) ||
 	    unmapped.failed)
 		return FALSE;
-	if (!is_guarded(session, sync, ids->len, &guarded, error))
+	if (!is_guarded(session, sync, unmapped.items, &guarded, error))
 		return FALSE;
 	if (guarded) {
 		sync->failed = SYNC_GUARDED;
 		say_failed(session, sync);
 		return TRUE;
 	}
-	for (guint i = 0; i < ids->len; i++) {
-		if (!pim_txn_delete(session->txn, g_array_index(ids, gint64, i), origin(session),
-				    session->now, &revision, error))
+	for (guint i = 0; i < unsent->len; i++) {
+		if (!drop(session, sync, &g_array_index(unsent, struct unsent, i), error))
 			return FALSE;
 	}
-	sync->in_deleted += ids->len;
 	return TRUE;
 }
 

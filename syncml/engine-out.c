@@ -43,6 +43,12 @@ static void change_clear(struct change *change)
 	memset(change, 0, sizeof(*change));
 }
 
+static void change_free(gpointer change)
+{
+	change_clear(change);
+	g_free(change);
+}
+
 /* --- filters ------------------------------------------------------------------------------ */
 
 struct subject {
@@ -126,32 +132,6 @@ static enum operation operation_inside(const struct change *change, gboolean map
 	return change->revision > map->seen ? SEND_REPLACE : NOTHING;
 }
 
-/* `row` as it is now, `change->map` if it has one. */
-static gboolean decide(struct sync *sync, const struct pim_row *row, struct change *change,
-		       GError **error)
-{
-	gboolean mapped = change->map.id != 0;
-	gboolean known = mapped && change->luid != NULL && change->map.state != PIM_MAP_FILTERED;
-
-	change->item = row->id;
-	change->revision = row->revision;
-	change->operation = NOTHING;
-	if (row->deleted) {
-		/* An Add of which nobody knows whether it arrived is asked for by its Map; then it
-		 * is deleted. */
-		if (known)
-			change->operation = SEND_DELETE;
-		return TRUE;
-	}
-	change->content = pim_item_load(row->component, row->content, row->content_len, error);
-	if (change->content == NULL)
-		return FALSE;
-	change->operation = is_inside(sync, change->content, change->luid)
-				    ? operation_inside(change, mapped, known)
-				    : operation_outside(sync, change, known);
-	return TRUE;
-}
-
 static void keep_map(struct change *change, const struct pim_map *map)
 {
 	change->map = *map;
@@ -160,25 +140,110 @@ static void keep_map(struct change *change, const struct pim_map *map)
 	change->part = g_strdup(map->part);
 }
 
-static gboolean look_at_item(struct session *session, struct sync *sync, gint64 id,
-			     struct change *change_r, GError **error)
+static gboolean add_mapped(const struct pim_map *map, gpointer data)
 {
-	struct pim_map map;
+	struct change *change = g_new0(struct change, 1);
+
+	keep_map(change, map);
+	change->item = map->item;
+	g_ptr_array_add(data, change);
+	return TRUE;
+}
+
+/* That of the part, which may have no map yet. */
+static struct change *change_of(GPtrArray *changes, gint64 item, const char *part)
+{
+	struct change *change;
+
+	for (guint i = 0; i < changes->len; i++) {
+		change = changes->pdata[i];
+		if (strcmp(change->part, part) == 0)
+			return change;
+	}
+	change = g_new0(struct change, 1);
+	change->part = g_strdup(part);
+	change->item = item;
+	g_ptr_array_add(changes, change);
+	return change;
+}
+
+/* Another part of the item was changed, not this one. */
+static gboolean is_as_sent(const struct change *change)
+{
+	struct pim_groups groups;
+
+	if (change->map.pending != PIM_PENDING_NONE)
+		return FALSE;
+	pim_item_groups(change->content, &groups);
+	return pim_groups_differ(&groups, &change->map.item_groups) == 0;
+}
+
+/* `whole` is the item, `change->content` what of it the device has or gets as one. */
+static void decide(struct sync *sync, const struct pim_item *whole, struct change *change)
+{
+	gboolean mapped = change->map.id != 0;
+	gboolean known = mapped && change->luid != NULL && change->map.state != PIM_MAP_FILTERED;
+
+	change->operation = is_inside(sync, whole, change->luid)
+				    ? operation_inside(change, mapped, known)
+				    : operation_outside(sync, change, known);
+	if (change->operation == SEND_REPLACE && is_as_sent(change))
+		change->operation = NOTHING;
+}
+
+static gboolean decide_all(const struct session *session, struct sync *sync,
+			   const struct pim_row *row, GPtrArray *changes, GError **error)
+{
+	const struct content *content = sync_content(session, sync);
+	gboolean apart = pim_exceptions_apart(content->format, content->capability);
+	g_autoptr(pim_item_t) whole =
+		pim_item_load(row->component, row->content, row->content_len, error);
+	g_auto(GStrv) parts = NULL;
+	struct change *change;
+
+	if (whole == NULL)
+		return FALSE;
+	change = change_of(changes, row->id, "");
+	change->content = apart ? pim_item_part(whole, "") : pim_item_ref(whole);
+	parts = apart ? pim_item_parts(whole) : NULL;
+	for (guint i = 0; apart && parts[i] != NULL; i++) {
+		change = change_of(changes, row->id, parts[i]);
+		if (change->content == NULL)
+			change->content = pim_item_part(whole, parts[i]);
+	}
+	for (guint i = 0; i < changes->len; i++) {
+		change = changes->pdata[i];
+		change->revision = row->revision;
+		if (change->content != NULL)
+			decide(sync, whole, change);
+		else if (change->luid != NULL && change->map.state != PIM_MAP_FILTERED)
+			change->operation = SEND_DELETE;
+	}
+	return TRUE;
+}
+
+/* What the device should be told of an item, and of exceptions that it has apart. */
+static gboolean look_at_item(struct session *session, struct sync *sync, gint64 id,
+			     GPtrArray *changes, GError **error)
+{
 	struct pim_row row;
 	gboolean found;
 
-	if (!pim_txn_map_by_item(session->txn, sync->target, id, "", &found, &map, error))
+	if (!pim_txn_item_maps(session->txn, sync->target, id, add_mapped, changes, error) ||
+	    !pim_txn_get(session->txn, id, &found, &row, error))
 		return FALSE;
-	if (found)
-		keep_map(change_r, &map);
-	if (!pim_txn_get(session->txn, id, &found, &row, error))
-		return FALSE;
-	if (!found) {
-		change_r->operation = change_r->luid == NULL ? NOTHING : SEND_DELETE;
-		change_r->item = id;
-		return TRUE;
+	if (found && !row.deleted)
+		return decide_all(session, sync, &row, changes, error);
+	for (guint i = 0; i < changes->len; i++) {
+		struct change *change = changes->pdata[i];
+
+		change->revision = found ? row.revision : 0;
+		/* An Add of which nobody knows whether it arrived is asked for by its Map; then it
+		 * is deleted. */
+		if (change->luid != NULL && (!found || change->map.state != PIM_MAP_FILTERED))
+			change->operation = SEND_DELETE;
 	}
-	return decide(sync, &row, change_r, error);
+	return TRUE;
 }
 
 /* --- which items --------------------------------------------------------------------------------
@@ -290,23 +355,21 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 	if (!cursor_of(session, sync, &cursor, error))
 		return FALSE;
 	for (;;) {
-		struct change change = {.operation = NOTHING};
+		g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func(change_free);
 		gboolean pending = walk.pending;
 
 		if (!walk_next(session, sync, cursor, &walk, &id, error))
 			return FALSE;
 		if (id == 0)
 			return TRUE;
-		if (!look_at_item(session, sync, id, &change, error)) {
-			change_clear(&change);
+		if (!look_at_item(session, sync, id, changes, error))
 			return FALSE;
-		}
 		/* One that is pending may have changed, too. */
-		if (change.operation != NOTHING &&
-		    (pending ? g_hash_table_add(seen, g_memdup2(&id, sizeof(id)))
-			     : !g_hash_table_contains(seen, &id)))
-			(*count_r)++;
-		change_clear(&change);
+		if (pending ? !g_hash_table_add(seen, g_memdup2(&id, sizeof(id)))
+			    : g_hash_table_contains(seen, &id))
+			continue;
+		for (guint i = 0; i < changes->len; i++)
+			*count_r += ((struct change *)changes->pdata[i])->operation != NOTHING;
 	}
 }
 
@@ -626,7 +689,7 @@ static GBytes *data_of(const struct session *session, struct sync *sync,
 	guint64 max = MIN(sync->max_obj_size,
 			  session->max_obj_size == 0 ? G_MAXUINT64 : session->max_obj_size);
 	GString *text = pim_item_write(change->content, content->format, &content->style,
-				       content->capability, NULL);
+				       content->capability);
 
 	if (text->len > max) {
 		g_string_free(text, TRUE);
@@ -702,6 +765,29 @@ static gboolean open_sync(struct session *session, struct sync *sync, struct ans
 	return TRUE;
 }
 
+/* all_r FALSE: there is no room for the rest in this message. */
+static gboolean send_item(struct session *session, struct sync *sync, struct answer *answer,
+			  gint64 id, gboolean *all_r, GError **error)
+{
+	g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func(change_free);
+
+	*all_r = TRUE;
+	if (!look_at_item(session, sync, id, changes, error))
+		return FALSE;
+	for (guint i = 0; i < changes->len && *all_r; i++) {
+		struct change *change = changes->pdata[i];
+
+		if (change->operation == NOTHING || is_under_way(session, change))
+			continue;
+		/* One before it in the item took what there was. */
+		if (answer->full)
+			*all_r = FALSE;
+		else if (!send_change(session, sync, answer, change, all_r, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean send_all(struct session *session, struct sync *sync, struct answer *answer,
 			 gboolean *done_r, GError **error)
 {
@@ -714,8 +800,7 @@ static gboolean send_all(struct session *session, struct sync *sync, struct answ
 	if (!cursor_of(session, sync, &cursor, error))
 		return FALSE;
 	while (!answer->full) {
-		struct change change = {.operation = NOTHING};
-		gboolean sent = TRUE, ok;
+		gboolean all;
 		gint64 id;
 
 		if (!walk_next(session, sync, cursor, &walk, &id, error))
@@ -723,13 +808,9 @@ static gboolean send_all(struct session *session, struct sync *sync, struct answ
 		*done_r = id == 0;
 		if (id == 0)
 			return TRUE;
-		ok = look_at_item(session, sync, id, &change, error) &&
-		     (change.operation == NOTHING || is_under_way(session, &change) ||
-		      send_change(session, sync, answer, &change, &sent, error));
-		change_clear(&change);
-		if (!ok)
+		if (!send_item(session, sync, answer, id, &all, error))
 			return FALSE;
-		if (!sent)
+		if (!all)
 			return TRUE;
 		if (walk.pending)
 			sync->map_position = (gint64)walk.position;

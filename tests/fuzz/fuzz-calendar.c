@@ -28,7 +28,7 @@ static const struct pim_style styles[] = {
 static struct vobject *again(const struct vobject *normal, enum vdialect dialect,
 			     const struct pim_style *style)
 {
-	g_autoptr(vobject_t) there = pim_calendar_kind.denormalize(normal, dialect, style, NULL);
+	g_autoptr(vobject_t) there = pim_calendar_kind.denormalize(normal, dialect, style);
 	g_autoptr(GString) text = vobject_write(there, dialect, NULL);
 	struct vobject *parsed = vobject_parse(text->str, text->len, NULL, NULL, NULL, NULL);
 	enum pim_component component;
@@ -86,8 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pim_calendar_kind.is_lossy(normal, VCALENDAR_1_0);
 	parts = pim_calendar_kind.parts(normal);
 	for (guint i = 0; parts[i] != NULL; i++) {
-		g_autoptr(vobject_t) part =
-			pim_calendar_kind.denormalize(normal, dialect, style, parts[i]);
+		g_autoptr(vobject_t) part = pim_calendar_kind.part(normal, parts[i]);
+		g_autoptr(vobject_t) written = pim_calendar_kind.denormalize(part, dialect, style);
 		g_autoptr(vobject_t) without = pim_calendar_kind.with_part(normal, parts[i], NULL);
 		g_autoptr(vobject_t) with = pim_calendar_kind.with_part(normal, parts[i], normal);
 	}

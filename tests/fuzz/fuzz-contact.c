@@ -28,7 +28,7 @@ static void check_stored(const struct pim_item *item)
 static void check_sent(const struct pim_item *item, enum pim_format format,
 		       const struct pim_capability *capability)
 {
-	GString *text = pim_item_write(item, format, &style, capability, NULL);
+	GString *text = pim_item_write(item, format, &style, capability);
 	g_autoptr(pim_item_t) back = pim_item_parse(format, text->str, text->len, &style, NULL);
 	g_autoptr(pim_item_t) projected = pim_item_project(item, format, &style, capability);
 	struct pim_groups had, has;

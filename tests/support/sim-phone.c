@@ -26,6 +26,8 @@ void sim_phone_init(struct sim_phone *phone, const struct sml_service *service, 
 	phone->user = g_strdup(user);
 	phone->device = g_strdup(device);
 	phone->database = g_strdup("contacts");
+	phone->type = "text/vcard";
+	phone->version = "3.0";
 	phone->items = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	phone->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	phone->tried = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -257,6 +259,8 @@ static guint apply(struct talk *talk, const struct sml_command *command,
 	char *text, *luid;
 
 	phone->received++;
+	g_test_message("told %s %s", sml_command_name(command->kind),
+		       item->target != NULL ? item->target : item->source);
 	if (command->kind == SML_CMD_DELETE) {
 		if (!g_hash_table_remove(phone->items, item->target))
 			return 211;
@@ -357,8 +361,8 @@ static gboolean say_alert(struct talk *talk, guint code)
 		info->devinf->large_objects = info->devinf->number_of_changes = TRUE;
 		info->devinf->utc = TRUE;
 		store->max_guid_size = phone->max_guid_size;
-		g_ptr_array_add(store->rx, devinf_type_new("text/vcard", "3.0"));
-		g_ptr_array_add(store->tx, devinf_type_new("text/vcard", "3.0"));
+		g_ptr_array_add(store->rx, devinf_type_new(phone->type, phone->version));
+		g_ptr_array_add(store->tx, devinf_type_new(phone->type, phone->version));
 		g_ptr_array_add(info->devinf->stores, store);
 	}
 	talk->out->final = TRUE;
@@ -398,6 +402,11 @@ static gboolean sends(guint mode)
 	return mode != 204 && mode != 205;
 }
 
+static int by_text(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* LUIDs of what is to be sent. */
 static GPtrArray *to_send(const struct talk *talk)
 {
@@ -418,7 +427,7 @@ static GPtrArray *to_send(const struct talk *talk)
 		if (!g_hash_table_contains(phone->items, luid))
 			g_ptr_array_add(luids, g_strdup(luid));
 	}
-	g_ptr_array_sort(luids, (GCompareFunc)(void (*)(void))g_ascii_strcasecmp);
+	g_ptr_array_sort(luids, by_text);
 	return luids;
 }
 
@@ -451,7 +460,7 @@ static void add_change(struct talk *talk, struct sml_command *sync, const char *
 	item->source = luid;
 	g_hash_table_add(phone->tried, g_strdup(luid));
 	if (text != NULL) {
-		command->meta.type = "text/vcard";
+		command->meta.type = phone->type;
 		item->data = g_bytes_new(text, strlen(text));
 	}
 }

@@ -12,6 +12,7 @@
 struct sim_phone {
 	const struct sml_service *service;
 	char *device, *user, *database;
+	const char *type, *version; /* of what it sends and takes: text/vcard 3.0 at first */
 	enum sml_encoding encoding;
 	guint max_msg_size;  /* it announces, and keeps to itself; 0 = none */
 	guint max_guid_size; /* 0 = none */

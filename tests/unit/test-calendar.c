@@ -372,8 +372,7 @@ static void test_write(void)
 
 		g_test_message("%s", rows[i].name);
 		normal = parse_one(rows[i].normal, ICALENDAR_2_0, &utc_phone);
-		device =
-			pim_calendar_kind.denormalize(normal, rows[i].dialect, rows[i].style, NULL);
+		device = pim_calendar_kind.denormalize(normal, rows[i].dialect, rows[i].style);
 		text = lines_of(device, rows[i].dialect);
 		g_assert_cmpstr(text, ==, rows[i].text);
 	}
@@ -384,7 +383,7 @@ static void test_write(void)
 static char *there_and_back(const struct vobject *normal, enum vdialect dialect,
 			    const struct pim_style *style)
 {
-	g_autoptr(vobject_t) device = pim_calendar_kind.denormalize(normal, dialect, style, NULL);
+	g_autoptr(vobject_t) device = pim_calendar_kind.denormalize(normal, dialect, style);
 	g_autoptr(GString) text = vobject_write(device, dialect, NULL);
 	struct vobject *parsed = vobject_parse(text->str, text->len, NULL, NULL, NULL, NULL);
 	g_autoptr(vobject_t) back = NULL;
@@ -443,6 +442,13 @@ static struct vobject *parse_weekly(void)
 		&utc_phone, &component, NULL);
 }
 
+static struct vobject *write_part(const struct vobject *normal, const char *name)
+{
+	g_autoptr(vobject_t) part = pim_calendar_kind.part(normal, name);
+
+	return pim_calendar_kind.denormalize(part, VCALENDAR_1_0, &berlin);
+}
+
 static void test_parts(void)
 {
 	g_autoptr(vobject_t) normal = parse_weekly(), master = NULL, exception = NULL;
@@ -453,14 +459,16 @@ static void test_parts(void)
 
 	g_assert_cmpuint(g_strv_length(parts), ==, 1);
 	g_assert_cmpstr(parts[0], ==, "20100111T080000Z");
-	master = pim_calendar_kind.denormalize(normal, VCALENDAR_1_0, &berlin, "");
+	master = write_part(normal, "");
 	master_text = lines_of(master, VCALENDAR_1_0);
 	g_assert_nonnull(strstr(master_text, "EXDATE:20100111T090000"));
 	g_assert_null(strstr(master_text, "Later"));
-	exception = pim_calendar_kind.denormalize(normal, VCALENDAR_1_0, &berlin, parts[0]);
+	g_assert_null(pim_calendar_kind.part(normal, "20100118T080000Z"));
+	exception = write_part(normal, parts[0]);
 	exception_text = lines_of(exception, VCALENDAR_1_0);
 	g_assert_cmpstr(exception_text, ==,
-			"UID:w|SUMMARY:Later|DTSTART:20100112T090000|DTEND:20100112T090000");
+			"SUMMARY:Later|DTSTART:20100112T090000|UID:w/20100111T080000Z|"
+			"DTEND:20100112T090000");
 	/* The device moves the exception. */
 	changed = parse_one("SUMMARY:Much later|DTSTART:20100113T090000", VCALENDAR_1_0, &berlin);
 	with = pim_calendar_kind.with_part(normal, parts[0], changed);
@@ -484,6 +492,79 @@ static void test_parts(void)
 	g_assert_nonnull(strstr(whole_text, "SUMMARY:Every week"));
 	g_assert_nonnull(strstr(whole_text, "SUMMARY:Later"));
 	g_assert_null(strstr(whole_text, "EXDATE"));
+}
+
+/* Of a device that knows exceptions: one changed, one more, none any more. */
+static void test_merge_exceptions(void)
+{
+#define SERIES(summary, more)                                                                     \
+	"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:w\r\nDTSTART:20100104T080000Z\r\n" \
+	"SUMMARY:" summary "\r\nRRULE:FREQ=WEEKLY\r\nEND:VEVENT\r\n" more "END:VCALENDAR\r\n"
+#define ON(day, summary)                                                                     \
+	"BEGIN:VEVENT\r\nUID:w\r\nRECURRENCE-ID:201001" day "T080000Z\r\nDTSTART:201001" day \
+	"T100000Z\r\nSUMMARY:" summary "\r\nEND:VEVENT\r\n"
+	static const struct {
+		const char *ours, *theirs, *merged;
+		pim_group_mask groups;
+	} rows[] = {
+		{SERIES("A", ON("11", "B")), SERIES("A", ON("11", "C")), SERIES("A", ON("11", "C")),
+		 ~0u},
+		{SERIES("A", ON("11", "B")), SERIES("A", ON("11", "B") ON("18", "C")),
+		 SERIES("A", ON("11", "B") ON("18", "C")), ~0u},
+		{SERIES("A", ON("11", "B") ON("18", "C")), SERIES("A", ON("18", "C")),
+		 SERIES("A", ON("18", "C")), ~0u},
+		/* Which there are is a matter of when, not of what. */
+		{SERIES("A", ON("11", "B")), SERIES("D", ON("18", "C")), SERIES("D", ON("11", "B")),
+		 1u << 0},
+		{SERIES("A", ON("11", "B")), SERIES("D", ON("11", "C")), SERIES("D", ON("11", "C")),
+		 1u << 0},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(pim_item_t) ours = pim_item_parse(PIM_ICALENDAR_2_0, rows[i].ours,
+							    strlen(rows[i].ours), NULL, NULL);
+		g_autoptr(pim_item_t) theirs = pim_item_parse(PIM_ICALENDAR_2_0, rows[i].theirs,
+							      strlen(rows[i].theirs), NULL, NULL);
+		g_autoptr(pim_item_t) expected = pim_item_parse(PIM_ICALENDAR_2_0, rows[i].merged,
+								strlen(rows[i].merged), NULL, NULL);
+		g_autoptr(pim_item_t) merged =
+			pim_item_merge(ours, theirs, rows[i].groups, PIM_ICALENDAR_2_0, NULL, NULL);
+		struct pim_groups a, b;
+
+		g_test_message("row %u", i);
+		pim_item_groups(merged, &a);
+		pim_item_groups(expected, &b);
+		g_assert_cmpuint(pim_groups_differ(&a, &b), ==, 0);
+	}
+}
+
+/* What a device is expected to have, exceptions and all, where it has them apart. */
+static void test_project_exceptions(void)
+{
+	static const char *const names[] = {"SUMMARY", "DTSTART", "RRULE", "EXDATE", NULL};
+	static const enum pim_format formats[] = {PIM_VCALENDAR_1_0, PIM_ICALENDAR_2_0};
+	g_autoptr(GHashTable) properties = g_hash_table_new(g_str_hash, g_str_equal);
+	struct pim_capability capability = {properties, PIM_COMPONENT_BIT(PIM_EVENT)};
+	struct pim_property_limit limits[G_N_ELEMENTS(names) - 1];
+
+	for (guint i = 0; names[i] != NULL; i++) {
+		limits[i] = (struct pim_property_limit){.name = (char *)names[i],
+							.max_size = G_MAXUINT64};
+		g_hash_table_insert(properties, limits[i].name, &limits[i]);
+	}
+	for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+		g_autoptr(pim_item_t) item =
+			pim_item_parse(PIM_ICALENDAR_2_0, weekly, strlen(weekly), NULL, NULL);
+		g_autoptr(pim_item_t) projected =
+			pim_item_project(item, formats[i], &berlin, &capability);
+		g_auto(GStrv) parts = pim_item_parts(projected);
+		g_auto(GStrv) summaries = pim_item_values(projected, "SUMMARY");
+
+		g_assert_true(pim_exceptions_apart(formats[i], &capability));
+		g_assert_cmpuint(g_strv_length(parts), ==, 1);
+		g_assert_cmpstr(parts[0], ==, "20100111T080000Z");
+		g_assert_true(g_strv_contains((const char *const *)summaries, "Later"));
+	}
 }
 
 static void test_overlaps(void)
@@ -592,7 +673,7 @@ static char *write_for(const char *lines, const char *const *names)
 	for (guint i = 0; names[i] != NULL; i++)
 		g_hash_table_insert(capability.properties, (gpointer)names[i], &any);
 	any.name = (char *)names[0];
-	written = pim_item_write(item, PIM_VCALENDAR_1_0, &berlin, &capability, NULL);
+	written = pim_item_write(item, PIM_VCALENDAR_1_0, &berlin, &capability);
 	g_hash_table_unref(capability.properties);
 	return g_string_free(written, FALSE);
 }
@@ -644,10 +725,8 @@ static void test_own_zone(void)
 	g_autoptr(vobject_t) normal = pim_calendar_kind.normalize(
 		vobject_parse(text, strlen(text), NULL, NULL, NULL, NULL), ICALENDAR_2_0,
 		&utc_phone, &component, NULL);
-	g_autoptr(vobject_t) old =
-		pim_calendar_kind.denormalize(normal, VCALENDAR_1_0, &utc_phone, NULL);
-	g_autoptr(vobject_t) new =
-		pim_calendar_kind.denormalize(normal, ICALENDAR_2_0, &utc_phone, NULL);
+	g_autoptr(vobject_t) old = pim_calendar_kind.denormalize(normal, VCALENDAR_1_0, &utc_phone);
+	g_autoptr(vobject_t) new = pim_calendar_kind.denormalize(normal, ICALENDAR_2_0, &utc_phone);
 	g_autofree char *lines = lines_of(old, VCALENDAR_1_0);
 
 	g_assert_nonnull(strstr(lines, "DTSTART:20100104T033000Z|DTEND:20100104T043000Z"));
@@ -663,6 +742,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/calendar/write", test_write);
 	g_test_add_func("/calendar/round-trips", test_round_trips);
 	g_test_add_func("/calendar/parts", test_parts);
+	g_test_add_func("/calendar/merge-exceptions", test_merge_exceptions);
+	g_test_add_func("/calendar/project-exceptions", test_project_exceptions);
 	g_test_add_func("/calendar/overlaps", test_overlaps);
 	g_test_add_func("/calendar/lossy", test_lossy);
 	g_test_add_func("/calendar/keys-and-titles", test_keys_and_titles);

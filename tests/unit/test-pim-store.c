@@ -292,6 +292,7 @@ static gint64 match(struct pim_txn *txn, char how, gint64 target, const char *wo
 {
 	g_autoptr(pim_item_t) item = item_of(words);
 	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+	g_autofree char *part = NULL;
 	guint8 hash[16];
 	gint64 id = -1;
 
@@ -311,8 +312,8 @@ static gint64 match(struct pim_txn *txn, char how, gint64 target, const char *wo
 		OK(pim_txn_match_uid(txn, target, pim_item_uid(item), &id, &error));
 		break;
 	case 'K':
-		OK(pim_txn_match_keys(txn, target, pim_item_component(item),
-				      (const guint64 *)(gpointer)keys->data, keys->len, &id,
+		OK(pim_txn_match_keys(txn, target, pim_item_component(item), FALSE,
+				      (const guint64 *)(gpointer)keys->data, keys->len, &id, &part,
 				      &error));
 		break;
 	}
@@ -1111,7 +1112,7 @@ static void test_check(void)
 		{"UPDATE target SET cursor = 99",
 		 "database 1 of a device has seen revisions that were never given\n"},
 		{"DELETE FROM peer", "database 1 is of no device\n"},
-		{"INSERT INTO item_key VALUES (1, 77)",
+		{"INSERT INTO item_key VALUES (1, 77, '')",
 		 "a key is of item 77, which does not exist\n"},
 		{"UPDATE item SET content = 'x' WHERE id = 1", "item 1 cannot be read: "},
 	};
