@@ -237,17 +237,24 @@ static char *to_utf8(const struct parser *parser, const char *text, const char *
 	return clean(converted);
 }
 
-/* One value: `\n`, `\,` and `\;` in 3.0 and later; in 2.1 only what separates. */
-static void append_unescaped(const struct parser *parser, GString *value, const char **pos)
+/* In 2.1 and 1.0 only what separates is escaped, and no backslash is. */
+static void append_old(GString *value, const char **pos)
+{
+	char next = (*pos)[1];
+
+	if (next == ';' || next == ',')
+		++*pos;
+	g_string_append_c(value, **pos);
+}
+
+/* One value: `\n`, `\,` and `\;` in 3.0 and later. */
+static void append_unescaped(GString *value, const char **pos)
 {
 	char c = *++*pos;
-	gboolean old = vdialect_is_old(parser->dialect);
 
 	if (c == 'n' || c == 'N') {
-		g_string_append(value, old ? (c == 'n' ? "\\n" : "\\N") : "\n");
+		g_string_append_c(value, '\n');
 	} else if (c == ';' || c == ',' || c == '\\' || c == ':') {
-		if (old && c != ';' && c != '\\' && c != ',')
-			g_string_append_c(value, '\\');
 		g_string_append_c(value, c);
 	} else {
 		g_string_append_c(value, '\\');
@@ -269,9 +276,10 @@ static void add_values(const struct parser *parser, struct vproperty *property, 
 	guint component = 0;
 
 	for (const char *pos = text; *pos != '\0'; pos++) {
-		/* In 2.1 and 1.0 only what separates is escaped. */
-		if (*pos == '\\' && !(old && shape == VSHAPE_TEXT)) {
-			append_unescaped(parser, value, &pos);
+		if (*pos == '\\' && !old) {
+			append_unescaped(value, &pos);
+		} else if (*pos == '\\' && shape != VSHAPE_TEXT) {
+			append_old(value, &pos);
 		} else if (split_components && *pos == ';') {
 			vproperty_add_value(property, component++, value->str);
 			g_string_truncate(value, 0);

@@ -54,6 +54,15 @@ static const char *separators_of(const struct writer *writer, enum vshape shape)
 	return "";
 }
 
+/* A backslash before it, which old dialects cannot escape, would make text of it. */
+static void append_separator(const struct writer *writer, GString *line, char separator)
+{
+	while (vdialect_is_old(writer->dialect) && line->len > 0 &&
+	       line->str[line->len - 1] == '\\')
+		g_string_truncate(line, line->len - 1);
+	g_string_append_c(line, separator);
+}
+
 static char *value_of(const struct writer *writer, const struct vproperty *property)
 {
 	enum vshape shape = vshape_of(property->name);
@@ -65,11 +74,12 @@ static char *value_of(const struct writer *writer, const struct vproperty *prope
 		const GPtrArray *values = property->components->pdata[i];
 
 		if (i > 0)
-			g_string_append_c(line, ';');
+			append_separator(writer, line, ';');
 		for (guint j = 0; j < values->len; j++) {
 			/* A list in a component is text in 2.1. */
 			if (j > 0)
-				g_string_append_c(line, old && shape == VSHAPE_LIST ? ';' : ',');
+				append_separator(writer, line,
+						 old && shape == VSHAPE_LIST ? ';' : ',');
 			if (shape == VSHAPE_RAW || shape == VSHAPE_BINARY)
 				g_string_append(line, values->pdata[j]);
 			else
