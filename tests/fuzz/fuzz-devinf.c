@@ -10,11 +10,16 @@ static void check(const struct devinf *devinf, enum sml_encoding encoding)
 {
 	g_autoptr(GBytes) first = devinf_document(devinf, encoding), second = NULL;
 	g_autoptr(devinf_t) again = NULL;
+	g_autoptr(GError) error = NULL;
 	gsize len;
 	const void *text = g_bytes_get_data(first, &len);
 
-	again = devinf_parse(text, len, NULL);
-	assert(again != NULL);
+	again = devinf_parse(text, len, &error);
+	/* Octets that were no UTF-8 are longer now. */
+	if (again == NULL) {
+		assert(g_error_matches(error, MARKUP_ERROR, MARKUP_ERROR_LIMIT));
+		return;
+	}
 	second = devinf_document(again, encoding);
 	assert(g_bytes_equal(first, second));
 }
