@@ -19,6 +19,12 @@ struct http_listener {
 	gboolean is_unix;
 };
 
+/* A connection that is to go. */
+struct drop {
+	SoupServerMessage *message;
+	gboolean ended; /* libsoup saw it first */
+};
+
 static void connection_gone(gpointer data, GObject *where)
 {
 	guint *connections = data;
@@ -145,25 +151,48 @@ void http_listener_stop(struct http_listener *listener)
 	g_socket_listener_close(G_SOCKET_LISTENER(listener->service));
 }
 
+static void drop_free(gpointer data)
+{
+	struct drop *drop = data;
+
+	g_signal_handlers_disconnect_by_data(drop->message, drop);
+	g_object_unref(drop->message);
+	g_free(drop);
+}
+
 static gboolean on_drop(gpointer data)
 {
-	g_autoptr(SoupServerMessage) message = data;
-	g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
+	const struct drop *drop = data;
+	g_autoptr(GIOStream) stream = NULL;
 
+	/* Of a message that has ended libsoup 3.2 would free what it has freed. */
+	if (!drop->ended)
+		stream = soup_server_message_steal_connection(drop->message);
 	if (stream != NULL)
 		g_io_stream_close(stream, NULL, NULL);
 	return G_SOURCE_REMOVE;
+}
+
+static void on_ended(SoupServerMessage *message, gpointer data)
+{
+	struct drop *drop = data;
+
+	drop->ended = TRUE;
 }
 
 void http_listener_drop(SoupServerMessage *message)
 {
 	GSocketAddress *remote = soup_server_message_get_remote_address(message);
 	GSocket *socket = remote == NULL ? NULL : g_object_get_data(G_OBJECT(remote), SOCKET);
+	struct drop *drop = g_new0(struct drop, 1);
 
+	drop->message = g_object_ref(message);
+	g_signal_connect(message, "finished", G_CALLBACK(on_ended), drop);
+	g_signal_connect(message, "disconnected", G_CALLBACK(on_ended), drop);
 	/* libsoup reads on as long as there is something, and the main loop waits. */
 	if (socket != NULL)
 		g_socket_close(socket, NULL);
-	g_idle_add_full(G_PRIORITY_HIGH, on_drop, g_object_ref(message), NULL);
+	g_idle_add_full(G_PRIORITY_HIGH, on_drop, drop, drop_free);
 }
 
 void http_listener_free(struct http_listener **listener)

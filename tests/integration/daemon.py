@@ -3,11 +3,16 @@
 import atexit
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 
 from scratch import BUILD, wait_for
+
+
+# What GLib says of a program that has done wrong, and goes on.
+MISTAKES = re.compile("assertion '.*' failed|invalid .* pointer|has no handler with id|invalid object")
 
 
 class Daemon:
@@ -61,6 +66,15 @@ class Daemon:
 
     def signal(self, number):
         self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            # What is said to it from now on, it finds when it goes on.
+            wait_for(f"{self.program} to stop", self._is_stopped)
+
+    def _is_stopped(self):
+        states = []
+        for path in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            states.append(path.read_text(encoding="utf-8").rpartition(")")[2].split()[0])
+        return set(states) == {"T"}
 
     def kill(self):
         """As a crash does it; returns when it is gone."""
@@ -75,6 +89,13 @@ class Daemon:
         self.process.terminate()
         status = self.process.wait(self.stop_seconds)
         assert status == 0, f"{self.program} ended with {status}: {self.log_text()[-2000:]}"
+        mistake = MISTAKES.search(self.log_text())
+        assert mistake is None, f"{self.program} said: {mistake[0]}"
+
+    def is_sanitized(self):
+        """Built with AddressSanitizer, which takes memory of its own and keeps what is freed."""
+        with open(f"/proc/{self.process.pid}/maps", encoding="ascii") as maps:
+            return "libasan" in maps.read()
 
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
@@ -84,7 +105,8 @@ class Daemon:
         return self.start()
 
     def __exit__(self, kind, value, trace):
-        if kind is None:
+        # A suite ends with its exit status.
+        if kind is None or (kind is SystemExit and not value.code):
             self.stop()
         elif self.process and self.process.poll() is None:
             self.kill()
