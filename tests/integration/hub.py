@@ -55,11 +55,6 @@ class Hub(Daemon):
                         lambda: [text for text in self.log_text().splitlines()[before:]
                                  if "is in force" in text or "keeping the old" in text])[-1]
 
-    def is_sanitized(self):
-        """Built with AddressSanitizer, which takes memory of its own."""
-        with open(f"/proc/{self.process.pid}/maps", encoding="ascii") as maps:
-            return "libasan" in maps.read()
-
 
 class HubClient:
     """A peer of the hub's socket."""

@@ -209,7 +209,7 @@ def large_bodies_are_refused_while_they_come():
                 check(answer == b"" or b" 413 " in answer, f"{name}: {answer!r}")
             except ConnectionError:
                 pass
-    check(daemon.rss_kib() - before < 16 * 1024, "memory")
+    check(daemon.is_sanitized() or daemon.rss_kib() - before < 16 * 1024, "memory")
 
 
 @suite.test
@@ -224,7 +224,7 @@ def a_bomb_in_gzip_is_not_unpacked():
     equal(status, 413, "a thousand times what it was")
     status, _, _ = daemon.request(body=gzip.compress(b" " * 20000), Content_Encoding="gzip")
     equal(status, 400, "small enough to be looked at")
-    check(daemon.rss_kib() - before < 16 * 1024, "memory")
+    check(daemon.is_sanitized() or daemon.rss_kib() - before < 16 * 1024, "memory")
 
 
 @suite.test
