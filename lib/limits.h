@@ -393,6 +393,14 @@
 /* The text of a record filter, and how deep its parentheses go. */
 #define LIMIT_FILTER_QUERY 4096
 #define LIMIT_FILTER_DEPTH 16
+/* A transcript of one phone ends after so many hours and MiB unless the operator says otherwise,
+ * and at these at the latest; it stays to be read for a week (s), since it has what is in
+ * somebody's address book. */
+#define LIMIT_TRANSCRIPT_HOURS 24
+#define LIMIT_TRANSCRIPT_HOURS_MAX 168
+#define LIMIT_TRANSCRIPT_MIB 16
+#define LIMIT_TRANSCRIPT_MIB_MAX 1024
+#define LIMIT_TRANSCRIPT_KEEP_SECS (7 * 86400)
 /* Each user is swept once a day, and nobody in the first quarter of an hour (s), when all phones
  * may be at the door. */
 #define LIMIT_SYNCML_SWEEP_SECS 86400

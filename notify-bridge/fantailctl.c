@@ -4,6 +4,7 @@
 #include "ctl-render.h"
 #include "ctl-sweep.h"
 #include "ctl-table.h"
+#include "ctl-transcript.h"
 #include "limits.h"
 
 #include <locale.h>
@@ -22,7 +23,7 @@ static struct {
 	char *socket;
 	char *store, *zone, *config;
 	gboolean json, full, version;
-	int limit;
+	int limit, hours, mib;
 } options = {.limit = 0};
 
 /* state-dir of fantail-syncml unless its configuration says otherwise. */
@@ -401,6 +402,16 @@ static int run_pim_sweep(int argc, char **argv)
 			 text);
 }
 
+static int run_transcript(int argc, char **argv)
+{
+	struct ctl_pim pim = pim_now();
+	GString *text = g_string_new(NULL);
+
+	return print_pim(
+		ctl_transcript(&pim, argv[0], argv[1], argv[2], options.hours, options.mib, text),
+		text);
+}
+
 /* --- asking fantail-syncml ------------------------------------------------------------- */
 
 static int run_sync_status(int argc, char **argv)
@@ -459,6 +470,13 @@ static const GOptionEntry sweep_entries[] = {
 	 "PATH"},
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
+static const GOptionEntry transcript_entries[] = {
+	STORE_ENTRY,
+	{"hours", 0, 0, G_OPTION_ARG_INT, &options.hours, "on: ends after so many (default 24)",
+	 "N"},
+	{"mib", 0, 0, G_OPTION_ARG_INT, &options.mib, "on: ends at that size (default 16)", "N"},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
 static const GOptionEntry history_entries[] = {
 	STORE_ENTRY,
 	{"limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "Show at most N", "N"},
@@ -502,6 +520,8 @@ static const struct command {
 	{"pim", "sweep", "[USER]", 0, 1, sweep_entries, run_pim_sweep,
 	 "Forgets what is old now; the daemon does so daily"},
 	{"sync", "status", "", 0, 0, NULL, run_sync_status, "How fantail-syncml is doing"},
+	{"sync-transcript", NULL, "USER DEVICE on|off|show", 3, 3, transcript_entries,
+	 run_transcript, "What a phone and fantail-syncml say"},
 };
 
 static char *usage(void)
@@ -516,7 +536,7 @@ static char *usage(void)
 
 		/* "devices [USER]" is said by "devices list [USER]". */
 		if (strcmp(command->name, "devices") != 0 || command->sub != NULL)
-			g_string_append_printf(text, "  %-28s%s\n", words, command->summary);
+			g_string_append_printf(text, "  %-27s %s\n", words, command->summary);
 	}
 	g_string_append(text, "\nOptions:\n"
 			      "  -s, --socket=PATH           The daemon's control socket (default\n"

@@ -11,6 +11,11 @@
 #include "session-table.h"
 #include "sweeper.h"
 #include "syncml-metrics.h"
+#include "transcript-text.h"
+#include "transcript.h"
+
+/* How often is looked for transcripts that are old. */
+#define PRUNE_SECS 3600
 
 /* What a reload replaces. Messages under way keep theirs. */
 struct generation {
@@ -22,6 +27,7 @@ struct generation {
 
 struct server {
 	char *config_path;
+	char *state_dir; /* where it was at the start */
 	struct generation *generation;
 	struct pim_store *store;
 	struct held *held;
@@ -30,6 +36,7 @@ struct server {
 	struct pace *user_pace, *address_pace;
 	struct session_table *sessions;
 	struct sweeper *sweeper;
+	guint prune; /* timer */
 	struct syncml_metrics *metrics;
 	GThreadPool *workers;
 	GHashTable *jobs;  /* key -> struct job * */
@@ -55,6 +62,7 @@ struct job {
 	gboolean gzip;
 	GBytes *packed;
 	gint64 started_us;
+	GError *transcript_error; /* NULL: it was written, or is not wanted */
 };
 
 /* --- generations ------------------------------------------------------------------------ */
@@ -130,6 +138,7 @@ static void answer(struct job *job, guint status)
 	http_answer(job->http, status, sml->content_type, body, job->packed);
 
 	g_clear_pointer(&job->packed, g_bytes_unref);
+	g_clear_error(&job->transcript_error);
 	sml_exchange_free(job->exchange);
 	g_ptr_array_unref(job->twins);
 	generation_unref(job->generation);
@@ -143,6 +152,62 @@ static void answer(struct job *job, guint status)
 static gboolean on_read(gpointer data);
 static gboolean on_run(gpointer data);
 
+/* --- transcripts --- */
+
+static char *clock_text(void)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+
+	return g_date_time_format(now, "%Y-%m-%d %H:%M:%S.%f UTC");
+}
+
+static void add_to_transcript(const struct job *job, GString *text)
+{
+	const struct sml_answer *answer = &job->answer;
+	const struct sml_request *request = &job->request;
+	const char *address = job->http_request->peer.address;
+	g_autofree char *now = clock_text();
+	g_autofree char *in = g_strdup_printf(
+		"%s, %zu bytes from the phone at %s: %s%s%s, %s", now,
+		g_bytes_get_size(request->body), address != NULL ? address : "a socket",
+		request->public_url, request->session_key != NULL ? "?s=" : "",
+		request->session_key != NULL ? request->session_key : "",
+		request->user_agent != NULL ? request->user_agent : "no User-Agent");
+	g_autofree char *out = g_strdup_printf(
+		"%s, %zu bytes for it, status %u%s%s", now,
+		answer->body == NULL ? 0 : g_bytes_get_size(answer->body), answer->http_status,
+		answer->error != NULL ? ": " : "", answer->error != NULL ? answer->error : "");
+
+	transcript_text_add(text, in, g_bytes_get_data(request->body, NULL),
+			    g_bytes_get_size(request->body));
+	if (answer->body != NULL)
+		transcript_text_add(text, out, g_bytes_get_data(answer->body, NULL),
+				    g_bytes_get_size(answer->body));
+	else
+		g_string_append_printf(text, "\n=== %s\n", out);
+}
+
+/* If an operator wants one of this phone. Who could not log in is known by the name it gave. */
+static void keep_transcript(struct job *job)
+{
+	const char *dir = job->server->state_dir;
+	const struct sml_answer *answer = &job->answer;
+	const struct auth_claim *claim = sml_exchange_claim(job->exchange);
+	const char *user = answer->user != NULL ? answer->user : claim != NULL ? claim->user : NULL;
+	g_autoptr(GString) text = NULL;
+	guint64 room;
+	int fd;
+
+	if (user == NULL || answer->device == NULL)
+		return;
+	fd = transcript_open(dir, user, answer->device, job->request.now, &room);
+	if (fd < 0)
+		return;
+	text = g_string_new(NULL);
+	add_to_transcript(job, text);
+	transcript_write(fd, room, text->str, text->len, &job->transcript_error);
+}
+
 /* A worker: blocks on the disk. */
 static void work(gpointer data, gpointer user_data)
 {
@@ -154,6 +219,7 @@ static void work(gpointer data, gpointer user_data)
 		return;
 	}
 	sml_exchange_run(job->exchange, job->verdict, job->user, &job->answer);
+	keep_transcript(job);
 	if (job->gzip && job->answer.body != NULL)
 		job->packed = gzip_pack(job->answer.body);
 	g_idle_add_full(G_PRIORITY_DEFAULT, on_run, job, NULL);
@@ -165,6 +231,9 @@ static gboolean on_run(gpointer data)
 	const struct sml_answer *sml = &job->answer;
 
 	job->ran = TRUE;
+	if (job->transcript_error != NULL)
+		g_warning("%s; the message was answered all the same",
+			  job->transcript_error->message);
 	if (sml->user != NULL && sml->device != NULL)
 		session_table_note(job->server->sessions, sml->user, sml->device,
 				   job->http_request->peer.address, sml->finished,
@@ -383,6 +452,15 @@ static struct sweeper *start_sweeper(struct server *server)
 	return sweeper_new(&settings);
 }
 
+/* Transcripts that nobody needs any more. */
+static gboolean on_prune(gpointer data)
+{
+	const struct server *server = data;
+
+	transcript_prune(server->generation->config->state_dir, g_get_real_time() / G_USEC_PER_SEC);
+	return G_SOURCE_CONTINUE;
+}
+
 /* --- metrics ---------------------------------------------------------------------------------- */
 
 static void collect(struct syncml_gauges *gauges, gpointer data)
@@ -439,6 +517,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	server->login = login_new(config, error);
 	if (server->login == NULL)
 		goto failed;
+	server->state_dir = g_strdup(config->state_dir);
 	server->store = pim_store_open(config->state_dir, error);
 	if (server->store == NULL)
 		goto failed;
@@ -451,6 +530,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	if (server->http == NULL || !listen_for_metrics(server, config, error))
 		goto failed;
 	server->sweeper = start_sweeper(server);
+	server->prune = g_timeout_add_seconds(PRUNE_SECS, on_prune, server);
 	return server;
 failed:
 	server_stop(&server);
@@ -531,6 +611,8 @@ void server_stop(struct server **server)
 		http_server_stop_accepting(self->http);
 	login_free(&self->login);
 	sweeper_free(&self->sweeper);
+	if (self->prune != 0)
+		g_source_remove(self->prune);
 	while (g_hash_table_size(self->jobs) > 0)
 		g_main_context_iteration(NULL, TRUE);
 	if (self->workers != NULL)
@@ -545,5 +627,6 @@ void server_stop(struct server **server)
 	pace_free(&self->address_pace);
 	g_hash_table_unref(self->jobs);
 	g_free(self->config_path);
+	g_free(self->state_dir);
 	g_free(self);
 }

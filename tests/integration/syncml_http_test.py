@@ -2,15 +2,19 @@
 """fantail-syncml on the wire: HTTP, logins with a real Dovecot and with a file, proxies, and
 peers that mean no good. What messages mean has tests of its own."""
 
+import base64
 import gzip
 import os
+import pathlib
+import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 
 from dovecot import Dovecot
-from scratch import scratch_dir
+from scratch import BUILD, scratch_dir
 from syncevolution import card
 from syncml_daemon import SyncmlDaemon, XML, auth_listener, header_status, hello, resp_uri
 from syncml_phone import Phone
@@ -344,6 +348,76 @@ def metrics_count_what_happens():
         check("is in force" in other.reload(), "reload")
         equal(scrape(moved)["fantail_syncml_sessions_begun_total"], 1, "goes on at another place")
         check(not path.exists(), "and no more where it was")
+
+
+# --- transcripts -----------------------------------------------------------------------------
+
+def ctl(other, *words, expected=0):
+    """fantailctl as an operator types it."""
+    result = subprocess.run([BUILD / "notify-bridge" / "fantailctl", words[0], "--store",
+                             other.folder / "state", *words[1:]], capture_output=True, text=True,
+                            timeout=60)
+    equal(result.returncode, expected, f"{words}: {result.stderr}")
+    return result.stdout + result.stderr
+
+
+def secrets_of(user, password):
+    return [password, base64.b64encode(f"{user}:{password}".encode()).decode()]
+
+
+@suite.test
+def a_transcript_of_one_phone():
+    other = SyncmlDaemon(folder / "transcript", login={"password-file": folder / "passwords"})
+    with other:
+        said = ctl(other, "sync-transcript", "alice", "IMEI:t", "show", expected=67)
+        check("there is no transcript" in said, said)
+        said = ctl(other, "sync-transcript", "alice", "IMEI:t", "on", "--hours", "2")
+        check("On for 2 hours or 16 MiB" in said, said)
+        path = pathlib.Path(said.splitlines()[0].rpartition(" ")[2])
+        equal(oct(path.stat().st_mode & 0o777), "0o600", "its mode")
+        head = path.read_text()
+
+        other.post(hello("bob", "password", device="IMEI:t"))  # another user's of that name
+        other.post(hello("alice", "secret", device="IMEI:u"))
+        equal(path.read_text(), head, "of others nothing")
+
+        equal(header_status(other.post(hello("alice", "wr0ng", device="IMEI:t"))), "401", "wrong")
+        answer = other.post(hello("alice", "secret", device="IMEI:t"))
+        text = ctl(other, "sync-transcript", "alice", "IMEI:t", "show")
+        equal(text.count("bytes from the phone at 127.0.0.1: "), 2, "messages")
+        equal(text.count("bytes for it, status 200"), 2, "answers")
+        equal(text.count("<Data>(blanked)</Data>"), 2, "credentials are not there")
+        check("<Data>401</Data>" in text and "<Data>212</Data>" in text, "what was answered")
+        check("    <LocURI>IMEI:t</LocURI>" in text, "indented")
+        check("000000  3c 3f 78 6d 6c 20" in text, "octets")
+        key = re.search(r"s=([0-9a-f]{32})", answer)[1]
+        for secret in secrets_of("alice", "secret") + secrets_of("alice", "wr0ng") + [key]:
+            check(secret not in text, f"{secret} is in it")
+
+    with other:  # a restart changes nothing
+        before = len(path.read_text())
+        other.post(hello("alice", "secret", device="IMEI:t", session="2"))
+        check(len(path.read_text()) > before, "still on")
+        check("Off;" in ctl(other, "sync-transcript", "alice", "IMEI:t", "off"), "off")
+        before = path.read_text()
+        other.post(hello("alice", "secret", device="IMEI:t", session="3"))
+        equal(path.read_text(), before, "no more")
+        ctl(other, "sync-transcript", "alice", "IMEI:t", "maybe", expected=64)
+        ctl(other, "sync-transcript", "alice", "IMEI:t", "on", "--hours", "1000", expected=64)
+
+
+@suite.test
+def a_transcript_ends_when_it_is_full():
+    with SyncmlDaemon(folder / "full", login={"password-file": folder / "passwords"}) as other:
+        said = ctl(other, "sync-transcript", "alice", "IMEI:t", "on", "--mib", "1")
+        path = pathlib.Path(said.splitlines()[0].rpartition(" ")[2])
+        for number in range(20):
+            other.post(hello("alice", "secret", device="IMEI:t", session=str(number))
+                       + b" " * 100000)
+        text = path.read_text()
+        check(text.endswith("=== the end: it has as many bytes as it may have\n"), text[-200:])
+        check(1024 * 1024 <= len(text) < 1024 * 1024 + 200, f"{len(text)} bytes")
+        check("transcript" not in other.log_text(), "nothing to complain of")
 
 
 # --- Dovecot ------------------------------------------------------------------------------
