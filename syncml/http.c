@@ -259,9 +259,23 @@ static void exchange_free(struct http_exchange *exchange)
 	g_bytes_unref(exchange->request.body);
 	g_free(exchange->request.session_key);
 	g_free(exchange->request.public_url);
+	g_free(exchange->request.local_address);
 	http_peer_clear(&exchange->request.peer);
 	g_object_unref(exchange->message);
 	g_free(exchange);
+}
+
+/* Where a proxy stands in between, only that knows. */
+static char *local_address_of(SoupServerMessage *message, GInetAddress *remote,
+			      const struct http_peer *peer)
+{
+	GSocketAddress *local = soup_server_message_get_local_address(message);
+	g_autofree char *text = remote == NULL ? NULL : g_inet_address_to_string(remote);
+
+	if (text == NULL || g_strcmp0(text, peer->address) != 0 || !G_IS_INET_SOCKET_ADDRESS(local))
+		return NULL;
+	return g_inet_address_to_string(
+		g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local)));
 }
 
 static void find_peer(struct http_exchange *exchange)
@@ -281,6 +295,8 @@ static void find_peer(struct http_exchange *exchange)
 	if (!http_listener_is_unix(server->listener) && G_IS_INET_SOCKET_ADDRESS(address))
 		remote = g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address));
 	http_peer_find(server->config->proxies, remote, &headers, &exchange->request.peer);
+	exchange->request.local_address =
+		local_address_of(message, remote, &exchange->request.peer);
 }
 
 static char *public_url_of(const struct syncml_config *config, const struct http_peer *peer)

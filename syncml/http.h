@@ -19,6 +19,7 @@ struct http_request {
 	const char *user_agent; /* NULL = none */
 	char *session_key;      /* NULL = none */
 	char *public_url;
+	char *local_address; /* that the phone has connected to; NULL = not known */
 	struct http_peer peer;
 };
 

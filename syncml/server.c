@@ -311,14 +311,30 @@ static gboolean at_pace(struct job *job, const struct auth_claim *claim)
 			 config->logins_per_user, now_us) == 0;
 }
 
+/* In Dovecot's log, to be found in ours by: a device, and its session's number. */
+static char *session_text(const struct job *job)
+{
+	g_autofree char *text = g_strdup_printf("%.40s#%.20s", sml_exchange_device(job->exchange),
+						sml_exchange_session(job->exchange));
+
+	for (char *p = text; *p != '\0'; p++) {
+		if (!g_ascii_isgraph(*p) || *p == '<' || *p == '>')
+			*p = '_';
+	}
+	return g_steal_pointer(&text);
+}
+
 static void verify(struct job *job, const struct auth_claim *claim)
 {
 	const struct http_peer *peer = &job->http_request->peer;
+	g_autofree char *session = session_text(job);
 	const struct dovecot_auth_request request = {
 		.user = claim->user,
 		.password = claim->password,
 		.remote_address = peer->address,
+		.local_address = job->http_request->local_address,
 		.secured = peer->tls || peer->local,
+		.session = session,
 	};
 
 	if (!request.secured && !job->generation->config->plain_passwords) {

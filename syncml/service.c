@@ -130,6 +130,11 @@ const char *sml_exchange_device(const struct sml_exchange *exchange)
 	return exchange->message == NULL ? NULL : exchange->message->source;
 }
 
+const char *sml_exchange_session(const struct sml_exchange *exchange)
+{
+	return exchange->message == NULL ? NULL : exchange->message->session_id;
+}
+
 const struct auth_claim *sml_exchange_claim(const struct sml_exchange *exchange)
 {
 	return exchange->claim != NULL && exchange->claim->scheme == AUTH_BASIC ? exchange->claim

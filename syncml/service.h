@@ -59,6 +59,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(sml_exchange_t, sml_exchange_free)
 
 /* As the message names its device; NULL = it is no message. */
 const char *sml_exchange_device(const struct sml_exchange *exchange);
+/* The number of its session, as the device counts; NULL likewise. */
+const char *sml_exchange_session(const struct sml_exchange *exchange);
 /* User name and password of auth-basic; NULL = nothing to be asked. */
 const struct auth_claim *sml_exchange_claim(const struct sml_exchange *exchange);
 

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from dovecot import Dovecot
+from dovecot import Dovecot, version
 from scratch import BUILD, scratch_dir
 from syncevolution import card
 from syncml_daemon import SyncmlDaemon, XML, auth_listener, header_status, hello, resp_uri
@@ -451,6 +451,29 @@ def dovecot_says_who_may_log_in():
             for thread in threads:
                 thread.join()
             equal(answers, ["212"] * 20, "many at once")
+
+
+@suite.test
+def dovecot_is_told_what_is_known():
+    debug = "log_debug = category=auth\n" if version() >= (2, 4) else "auth_debug = yes\n"
+    with Dovecot(extra=auth_listener() + debug) as dovecot:
+        socket_path = os.path.join(dovecot.socket_dir, "fantail-auth")
+
+        def asked(other, **headers):
+            before = dovecot.log()
+            other.post(hello("carol", "secret", device="IMEI:35&lt;2> x"), **headers)
+            return eventually(lambda: [line for line in dovecot.log()[len(before):].splitlines()
+                                       if "service=syncml" in line], "the request in its log")[0]
+
+        with SyncmlDaemon(folder / "told", login={"auth-socket": socket_path},
+                          syncml={"trusted-proxies": "127.0.0.1"}) as other:
+            line = asked(other)
+            for word in ("secured", "session=IMEI:35_2__x#1", "rip=127.0.0.1", "lip=127.0.0.1"):
+                check(word in line, f"{word} in {line}")
+            check("secret" not in line, "no password")
+            line = asked(other, X_Forwarded_For="192.0.2.7", X_Forwarded_Proto="https")
+            check("rip=192.0.2.7" in line, line)
+            check("lip=" not in line, f"which only the proxy knows: {line}")
 
 
 @suite.test
