@@ -103,18 +103,27 @@ static gboolean cursor_is_old(struct session *session, const struct pim_target *
 	return TRUE;
 }
 
+/* An id may change though the item does not. */
+static gboolean depends_on_luids(const struct sync *sync)
+{
+	return sync->filter != NULL && strstr(sync->filter, "LUID") != NULL;
+}
+
 /* The mode in force, and the status of the Alert. */
 static gboolean decide(struct session *session, struct sync *sync, struct pim_target *target,
 		       guint code, const char *last, guint *status_r, GError **error)
 {
 	struct sync_mark mark;
+	g_autofree char *filter = NULL;
 	enum sync_mode saved;
 	gboolean old, incremental, matches;
 
 	*status_r = 200;
 	sync_mark_read(target, &mark);
-	/* What was out of a filter then has to go now, and the other way round. */
-	sync->look_at_all = mark.filtered || sync_is_filtered(sync);
+	/* What was out of a filter then has to go now, and the other way round. A range of days is
+	 * another one each day. */
+	filter = sync_filter_id(sync);
+	sync->look_at_all = strcmp(filter, mark.filter) != 0 || depends_on_luids(sync);
 	if (code == ALERT_RESUME && resumable(session, &mark, &saved)) {
 		sync->mode = saved;
 		sync->resumed = TRUE;

@@ -71,9 +71,16 @@ static const struct field status_fields[] = {
 
 /* --- the mark of a target ---------------------------------------------------------------- */
 
-gboolean sync_is_filtered(const struct sync *sync)
+char *sync_filter_id(const struct sync *sync)
 {
-	return sync->filter != NULL || sync->since != G_MININT64 || sync->before != G_MAXINT64;
+	g_autofree char *text = NULL;
+
+	if (sync->filter == NULL && sync->since == G_MININT64 && sync->before == G_MAXINT64)
+		return g_strdup("-");
+	text = g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %d %s", sync->since,
+			       sync->before, sync->filter_inclusive,
+			       sync->filter == NULL ? "" : sync->filter);
+	return g_compute_checksum_for_string(G_CHECKSUM_MD5, text, -1);
 }
 
 static gboolean read_number(const char *text, guint64 min, guint64 max, guint64 *number_r)
@@ -86,32 +93,33 @@ void sync_mark_read(const struct pim_target *target, struct sync_mark *mark_r)
 	g_autofree char *state =
 		g_strndup(target->state_len == 0 ? "" : target->state, target->state_len);
 	g_auto(GStrv) words = g_strsplit(state, " ", -1);
-	guint64 phase, mode, since, filtered, keeps;
+	guint64 phase, mode, since, keeps;
 
 	memset(mark_r, 0, sizeof(*mark_r));
 	if (g_strv_length(words) != 5 || !read_number(words[0], SYNC_BEGUN, SYNC_ENDED, &phase) ||
 	    !read_number(words[1], SYNC_TWO_WAY, SYNC_REFRESH_FROM_SERVER, &mode) ||
 	    !read_number(words[2], 0, G_MAXINT64, &since) ||
-	    !read_number(words[3], FALSE, TRUE, &filtered) ||
-	    !read_number(words[4], FALSE, TRUE, &keeps))
+	    !read_number(words[3], FALSE, TRUE, &keeps) ||
+	    strlen(words[4]) >= sizeof(mark_r->filter))
 		return;
 	*mark_r = (struct sync_mark){
 		.phase = (enum sync_phase)phase,
 		.mode = (enum sync_mode)mode,
 		.since = (gint64)since,
-		.filtered = (gboolean)filtered,
 		.keeps = (gboolean)keeps,
 	};
+	g_strlcpy(mark_r->filter, words[4], sizeof(mark_r->filter));
 }
 
 gboolean sync_mark_set(struct session *session, const struct sync *sync, enum sync_phase phase,
 		       struct pim_target *target, GError **error)
 {
-	/* Until it has ended, what lay outside of the former filter may not have gone. */
-	gboolean filtered = phase == SYNC_BEGUN ? sync->look_at_all : sync_is_filtered(sync);
+	/* Until it has ended, some of what the former filter says may not have gone or come. */
+	g_autofree char *filter =
+		phase == SYNC_BEGUN && sync->look_at_all ? g_strdup("?") : sync_filter_id(sync);
 	g_autofree char *state =
-		g_strdup_printf("%u %u %" G_GINT64_FORMAT " %d %d", (guint)phase, (guint)sync->mode,
-				session->now, filtered, sync->keeps);
+		g_strdup_printf("%u %u %" G_GINT64_FORMAT " %d %s", (guint)phase, (guint)sync->mode,
+				session->now, sync->keeps, filter);
 
 	target->state = state;
 	target->state_len = strlen(state);

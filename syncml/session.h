@@ -59,7 +59,7 @@ struct sync {
 	char *filter;                    /* record filter; NULL = none */
 	gboolean filter_inclusive;
 	gint64 since, before; /* of days around today; G_MININT64, G_MAXINT64 = open */
-	gboolean look_at_all; /* not only at what has changed: a filter is in force, or was */
+	gboolean look_at_all; /* not only at what has changed: another filter was in force */
 	gboolean keeps;       /* a refresh that deletes nothing: nobody has asked for it */
 
 	gboolean alerted;    /* we have sent our Alert */
@@ -150,13 +150,15 @@ struct sync_mark {
 	} phase;
 	enum sync_mode mode;
 	gint64 since;
-	gboolean filtered, keeps;
+	gboolean keeps;
+	char filter[33]; /* of sync_filter_id(); "?" = what the device has follows from none */
 };
 void sync_mark_read(const struct pim_target *target, struct sync_mark *mark_r);
 /* Saves the target. */
 gboolean sync_mark_set(struct session *session, const struct sync *sync, enum sync_phase phase,
 		       struct pim_target *target, GError **error);
-gboolean sync_is_filtered(const struct sync *sync);
+/* The same for the same filter and range of days; "-" = none. New. */
+char *sync_filter_id(const struct sync *sync);
 
 struct sync *sync_new(void);
 void sync_free(struct sync *sync);

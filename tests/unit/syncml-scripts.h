@@ -83,6 +83,24 @@ static void with_two(struct sync_world *world)
 	edit_server(world, "+Ann=111 +Bob=222", 1);
 }
 
+/* Eleven days after the transcripts begin, on 2001-09-09. */
+static void with_event(struct sync_world *world)
+{
+	static const char text[] = "BEGIN:VCALENDAR\r\nVERSION:1.0\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\n"
+				   "DTSTART:20010920T100000Z\r\nDTEND:20010920T110000Z\r\n"
+				   "END:VEVENT\r\nEND:VCALENDAR\r\n";
+	g_autoptr(GError) error = NULL;
+	g_autoptr(pim_item_t) event =
+		pim_item_parse(PIM_VCALENDAR_1_0, text, strlen(text), NULL, &error);
+	struct pim_txn *txn = pim_txn_begin(world->store, WORLD_USER, TRUE, &error);
+	guint64 revision;
+	gint64 id;
+
+	g_assert_no_error(error);
+	g_assert_true(pim_txn_add(txn, event, "test", 1, &id, &revision, &error));
+	g_assert_true(pim_txn_commit(txn, &error));
+}
+
 static void with_long(struct sync_world *world)
 {
 	g_autofree char *number = g_strnfill(4000, '7');
@@ -1247,6 +1265,56 @@ static const struct script scripts[] = {
 		    .hears = "SyncHdr=212 Alert#1=200{b} Alert:200+last Final"},
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Replace 1:Ann=999} Final"}}},
+	{.name = "what-changes-goes-out-of-the-filter-and-comes-back",
+	 .xml_only = TRUE,
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE, .says = FILTERED("", "TEL&amp;EQ;222") FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Delete 1} Final"},
+		   {.says = STATUS("1", "2", "4", "Delete", "200") FINAL},
+		   {.anew = TRUE,
+		    .edits = "Ann=222 Bob=333",
+		    .says = FILTERED_AGAIN("b", "c", "TEL&amp;EQ;222") FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[2]{Add 1:Ann=222 Delete 2} Final"},
+		   {.says = STATUS("1", "2", "4", "Add", "201")
+			    STATUS("2", "2", "5", "Delete", "200") MAP("3", PAIR("1", "5")) FINAL},
+		   {.anew = TRUE, .says = FILTERED_AGAIN("c", "d", "TEL&amp;EQ;222") FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[0]{} Final"}}},
+	{.name = "an-interrupted-filter-is-not-in-force",
+	 .xml_only = TRUE,
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE, .says = FILTERED("", "TEL&amp;EQ;222") FINAL},
+		   {.anew = TRUE, .says = FILTERED("", "TEL&amp;EQ;222") FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Delete 1} Final"}}},
+	{.name = "days-go-by-and-an-event-comes-and-goes",
+	 .version = "1.1",
+	 .prepare = with_event,
+	 .steps = {{.says = ALERT_AT("1", "201", "calendar?/dr(-2,5)", "", NEXT("a")) FINAL},
+		   {.says = SYNC_OF("1", "calendar?/dr(-2,5)", "./phone", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync(./phone<calendar?/dr(-2,5)){} Final"},
+		   {.anew = TRUE,
+		    .days = 8,
+		    .says = ALERT_AT("1", "200", "calendar?/dr(-2,5)", "", ANCHORS("a", "b"))
+			    FINAL},
+		   {.says = SYNC_OF("1", "calendar?/dr(-2,5)", "./phone", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync(./phone<calendar?/dr(-2,5))"
+			     "{Add 1:=} Final"},
+		   {.says = STATUS("1", "2", "4", "Add",
+				   "201") "<Map><CmdID>2</CmdID><Target><LocURI>"
+					  "calendar?/dr(-2,5)</LocURI></Target><Source><LocURI>./"
+					  "phone</LocURI>"
+					  "</Source>" PAIR("1", "e") "</Map>" FINAL,
+		    .hears = "SyncHdr=200 Map#2=200 Final"},
+		   {.anew = TRUE,
+		    .days = 8,
+		    .says = ALERT_AT("1", "200", "calendar?/dr(-2,5)", "", ANCHORS("b", "c"))
+			    FINAL},
+		   {.says = SYNC_OF("1", "calendar?/dr(-2,5)", "./phone", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync(./phone<calendar?/dr(-2,5)){Delete e} "
+			     "Final"}}},
 	{.name = "an-item-comes-back-into-the-filter",
 	 .xml_only = TRUE,
 	 .steps = {FIRST_SYNC,

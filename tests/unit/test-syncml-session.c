@@ -71,12 +71,14 @@
 	PUT_OF("Add", id, luid, size, "<Data>" text "</Data>" more)
 #define IN(container, id, children) \
 	"<" container "><CmdID>" id "</CmdID>" children "</" container ">"
-#define FILTERED(type, query)                                                         \
+#define FILTERED_AGAIN(last, next, query) FILTERED_AS("", query, ANCHORS(last, next))
+#define FILTERED(type, query) FILTERED_AS(type, query, ANCHORS("a", "b"))
+#define FILTERED_AS(type, query, anchors)                                             \
 	ALERT_AT("1", "200", "contacts",                                              \
 		 "<Filter><Meta><Type>text/x-vcard</Type></Meta><Record><Item><Meta>" \
 		 "<Type>syncml:filtertype-cgi</Type></Meta><Data>" query              \
 		 "</Data></Item></Record>" type "</Filter>",                          \
-		 ANCHORS("a", "b"))
+		 anchors)
 #define LARGE_DEVINF(id)                                                                        \
 	"<Put><CmdID>" id "</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>" \
 	"<Item><Source><LocURI>./devinf12</LocURI></Source><Data><DevInf><VerDTD>1.2</VerDTD>"  \

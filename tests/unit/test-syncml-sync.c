@@ -342,6 +342,62 @@ static void test_guard(void)
 	}
 }
 
+/* --- a filter ---------------------------------------------------------------------------------
+ */
+
+static guint looked_at;
+
+gboolean __real_pim_txn_get(struct pim_txn *txn, gint64 id, gboolean *found_r,
+			    struct pim_row *row_r, GError **error);
+gboolean __wrap_pim_txn_get(struct pim_txn *txn, gint64 id, gboolean *found_r,
+			    struct pim_row *row_r, GError **error);
+
+gboolean __wrap_pim_txn_get(struct pim_txn *txn, gint64 id, gboolean *found_r,
+			    struct pim_row *row_r, GError **error)
+{
+	looked_at++;
+	return __real_pim_txn_get(txn, id, found_r, row_r, error);
+}
+
+/* Only a filter that is new is asked about each item. */
+static void test_filter_looks_at_changes(void)
+{
+	g_autofree char *text = card(1000, "111");
+	struct sync_world world;
+	struct sim_phone one, two;
+
+	sync_world_init(&world);
+	sim_phone_init(&one, &world.service, "pat", "one");
+	sim_phone_init(&two, &world.service, "pat", "two");
+	g_free(two.database);
+	two.database = g_strdup("contacts?/fi(TEL&EQ;111)");
+	for (guint i = 0; i < 200; i++) {
+		g_autofree char *other = card(i, i % 2 ? "111" : "222");
+
+		sim_phone_add(&one, other);
+	}
+	g_assert_true(sim_phone_sync(&one, 201));
+	g_assert_true(sim_phone_sync(&two, 201));
+	g_assert_cmpuint(g_hash_table_size(two.items), ==, 100);
+
+	sim_phone_add(&one, text);
+	g_assert_true(sim_phone_sync(&one, 200));
+	looked_at = 0;
+	g_assert_true(sim_phone_sync(&two, 200));
+	g_assert_cmpuint(g_hash_table_size(two.items), ==, 101);
+	g_assert_cmpuint(looked_at, <, 10);
+
+	g_free(two.database);
+	two.database = g_strdup("contacts?/fi(TEL&EQ;222)");
+	looked_at = 0;
+	g_assert_true(sim_phone_sync(&two, 200));
+	g_assert_cmpuint(g_hash_table_size(two.items), ==, 100);
+	g_assert_cmpuint(looked_at, >, 200);
+	sim_phone_clear(&one);
+	sim_phone_clear(&two);
+	sync_world_clear(&world);
+}
+
 /* --- short ids ------------------------------------------------------------------------------- */
 
 /* With one character there are 36: more items than that take more than one session. */
@@ -522,6 +578,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-sync/same-number-again", test_same_number_again);
 	g_test_add_func("/syncml-sync/old-anchor-after-a-sweep", test_old_anchor_after_a_sweep);
 	g_test_add_func("/syncml-sync/guard", test_guard);
+	g_test_add_func("/syncml-sync/filter-looks-at-changes", test_filter_looks_at_changes);
 	g_test_add_func("/syncml-sync/max-guid-size", test_max_guid_size);
 	g_test_add_func("/syncml-sync/max-msg-size-3000/xml", test_sizes_xml);
 	g_test_add_func("/syncml-sync/max-msg-size-3000/wbxml", test_sizes_wbxml);
