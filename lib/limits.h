@@ -380,6 +380,9 @@
 #define LIMIT_MARKUP_DEPTH 64
 /* Elements of a document. A message of 2 MB has some 100,000 when each is a short one. */
 #define LIMIT_MARKUP_ELEMENTS 200000
+/* Octets that all references into a string table stand for. Two octets can be one to a megabyte:
+ * a message of 2 MB would be a terabyte. */
+#define LIMIT_MARKUP_REFERRED (2 * LIMIT_SYNCML_BODY)
 /* LocURI, LocName and other short values of a message, bytes. */
 #define LIMIT_LOC_URI 1024
 /* SessionID. The specification says 4, clients send 10 and more. */

@@ -36,6 +36,7 @@ struct reader {
 	void *data;
 	unsigned int page, attribute_page;
 	unsigned int depth, elements;
+	size_t referred; /* octets that references stand for, so far */
 };
 
 /* --- reading: pieces ------------------------------------------------------ */
@@ -80,8 +81,8 @@ static enum wbxml_result read_inline(struct reader *reader, const char **text_r,
 }
 
 /* Up to its NUL, or the end of the table: the last one may go without. */
-static enum wbxml_result table_string(const struct reader *reader, uint32_t index,
-				      const char **text_r, size_t *len_r)
+static enum wbxml_result table_string(struct reader *reader, uint32_t index, const char **text_r,
+				      size_t *len_r)
 {
 	const unsigned char *nul;
 
@@ -92,7 +93,8 @@ static enum wbxml_result table_string(const struct reader *reader, uint32_t inde
 	nul = memchr(*text_r, '\0', *len_r);
 	if (nul != NULL)
 		*len_r = (size_t)(nul - (const unsigned char *)*text_r);
-	return WBXML_OK;
+	reader->referred += *len_r;
+	return reader->referred > LIMIT_MARKUP_REFERRED ? WBXML_TOO_LONG : WBXML_OK;
 }
 
 static enum wbxml_result read_table_string(struct reader *reader, const char **text_r,
@@ -371,6 +373,8 @@ const char *wbxml_strerror(enum wbxml_result result)
 		return "too deep";
 	case WBXML_TOO_MANY:
 		return "too many elements";
+	case WBXML_TOO_LONG:
+		return "too much text by reference";
 	case WBXML_STOPPED:
 		return "refused";
 	}

@@ -24,6 +24,7 @@ enum wbxml_result {
 	WBXML_BAD_TOKEN,     /* extension tokens, END without an element, a second root */
 	WBXML_TOO_DEEP,      /* LIMIT_MARKUP_DEPTH */
 	WBXML_TOO_MANY,      /* elements, LIMIT_MARKUP_ELEMENTS */
+	WBXML_TOO_LONG,      /* strings by reference, LIMIT_MARKUP_REFERRED */
 	WBXML_STOPPED,       /* a handler returned false */
 };
 

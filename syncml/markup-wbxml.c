@@ -100,12 +100,12 @@ gboolean markup_read_wbxml(struct markup_gate *gate, const void *document, gsize
 	struct wbxml_reader reader = {.gate = gate};
 	size_t offset = 0;
 	enum wbxml_result result = wbxml_read(document, len, &handler, &reader, &offset);
+	gboolean limit;
 
 	if (result == WBXML_OK || result == WBXML_STOPPED)
 		return result == WBXML_OK;
-	g_set_error(gate->error, MARKUP_ERROR,
-		    result == WBXML_TOO_DEEP || result == WBXML_TOO_MANY ? MARKUP_ERROR_LIMIT
-									 : MARKUP_ERROR_SYNTAX,
+	limit = result == WBXML_TOO_DEEP || result == WBXML_TOO_MANY || result == WBXML_TOO_LONG;
+	g_set_error(gate->error, MARKUP_ERROR, limit ? MARKUP_ERROR_LIMIT : MARKUP_ERROR_SYNTAX,
 		    "octet %zu: %s", offset, wbxml_strerror(result));
 	return FALSE;
 }

@@ -171,6 +171,30 @@ static void test_ceilings(void)
 	g_assert_cmpint(read_many(LIMIT_MARKUP_ELEMENTS + 1, FALSE), ==, WBXML_TOO_MANY);
 }
 
+/* Two octets are as long as the string that they refer to. */
+static void test_referred(void)
+{
+	static const guint8 header[] = {0x02, 0x01, 0x6A, 0x88, 0x00}; /* a table of 1,024 */
+	g_autoptr(GByteArray) document = g_byte_array_new();
+	g_autoptr(GString) says = g_string_new(NULL);
+	guint most = LIMIT_MARKUP_REFERRED / 1024;
+	guint8 text[1024];
+
+	memset(text, 'a', sizeof(text));
+	g_byte_array_append(document, header, sizeof(header));
+	g_byte_array_append(document, text, sizeof(text));
+	g_byte_array_append(document, (const guint8 *)"\x6D", 1);
+	for (guint i = 0; i < most; i++)
+		g_byte_array_append(document, (const guint8 *)"\x83\x00", 2);
+	g_byte_array_append(document, (const guint8 *)"\x01", 1);
+	g_assert_cmpint(wbxml_read(document->data, document->len, &handler, says, NULL), ==,
+			WBXML_OK);
+	g_byte_array_set_size(document, document->len - 1);
+	g_byte_array_append(document, (const guint8 *)"\x83\x00\x01", 3);
+	g_assert_cmpint(wbxml_read(document->data, document->len, &handler, says, NULL), ==,
+			WBXML_TOO_LONG);
+}
+
 /* Whatever is cut off, nothing after the end is read (the sanitizers would see it). */
 static void test_truncated(void)
 {
@@ -227,6 +251,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/wbxml/read", test_read);
 	g_test_add_func("/wbxml/ceilings", test_ceilings);
+	g_test_add_func("/wbxml/referred", test_referred);
 	g_test_add_func("/wbxml/truncated", test_truncated);
 	g_test_add_func("/wbxml/write", test_write);
 	return g_test_run();
