@@ -380,6 +380,10 @@
 #define LIMIT_MARKUP_DEPTH 64
 /* Elements of a document. A message of 2 MB has some 100,000 when each is a short one. */
 #define LIMIT_MARKUP_ELEMENTS 200000
+/* Octets of one start tag, DOCTYPE included, and the attributes and namespaces in it. SyncML has
+ * one attribute, xmlns; parsers compare each with all others. */
+#define LIMIT_MARKUP_TAG 512
+#define LIMIT_MARKUP_ATTRIBUTES 8
 /* Octets that all references into a string table stand for. Two octets can be one to a megabyte:
  * a message of 2 MB would be a terabyte. */
 #define LIMIT_MARKUP_REFERRED (2 * LIMIT_SYNCML_BODY)

@@ -1,7 +1,8 @@
 /*
  * XML by libxml2's SAX parser. The parser is given no callback that would declare or look up an
  * entity, load a DTD or open anything, so that there is none to expand or to fetch: a
- * reference to anything but the five of XML is an error.
+ * reference to anything but the five of XML is an error. A look at the tags goes before it: a
+ * DTD in the document is refused, and tags on which a parser would work for seconds.
  */
 #include "markup-private.h"
 
@@ -22,8 +23,8 @@ static void stop(struct xml_reader *reader)
 }
 
 static void on_start(void *data, const xmlChar *name, const xmlChar *prefix G_GNUC_UNUSED,
-		     const xmlChar *uri G_GNUC_UNUSED, int namespaces G_GNUC_UNUSED,
-		     const xmlChar **namespace_list G_GNUC_UNUSED, int attributes G_GNUC_UNUSED,
+		     const xmlChar *uri G_GNUC_UNUSED, int namespaces,
+		     const xmlChar **namespace_list G_GNUC_UNUSED, int attributes,
 		     int defaulted G_GNUC_UNUSED, const xmlChar **attribute_list G_GNUC_UNUSED)
 {
 	struct xml_reader *reader = data;
@@ -32,6 +33,12 @@ static void on_start(void *data, const xmlChar *name, const xmlChar *prefix G_GN
 
 	if (reader->failed)
 		return;
+	if (namespaces + attributes > LIMIT_MARKUP_ATTRIBUTES) {
+		g_set_error(reader->gate->error, MARKUP_ERROR, MARKUP_ERROR_LIMIT,
+			    "more than %d attributes", LIMIT_MARKUP_ATTRIBUTES);
+		stop(reader);
+		return;
+	}
 	if (reader->gate->language == SML_LANGUAGE_SYNCML && strcmp(text, "DevInf") == 0)
 		element = DEV_DEVINF;
 	else
@@ -81,6 +88,109 @@ static void on_error(void *data, xmlErrorPtr error)
 	stop(reader);
 }
 
+/* --- before the parser ------------------------------------------------------------------------ */
+
+/* Those in which what looks like a tag is one, octet by octet. */
+static const char *const encodings[] = {
+	"UTF-8",      "UTF8",       "US-ASCII",     "ASCII",        "ISO-8859-1",
+	"ISO-8859-2", "ISO-8859-5", "ISO-8859-7",   "ISO-8859-9",   "ISO-8859-15",
+	"ISO8859-1",  "LATIN1",     "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252",
+};
+
+/* What the XML declaration says; what has none is UTF-8. */
+static gboolean check_encoding(struct markup_gate *gate, const char *text, const char *end)
+{
+	const char *stop = g_strstr_len(text, end - text, "?>");
+	const char *name = stop == NULL ? NULL : g_strstr_len(text, stop - text, "encoding");
+	gsize len;
+
+	if (name == NULL || memcmp(text, "<?xml", strlen("<?xml")) != 0)
+		return TRUE;
+	name += strlen("encoding");
+	name += strspn(name, " \t\r\n=\"'");
+	len = strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.:");
+	for (guint i = 0; i < G_N_ELEMENTS(encodings); i++) {
+		if (strlen(encodings[i]) == len &&
+		    g_ascii_strncasecmp(name, encodings[i], len) == 0)
+			return TRUE;
+	}
+	g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_SYNTAX,
+		    "the encoding '%.*s' is not taken", (int)MIN(len, 40), name);
+	return FALSE;
+}
+
+/* The end of a tag, or NULL: there is none, or it is too far. */
+static const char *end_of_tag(const char *tag, const char *end)
+{
+	const char *limit = end - tag > LIMIT_MARKUP_TAG ? tag + LIMIT_MARKUP_TAG : end;
+	char quote = '\0';
+
+	for (; tag < limit; tag++) {
+		if (quote != '\0')
+			quote = *tag == quote ? '\0' : quote;
+		else if (*tag == '"' || *tag == '\'')
+			quote = *tag;
+		else if (*tag == '>')
+			return tag + 1;
+	}
+	return NULL;
+}
+
+/* After what begins here; NULL: it is refused, and why. What does not end is the parser's to
+ * say. */
+static const char *skip_markup(struct markup_gate *gate, const char *text, const char *end)
+{
+	static const struct {
+		const char *begin, *end;
+	} spans[] = {{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}};
+	const char *next;
+
+	for (guint i = 0; i < G_N_ELEMENTS(spans); i++) {
+		gsize len = strlen(spans[i].begin);
+
+		if ((gsize)(end - text) < len || memcmp(text, spans[i].begin, len) != 0)
+			continue;
+		next = memmem(text + len, (gsize)(end - text) - len, spans[i].end,
+			      strlen(spans[i].end));
+		return next == NULL ? end : next + strlen(spans[i].end);
+	}
+	next = end_of_tag(text, end);
+	if (next == NULL && end - text <= LIMIT_MARKUP_TAG)
+		return end;
+	if (next == NULL) {
+		g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_LIMIT,
+			    "a tag of more than %d octets", LIMIT_MARKUP_TAG);
+	} else if (text[1] == '!' && memchr(text, '[', (gsize)(next - text)) != NULL) {
+		g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_SYNTAX,
+			    "declarations in the document");
+		next = NULL;
+	}
+	return next;
+}
+
+static gboolean check_tags(struct markup_gate *gate, const char *text, gsize len)
+{
+	const char *end = text + len;
+
+	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+		text += 3;
+	/* UTF-16 and the like, of which no phone sends anything. */
+	if (*text != '<' && !g_ascii_isspace(*text)) {
+		g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_SYNTAX, "not XML");
+		return FALSE;
+	}
+	if (!check_encoding(gate, text, end))
+		return FALSE;
+	while (text != NULL && text < end) {
+		text = memchr(text, '<', (gsize)(end - text));
+		if (text != NULL)
+			text = skip_markup(gate, text, end);
+		if (text == NULL && *gate->error != NULL)
+			return FALSE;
+	}
+	return TRUE;
+}
+
 /* For a document that ends with padding (blanks, NULs). */
 static gsize trimmed(const char *document, gsize len)
 {
@@ -107,6 +217,8 @@ gboolean markup_read_xml(struct markup_gate *gate, const void *document, gsize l
 		g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_SYNTAX, "an empty document");
 		return FALSE;
 	}
+	if (!check_tags(gate, document, len))
+		return FALSE;
 	reader.parser = xmlCreatePushParserCtxt(&sax, &reader, NULL, 0, NULL);
 	if (reader.parser == NULL)
 		g_error("out of memory");

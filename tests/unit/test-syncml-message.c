@@ -194,6 +194,8 @@ static void test_lenient(void)
 		 1, 200},
 		{"a number with blanks", MESSAGE("<Alert><Data> 200\n</Data></Alert>"), 1, 200},
 		{"a number that is none", MESSAGE("<Alert><Data>2x</Data></Alert>"), 1, 0},
+		{"what looks like a tag is in a comment, and in an attribute",
+		 "<!-- <!DOCTYPE [ <a --><?x <!DOCTYPE [?><SyncML a='>'>" HEADER "</SyncML>", 0, 0},
 		{"blanks after the end", MESSAGE("") "  \n\n", 0, 0},
 		{"ISO-8859-1", "<?xml version='1.0' encoding='ISO-8859-1'?>" MESSAGE(""), 0, 0},
 	};
@@ -221,6 +223,8 @@ static void test_refused(void)
 		g_strdup_printf("<SyncML><SyncHdr><SessionID>%s</SessionID><MsgID>1</MsgID><Source>"
 				"<LocURI>b</LocURI></Source></SyncHdr></SyncML>",
 				session);
+	g_autofree char *tag = g_strnfill(LIMIT_MARKUP_TAG, 'a');
+	g_autofree char *long_tag = g_strdup_printf("<SyncML a='%s'>" HEADER "</SyncML>", tag);
 	const struct {
 		const char *name, *xml;
 		GQuark domain;
@@ -248,6 +252,15 @@ static void test_refused(void)
 		 "<!DOCTYPE SyncML [<!ENTITY % a SYSTEM 'http://127.0.0.1:1/'> %a; "
 		 "<!ENTITY b 'x'>]>" MESSAGE("<Alert><Data>&b;</Data></Alert>"),
 		 MARKUP_ERROR, MARKUP_ERROR_SYNTAX},
+		{"declarations that nobody uses", "<!DOCTYPE SyncML [<!ENTITY a 'x'>]>" MESSAGE(""),
+		 MARKUP_ERROR, MARKUP_ERROR_SYNTAX},
+		{"an encoding in which a tag does not look like one",
+		 "<?xml version='1.0' encoding='UTF-7'?>" MESSAGE(""), MARKUP_ERROR,
+		 MARKUP_ERROR_SYNTAX},
+		{"a tag of more than half a kB", long_tag, MARKUP_ERROR, MARKUP_ERROR_LIMIT},
+		{"nine attributes",
+		 "<SyncML a='' b='' c='' d='' e='' f='' g='' h='' xmlns='i'>" HEADER "</SyncML>",
+		 MARKUP_ERROR, MARKUP_ERROR_LIMIT},
 		{"no header", "<SyncML><SyncBody/></SyncML>", MESSAGE_ERROR, MESSAGE_ERROR_HEADER},
 		{"no Source",
 		 "<SyncML><SyncHdr><SessionID>1</SessionID><MsgID>1</MsgID></SyncHdr></SyncML>",
