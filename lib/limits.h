@@ -387,6 +387,10 @@
 /* Octets that all references into a string table stand for. Two octets can be one to a megabyte:
  * a message of 2 MB would be a terabyte. */
 #define LIMIT_MARKUP_REFERRED (2 * LIMIT_SYNCML_BODY)
+/* Octets that a message's commands, items and the like may take in memory, without their
+ * text. A message of 150,000 bytes takes 4 MB when it is all deletions, and less when it is not;
+ * an empty command in WBXML takes an octet there, and 400 here. */
+#define LIMIT_MESSAGE_PARTS (8 * 1024 * 1024)
 /* LocURI, LocName and other short values of a message, bytes. */
 #define LIMIT_LOC_URI 1024
 /* SessionID. The specification says 4, clients send 10 and more. */

@@ -74,6 +74,7 @@ static struct sml_command *command_below(const struct reader *reader, guint dept
 
 static gpointer own(struct reader *reader, gsize size)
 {
+	sml_message_count(reader->message, size);
 	return sml_message_own(reader->message, g_malloc0(size), g_free);
 }
 
@@ -230,6 +231,11 @@ static gboolean on_open(enum sml_element element, gpointer data, GError **error)
 	if (reader->devinf != NULL)
 		return devinf_reader_open(reader->devinf, element, error);
 	frame->object = object_for(reader, element);
+	if (reader->message->parts > LIMIT_MESSAGE_PARTS) {
+		g_set_error(error, MESSAGE_ERROR, MESSAGE_ERROR_LIMIT,
+			    "more commands and items than %d octets", LIMIT_MESSAGE_PARTS);
+		return FALSE;
+	}
 	return TRUE;
 }
 

@@ -65,6 +65,14 @@ gpointer sml_message_own(struct sml_message *message, gpointer object, GDestroyN
 	return object;
 }
 
+/* With what malloc and the lists take for it. */
+#define PART_OVERHEAD 64
+
+void sml_message_count(struct sml_message *message, gsize size)
+{
+	message->parts += size + PART_OVERHEAD;
+}
+
 struct sml_message *sml_message_new(void)
 {
 	struct sml_message *message = g_new0(struct sml_message, 1);
@@ -96,6 +104,7 @@ struct sml_command *sml_command_new(struct sml_message *message, enum sml_comman
 		command->children = g_ptr_array_new();
 	if (kind == SML_CMD_MAP)
 		command->map_items = g_ptr_array_new();
+	sml_message_count(message, sizeof(*command) + sizeof(GPtrArray));
 	return sml_message_own(message, command, command_free);
 }
 
@@ -103,6 +112,7 @@ struct sml_item *sml_item_new(struct sml_message *message, struct sml_command *c
 {
 	struct sml_item *item = sml_message_own(message, g_new0(struct sml_item, 1), item_free);
 
+	sml_message_count(message, sizeof(*item));
 	if (command != NULL)
 		g_ptr_array_add(command->items, item);
 	return item;

@@ -124,6 +124,7 @@ struct sml_message {
 
 	GStringChunk *chunk;
 	GPtrArray *owned; /* what is freed with it */
+	gsize parts;      /* octets that commands, items and the like take; LIMIT_MESSAGE_PARTS */
 };
 typedef struct sml_message sml_message_t;
 
@@ -138,6 +139,8 @@ struct sml_item *sml_item_new(struct sml_message *message, struct sml_command *c
 /* Frees it with the message; returns it. */
 gpointer sml_message_own(struct sml_message *message, gpointer object, GDestroyNotify destroy);
 const char *sml_message_string(struct sml_message *message, const char *text, gssize len);
+/* Something of that size is the message's now. */
+void sml_message_count(struct sml_message *message, gsize size);
 
 /* "Add" ... */
 const char *sml_command_name(enum sml_command_kind kind);
@@ -149,7 +152,7 @@ const char *sml_command_name(enum sml_command_kind kind);
 GQuark message_error_quark(void);
 enum message_error {
 	MESSAGE_ERROR_HEADER, /* no SyncHdr, SessionID, MsgID or Source */
-	MESSAGE_ERROR_LIMIT,  /* a value longer than limits.h allows */
+	MESSAGE_ERROR_LIMIT,  /* a value longer, or more of them, than limits.h allows */
 };
 struct sml_message *sml_message_read(enum sml_encoding encoding, const void *body, gsize len,
 				     GError **error);

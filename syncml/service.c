@@ -236,6 +236,7 @@ static void prepare(struct run *run)
 	session->id = run->row.id;
 	session->now = exchange->request->now;
 	session->message = message;
+	session->encoding = exchange->encoding;
 	/* Messages that were answered without the session's knowledge have used numbers, too. */
 	session->msg_id = MAX(session->msg_id, message->msg_id - 1);
 	take_sizes(session, message);
@@ -462,9 +463,11 @@ static enum found find_session(struct run *run, GError **error)
 static gboolean save_session(struct run *run, GError **error)
 {
 	struct sml_exchange *exchange = run->exchange;
-	g_autoptr(GBytes) state = session_save(run->session);
+	g_autoptr(GBytes) state = session_save(run->session, error);
 	struct pim_session *row = &run->row;
 
+	if (state == NULL)
+		return FALSE;
 	row->key = run->key;
 	row->peer = run->device->peer;
 	row->session = exchange->message->session_id;

@@ -7,8 +7,9 @@
 #include "tabline.h"
 
 #define STATE_VERSION 2
-/* Statuses of a message of 2 MB, with addresses. */
-#define STATE_MAX (8 * 1024 * 1024)
+/* Some 20,000 statuses with addresses: those of several messages that are as large as they may
+ * be. */
+#define STATE_MAX (4 * 1024 * 1024)
 
 enum type {
 	NUMBER_32, /* guint, gboolean, enums */
@@ -195,8 +196,8 @@ void status_free(struct status *status)
 
 /* --- saving ------------------------------------------------------------------------------ */
 
-static void save(struct tabline_buf *lines, const char *word, gconstpointer object,
-		 const struct field *fields, guint count)
+static gboolean save(struct tabline_buf *lines, const char *word, gconstpointer object,
+		     const struct field *fields, guint count)
 {
 	tabline_word(lines, word);
 	for (guint i = 0; i < count; i++) {
@@ -209,27 +210,41 @@ static void save(struct tabline_buf *lines, const char *word, gconstpointer obje
 		else
 			tabline_field_u64(lines, fields[i].name, *(const guint32 *)member);
 	}
-	if (!tabline_end(lines))
-		g_error("a session's state is larger than it can be");
+	return tabline_end(lines);
 }
 
-GBytes *session_save(const struct session *session)
+static gboolean save_all(struct tabline_buf *lines, const struct session *session)
+{
+	tabline_word(lines, "VERSION");
+	tabline_field_u64(lines, "state", STATE_VERSION);
+	if (!tabline_end(lines) ||
+	    !save(lines, "SESSION", session, session_fields, G_N_ELEMENTS(session_fields)))
+		return FALSE;
+	for (guint i = 0; i < session->syncs->len; i++) {
+		if (!save(lines, "SYNC", session->syncs->pdata[i], sync_fields,
+			  G_N_ELEMENTS(sync_fields)))
+			return FALSE;
+	}
+	for (guint i = 0; i < session->statuses->len; i++) {
+		if (!save(lines, "STATUS", session->statuses->pdata[i], status_fields,
+			  G_N_ELEMENTS(status_fields)))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+GBytes *session_save(const struct session *session, GError **error)
 {
 	struct tabline_buf lines;
-	GBytes *state;
+	GBytes *state = NULL;
 
 	tabline_buf_init(&lines, STATE_MAX);
-	tabline_word(&lines, "VERSION");
-	tabline_field_u64(&lines, "state", STATE_VERSION);
-	tabline_end(&lines);
-	save(&lines, "SESSION", session, session_fields, G_N_ELEMENTS(session_fields));
-	for (guint i = 0; i < session->syncs->len; i++)
-		save(&lines, "SYNC", session->syncs->pdata[i], sync_fields,
-		     G_N_ELEMENTS(sync_fields));
-	for (guint i = 0; i < session->statuses->len; i++)
-		save(&lines, "STATUS", session->statuses->pdata[i], status_fields,
-		     G_N_ELEMENTS(status_fields));
-	state = g_bytes_new(lines.data, lines.len);
+	if (save_all(&lines, session))
+		state = g_bytes_new(lines.data, lines.len);
+	else
+		g_set_error(error, MESSAGE_ERROR, MESSAGE_ERROR_LIMIT,
+			    "%u statuses wait for a phone that does not ask for them",
+			    session->statuses->len);
 	tabline_buf_free(&lines);
 	return state;
 }

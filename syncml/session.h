@@ -139,7 +139,8 @@ void session_free(struct session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(session_t, session_free)
 /* session-state.c. NULL: of another version, or damaged. */
 struct session *session_load(const void *state, gsize len);
-GBytes *session_save(const struct session *session);
+/* NULL: more is still to be said than can be kept. */
+GBytes *session_save(const struct session *session, GError **error);
 
 /* What a target remembers of its last sync, beside anchors (session-state.c). */
 struct sync_mark {
