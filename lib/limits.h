@@ -391,6 +391,11 @@
  * text. A message of 150,000 bytes takes 4 MB when it is all deletions, and less when it is not;
  * an empty command in WBXML takes an octet there, and 400 here. */
 #define LIMIT_MESSAGE_PARTS (8 * 1024 * 1024)
+/* Pieces of objects in one message: who sends a piece has run out of room in it. Each has what
+ * came before read. */
+#define LIMIT_SYNCML_PIECES 16
+/* Device informations in one message: all rules are looked through for each. */
+#define LIMIT_SYNCML_DEVINFS 4
 /* LocURI, LocName and other short values of a message, bytes. */
 #define LIMIT_LOC_URI 1024
 /* SessionID. The specification says 4, clients send 10 and more. */

@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "database-uri.h"
+#include "limits.h"
 
 /* "./devinf12", however it is spelled. */
 static gboolean is_devinf(const char *uri)
@@ -31,6 +32,8 @@ static guint take_devinf(struct session *session, const struct sml_item *item)
 		return 404;
 	if (item->devinf == NULL)
 		return 400;
+	if (++session->devinfs > LIMIT_SYNCML_DEVINFS)
+		return 413;
 	device_set_devinf(session->device, session->service->rules, item->devinf);
 	session->get_devinf = FALSE;
 	return 200;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "database-uri.h"
+#include "limits.h"
 #include "session.h"
 
 /* --- an object's text ------------------------------------------------------------------- */
@@ -190,6 +191,10 @@ static gboolean put_item(struct session *session, struct sync *sync,
 	struct pim_chunk chunk;
 	gboolean found;
 
+	if (item->more_data && ++session->pieces > LIMIT_SYNCML_PIECES) {
+		*status_r = 413;
+		return session_drop_cut(session, sync, error);
+	}
 	if (!pim_txn_chunk(session->txn, sync->target, &found, &chunk, error))
 		return FALSE;
 	if (found && g_strcmp0(chunk.luid, item->source) == 0 && !item->meta.has_size)

@@ -131,6 +131,8 @@ struct session {
 	guint refused;      /* commands and items of it that failed, said or not */
 	GPtrArray *cut;     /* struct cut_object * */
 	GHashTable *mapped; /* Maps that were worked on -> their status */
+	guint pieces;       /* of objects, in it */
+	guint devinfs;      /* likewise */
 };
 typedef struct session session_t;
 
