@@ -472,6 +472,11 @@
 #define LIMIT_VOBJECT_DEPTH 8
 /* Parameters of one property. */
 #define LIMIT_VOBJECT_PARAMS 64
+/* Values of all properties of one object: the parts of its names and addresses, and the words of
+ * its lists, some 400 octets each. */
+#define LIMIT_VOBJECT_VALUES 20000
+/* Names and numbers by which an item is found again in a slow sync, each a row of an index. */
+#define LIMIT_ITEM_KEYS 64
 /* Rows of a kind that one transaction of a sweep deletes: some 10 ms, and whoever waits for that
  * user has its turn. */
 #define LIMIT_PIM_SWEEP 500

@@ -1,6 +1,7 @@
 /* Items as such: their life, hashes, groups, what a device can hold of them, merging. What is
  * different for contacts, calendars and notes is behind struct pim_kind. */
 #include "item-private.h"
+#include "limits.h"
 
 #include <string.h>
 
@@ -362,6 +363,8 @@ void pim_item_hash(const struct pim_item *item, guint8 hash_r[16])
 void pim_item_keys(const struct pim_item *item, GArray *keys)
 {
 	item->kind->keys(item->normal, keys);
+	if (keys->len > LIMIT_ITEM_KEYS)
+		g_array_set_size(keys, LIMIT_ITEM_KEYS);
 }
 
 guint64 pim_item_series_key(const struct pim_item *item)

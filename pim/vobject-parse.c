@@ -12,7 +12,7 @@ struct parser {
 	const char *text, *end, *pos;
 	const struct vobject_style *style;
 	enum vdialect dialect;
-	guint line, properties;
+	guint line, properties, values;
 	GString *logical; /* the line under way, unfolded */
 	GError **error;
 };
@@ -266,7 +266,7 @@ static void append_unescaped(GString *value, const char **pos)
 	}
 }
 
-static void add_values(const struct parser *parser, struct vproperty *property, const char *text)
+static void add_values(struct parser *parser, struct vproperty *property, const char *text)
 {
 	enum vshape shape = vshape_of(property->name);
 	gboolean old = vdialect_is_old(parser->dialect);
@@ -275,16 +275,19 @@ static void add_values(const struct parser *parser, struct vproperty *property, 
 	g_autoptr(GString) value = g_string_new(NULL);
 	guint component = 0;
 
-	for (const char *pos = text; *pos != '\0'; pos++) {
+	for (const char *pos = text; *pos != '\0' && parser->values <= LIMIT_VOBJECT_VALUES;
+	     pos++) {
 		if (*pos == '\\' && !old) {
 			append_unescaped(value, &pos);
 		} else if (*pos == '\\' && shape != VSHAPE_TEXT) {
 			append_old(value, &pos);
 		} else if (split_components && *pos == ';') {
 			vproperty_add_value(property, component++, value->str);
+			parser->values++;
 			g_string_truncate(value, 0);
 		} else if (split_values && (*pos == ',' || (shape == VSHAPE_LIST && *pos == ';'))) {
 			vproperty_add_value(property, component, value->str);
+			parser->values++;
 			g_string_truncate(value, 0);
 		} else {
 			g_string_append_c(value, *pos);
@@ -314,7 +317,7 @@ static void add_binary(struct vproperty *property, const char *base64)
 	vproperty_remove_params(property, "VALUE");
 }
 
-static void set_value(const struct parser *parser, struct vproperty *property, const char *raw)
+static void set_value(struct parser *parser, struct vproperty *property, const char *raw)
 {
 	const char *charset = vproperty_param(property, "CHARSET");
 	const char *encoding = vproperty_param(property, "ENCODING");
@@ -426,7 +429,7 @@ static const char *take_word(const char *pos, GString *word)
 }
 
 /* NULL: not a property; the line is left out. */
-static struct vproperty *parse_line(const struct parser *parser)
+static struct vproperty *parse_line(struct parser *parser)
 {
 	g_autoptr(GString) word = g_string_new(NULL);
 	const char *pos = take_word(parser->logical->str, word), *dot;
@@ -490,9 +493,10 @@ static gboolean add_line(struct parser *parser, struct vobject *object, guint de
 		vproperty_free(property);
 		return TRUE;
 	}
-	if (++parser->properties > LIMIT_VOBJECT_PROPERTIES) {
+	if (++parser->properties > LIMIT_VOBJECT_PROPERTIES ||
+	    parser->values > LIMIT_VOBJECT_VALUES) {
 		vproperty_free(property);
-		return fail(parser, VOBJECT_ERROR_LIMIT, "too many properties");
+		return fail(parser, VOBJECT_ERROR_LIMIT, "too many properties or values");
 	}
 	g_ptr_array_add(object->properties, property);
 	return TRUE;

@@ -25,14 +25,11 @@ static void append_escaped(const struct writer *writer, GString *line, const cha
 	gboolean old = vdialect_is_old(writer->dialect);
 
 	for (; *value != '\0'; value++) {
-		if (*value == '\n' && !old)
-			g_string_append(line, "\\n");
-		else if (*value == '\\' && !old)
-			g_string_append(line, "\\\\");
-		else if (strchr(separators, *value) != NULL)
-			g_string_append_printf(line, "\\%c", *value);
-		else
-			g_string_append_c(line, *value);
+		gboolean newline = *value == '\n' && !old;
+
+		if (newline || (*value == '\\' && !old) || strchr(separators, *value) != NULL)
+			g_string_append_c(line, '\\');
+		g_string_append_c(line, newline ? 'n' : *value);
 	}
 }
 
@@ -166,21 +163,25 @@ static void append_quoted_printable(const struct writer *writer, const char *val
 	gboolean fold = writer->style == NULL || !writer->style->no_fold;
 
 	for (const char *c = value; *c != '\0'; c++) {
-		char octets[8];
+		static const char digits[] = "0123456789ABCDEF";
+		char octets[] = {'=', digits[(guchar)*c >> 4], digits[*c & 0x0F]};
+		const char *piece = octets;
+		gsize len = sizeof(octets);
 
-		if (*c == '\n')
-			strcpy(octets, "=0D=0A");
-		else if ((guchar)*c >= 0x80 || *c == '=' || *c == '\r' ||
-			 (*c == ' ' && (c[1] == '\0' || c[1] == '\n')) || (guchar)*c < 0x20)
-			g_snprintf(octets, sizeof(octets), "=%02X", (guchar)*c);
-		else
-			g_snprintf(octets, sizeof(octets), "%c", *c);
-		if (fold && used + strlen(octets) > LINE) {
+		if (*c == '\n') {
+			piece = "=0D=0A";
+			len = strlen(piece);
+		} else if ((guchar)*c >= 0x20 && (guchar)*c < 0x80 && *c != '=' &&
+			   (*c != ' ' || (c[1] != '\0' && c[1] != '\n'))) {
+			piece = c;
+			len = 1;
+		}
+		if (fold && used + len > LINE) {
 			g_string_append(writer->text, "=\r\n");
 			used = 0;
 		}
-		g_string_append(writer->text, octets);
-		used += strlen(octets);
+		g_string_append_len(writer->text, piece, (gssize)len);
+		used += len;
 	}
 	g_string_append(writer->text, "\r\n");
 }
@@ -263,8 +264,11 @@ static void write_binary(const struct writer *writer, const struct vproperty *pr
 		break;
 	}
 	g_string_append_printf(line, ";ENCODING=BASE64:\r\n");
-	for (gsize at = 0; base64[at] != '\0'; at += MIN(72, strlen(base64 + at)))
-		g_string_append_printf(line, " %.72s\r\n", base64 + at);
+	for (gsize at = 0, end = strlen(base64); at < end; at += 72) {
+		g_string_append_c(line, ' ');
+		g_string_append_len(line, base64 + at, (gssize)MIN(72, end - at));
+		g_string_append(line, "\r\n");
+	}
 	/* The empty line is its end. */
 	g_string_append_printf(writer->text, "%s\r\n", line->str);
 }

@@ -184,6 +184,7 @@ static void assert_limit(const char *what, guint limit)
 static void test_limits(void)
 {
 	assert_limit("TEL:1\n", LIMIT_VOBJECT_PROPERTIES);
+	assert_limit("CATEGORIES:a,b,c,d,e,f,g,h,i,j,k\n", LIMIT_VOBJECT_VALUES / 10);
 	assert_limit("BEGIN:X\nEND:X\n", LIMIT_VOBJECT_CHILDREN);
 }
 
