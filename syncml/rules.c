@@ -76,12 +76,19 @@ static gboolean set_date(void *place, const struct config_key *key, const char *
 static gboolean set_charset(void *place, const struct config_key *key, const char *value,
 			    GError **error)
 {
-	GIConv conv = g_iconv_open("UTF-8", value);
+	g_autofree char *known = g_strconcat("fantail-charset ", value, NULL);
+	GIConv conv;
 
-	if (conv == (GIConv)-1)
-		return config_value_fail(
-			error, "no charset '%s'; write a name that iconv --list has", value);
-	g_iconv_close(conv);
+	/* Rules are read for each message, and iconv looks for a file each time. */
+	if (g_quark_try_string(known) == 0) {
+		conv = g_iconv_open("UTF-8", value);
+		if (conv == (GIConv)-1)
+			return config_value_fail(
+				error, "no charset '%s'; write a name that iconv --list has",
+				value);
+		g_iconv_close(conv);
+		g_quark_from_string(known);
+	}
 	/* A device's rules outlive the file they are from; there are few charsets. */
 	*(const char **)place = g_intern_string(value);
 	return TRUE;
