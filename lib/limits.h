@@ -467,7 +467,7 @@
 
 /* Properties of one object, components in it, and how deep they nest. A busy calendar's event
  * with a hundred guests has some 150. */
-#define LIMIT_VOBJECT_PROPERTIES 10000
+#define LIMIT_VOBJECT_PROPERTIES 5000
 #define LIMIT_VOBJECT_CHILDREN 1000
 #define LIMIT_VOBJECT_DEPTH 8
 /* Parameters of one property. */
