@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """scripts/bench syncml: fantail-syncml beside SyncEvolution's own HTTP server, with the same
 client in the same run: the first slow sync, a sync without changes, one with 100 changes.
-Then 200 phones at once, and WBXML beside libwbxml.
+Then 200 phones at once, WBXML beside libwbxml, and what hostile messages cost.
+
+    syncml.py [--quick] [PART...]    parts: beside, phones, wbxml, bombs; all if none is named
 
 Processor time is the server's, of all its processes, those that have ended too. Memory is
 the largest sum of what they had at once: ours as the kernel's high-water mark of RSS, theirs
@@ -169,10 +171,29 @@ def phones():
         server.stop()
 
 
+def program(name):
+    """One that prints goal lines of its own."""
+    done = subprocess.run([BUILD / "tests" / name, *(["--quick"] if QUICK else [])],
+                          capture_output=True, text=True)
+    assert "goal\t" in done.stdout, f"{name} ended with {done.returncode}: {done.stderr}"
+    goals.take(done.stdout)
+
+
+def wbxml():
+    program("bench-wbxml")
+
+
+def bombs():
+    program("bench-bombs")
+
+
+PARTS = {part.__name__: part for part in (beside, phones, wbxml, bombs)}
+chosen = [word for word in sys.argv[1:] if not word.startswith("--")]
+unknown = set(chosen) - set(PARTS)
+if unknown:
+    sys.exit(f"syncml: no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
 started = time.time()
-beside()
-phones()
-goals.take(subprocess.run([BUILD / "tests" / "bench-wbxml", *(["--quick"] if QUICK else [])],
-                          capture_output=True, text=True).stdout)
+for name in chosen or PARTS:
+    PARTS[name]()
 print(f"took {time.time() - started:.0f} s")
 sys.exit(goals.finish())

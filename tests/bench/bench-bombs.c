@@ -1,0 +1,87 @@
+/*
+ * What the messages of tests/support/bombs.c cost: processor time and memory of each, the median
+ * of some throws, each at a server of its own.
+ *
+ *   bench-bombs [--quick]
+ *
+ * What is refused as a whole may take 50 ms. What is read to its end and answered command by
+ * command, or taken, is some 2 MB of it: 50 ms for each.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bombs.h"
+
+#define REFUSED_MS 50.0
+#define READ_MS 100.0
+#define EXTRA_MIB 16.0
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct worst {
+	double value;
+	const char *name;
+};
+
+static void keep_worst(struct worst *worst, double value, const char *name)
+{
+	if (value >= worst->value)
+		*worst = (struct worst){value, name};
+}
+
+/* Of HTTP, or of the header: nothing of it was executed. */
+static gboolean is_refused(const struct bomb *bomb)
+{
+	return g_ascii_isdigit(*bomb->hears);
+}
+
+static void measure(const struct bomb *bomb, guint rounds, struct worst *ms, struct worst *mib)
+{
+	g_autofree double *times = g_new(double, rounds);
+	gsize extra = 0;
+
+	for (guint i = 0; i < rounds; i++) {
+		struct bomb_site site;
+		struct bomb_result result;
+
+		bomb_site_init(&site);
+		bomb_throw(&site, bomb, &result);
+		times[i] = result.cpu_ms;
+		extra = MAX(extra, result.extra_kb);
+		bomb_result_clear(&result);
+		bomb_site_clear(&site);
+	}
+	qsort(times, rounds, sizeof(times[0]), compare);
+	g_print("%-40s %8.1f ms %8.1f MiB  %s\n", bomb->name, times[rounds / 2],
+		(double)extra / 1024, bomb->hears);
+	keep_worst(ms, times[rounds / 2], bomb->name);
+	keep_worst(mib, (double)extra / 1024, bomb->name);
+}
+
+static gboolean say_goal(const char *name, const struct worst *worst, double most, const char *unit)
+{
+	gboolean met = worst->value <= most;
+
+	g_print("goal\tsyncml-bombs-%s\t%.3g %s (%s)\t<= %g %s\t%s\n", name, worst->value, unit,
+		worst->name, most, unit, met ? "met" : "missed");
+	return met;
+}
+
+int main(int argc, char **argv)
+{
+	guint rounds = argc > 1 && strcmp(argv[1], "--quick") == 0 ? 1 : 5;
+	struct worst refused = {0, ""}, read = {0, ""}, memory = {0, ""};
+	gboolean met;
+
+	for (guint i = 0; i < bombs_count; i++)
+		measure(&bombs[i], rounds, is_refused(&bombs[i]) ? &refused : &read, &memory);
+	met = say_goal("refused-cpu", &refused, REFUSED_MS, "ms");
+	met = say_goal("read-cpu", &read, READ_MS, "ms") && met;
+	met = say_goal("memory", &memory, EXTRA_MIB, "MiB") && met;
+	return met ? 0 : 1;
+}
