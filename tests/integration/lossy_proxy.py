@@ -1,8 +1,9 @@
-"""An HTTP proxy in front of a server that loses answers, or calls somebody before it passes
-one on: what a phone in a tunnel, or a phone whose battery dies, looks like.
+"""An HTTP proxy in front of a server that loses requests and answers, or calls somebody before it
+passes one on: what a phone in a tunnel, or a phone whose battery dies, looks like.
 
     with LossyProxy(daemon.port) as proxy:
         proxy.lose = {3}         # the third answer from now gets lost
+        proxy.lose_requests = {3}  # the third request from now does not arrive
         proxy.watch = function   # function(number of the answer) -> False: lose that one
 """
 
@@ -14,11 +15,8 @@ import threading
 class LossyProxy:
     def __init__(self, port):
         self.target = port
-        self.lose = set()
-        self.watch = None
-        self.requests = []  # (path, type, body)
-        self.answers = []   # bodies
         self.lock = threading.Lock()
+        self.forget()  # lose, lose_requests, watch, requests, answers
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,11 +35,19 @@ class LossyProxy:
         self.thread.start()
 
     def forget(self):
-        self.requests, self.answers, self.lose, self.watch = [], [], set(), None
+        self.lose, self.lose_requests, self.watch = set(), set(), None
+        self.came = 0
+        self.requests = []  # (path, type, body): those that were passed on
+        self.answers = []   # bodies
 
     def pass_on(self, handler):
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         headers = {name: handler.headers[name] for name in ("Content-Type", "Host")}
+        with self.lock:
+            self.came += 1
+            if self.came in self.lose_requests:
+                handler.close_connection = True
+                return
         connection = http.client.HTTPConnection("127.0.0.1", self.target, timeout=120)
         connection.request("POST", handler.path, body, headers)
         response = connection.getresponse()

@@ -3,12 +3,16 @@
 two of them, killed and cut off. After each run both sides have the same, and a further run
 moves nothing.
 
-FANTAIL_SYNCML_ITEMS: how many contacts the large rows have (default 100)."""
+    syncml_client_test.py [--long] [WORD...]
+
+--long adds what takes an hour: 1,000 and 10,000 contacts, and first syncs of all kinds that are
+killed, or cut off, at each of their messages."""
 
 import os
 import pathlib
 import re
 import signal
+import sys
 
 from dovecot import Dovecot
 from lossy_proxy import LossyProxy
@@ -19,7 +23,8 @@ from syncml_phone import Phone
 from tap import Skip, Suite, check, equal
 
 suite = Suite("SyncEvolution against fantail-syncml")
-ITEMS = int(os.environ.get("FANTAIL_SYNCML_ITEMS", 100))
+LONG = "--long" in sys.argv
+ITEMS = 100
 MODES = ("slow", "two-way", "one-way-from-local", "one-way-from-remote", "refresh-from-local",
          "refresh-from-remote")
 # All of it is one user at one address.
@@ -143,18 +148,8 @@ def every_mode_of_contacts():
 
 
 @suite.test
-def every_mode_of_notes():
-    every_mode(("memo",))
-
-
-@suite.test
-def every_mode_of_events():
-    every_mode(("calendar",))
-
-
-@suite.test
-def every_mode_of_tasks():
-    every_mode(("todo",))
+def every_mode_of_notes_events_and_tasks():
+    every_mode(("memo", "calendar", "todo"))
 
 
 @suite.test
@@ -182,7 +177,6 @@ def every_dialect():
                 well(client.sync())
                 fill(client, 5, 10 * number)
                 well(client.sync())
-                site.settled(client)
                 edit(client, number)
                 well(client.sync())
                 site.settled(client)
@@ -191,21 +185,25 @@ def every_dialect():
                 equal(types, {f"application/vnd.syncml+{'wbxml' if wbxml else 'xml'}"}, "types")
 
 
-@suite.test
-def many_items_in_small_messages():
+def many_items(count, size):
     with Site("many") as site:
-        client = site.client("one", maxMsgSize=10240)
-        other = site.client("two", maxMsgSize=10240, enableWBXML=0)
-        fill(client, ITEMS)
+        client = site.client("one", maxMsgSize=size)
+        other = site.client("two", maxMsgSize=size, enableWBXML=0)
+        fill(client, count)
         well(client.sync())
         well(other.sync())
-        check(max(map(len, site.proxy.answers)) <= 10240, "no answer is larger than announced")
-        for name in sorted(other.texts("addressbook"))[: ITEMS // 10]:
+        check(max(map(len, site.proxy.answers)) <= size, "no answer is larger than announced")
+        for name in sorted(other.texts("addressbook"))[: count // 10]:
             other.delete("addressbook", name)
         well(other.sync())
         well(client.sync())
         site.settled(client, other)
-        equal(len(client.texts("addressbook")), ITEMS - ITEMS // 10, "contacts")
+        equal(len(client.texts("addressbook")), count - count // 10, "contacts")
+
+
+@suite.test
+def many_items_in_small_messages():
+    many_items(ITEMS, 10240)
 
 
 # --- two of them ----------------------------------------------------------------------------
@@ -268,30 +266,119 @@ def any_answer_lost():
         well(report)
         return reached
 
-    at_each_answer(lose, RetryInterval=2, RetryDuration=30)
+    at_each_answer(lose, RetryInterval=1, RetryDuration=30)
+
+
+@suite.test
+def any_request_lost():
+    def lose(site, client, number):
+        site.proxy.lose_requests = {number}
+        report = client.sync()
+        reached = site.proxy.came >= number
+        site.proxy.forget()
+        if number == 1:
+            report = client.sync()
+        well(report)
+        return reached
+
+    at_each_answer(lose, RetryInterval=1, RetryDuration=30)
+
+
+def sync_and_kill(site, client, number):
+    """A sync whose client is killed when the server has answered so many messages. Was it?"""
+    before = client.sessions()
+    process = client.start()
+
+    def watch(count):
+        if count < number:
+            return True
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return False
+
+    site.proxy.watch = watch
+    client.finish(process, before)
+    reached = len(site.proxy.answers) >= number
+    site.proxy.forget()
+    return reached
 
 
 @suite.test
 def killed_at_any_message():
     def kill(site, client, number):
-        before = client.sessions()
-        process = client.start()
-
-        def watch(count):
-            if count < number:
-                return True
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return False
-
-        site.proxy.watch = watch
-        client.finish(process, before)
-        reached = len(site.proxy.answers) >= number
-        site.proxy.forget()
+        reached = sync_and_kill(site, client, number)
         well(client.sync())
         return reached
 
     at_each_answer(kill, maxMsgSize=10240)
+
+
+# --- the long ones ------------------------------------------------------------------------------
+
+
+def long_test(function):
+    return suite.test(function) if LONG else function
+
+
+@long_test
+def a_thousand_contacts():
+    many_items(1000, 20480)
+
+
+@long_test
+def ten_thousand_contacts():
+    many_items(10000, 150000)
+
+
+def first_sync_at_each_message(store, spoil):
+    """A client with items and a server with others meet for the first time, and something happens
+    at the first message; another pair at the second, until there are no more."""
+    number, reached = 0, True
+    while reached:
+        number += 1
+        with Site(f"first-{number}") as site:
+            other = site.client("other", stores=(store,))
+            fill(other, 60)
+            well(other.sync())
+            client = site.client("one", stores=(store,), maxMsgSize=4096, RetryInterval=1,
+                                 RetryDuration=30)
+            fill(client, 60, 30)  # half of them are the same
+            site.proxy.forget()
+            reached = spoil(site, client, number)
+            well(client.sync())
+            well(other.sync())
+            site.settled(client, other)
+            equal(len(client.texts(store)), 90, f"{store} after message {number}")
+    check(number > 4, f"there were {number - 1} messages")
+    print(f"# {number - 1} messages", flush=True)
+
+
+def cut_off(what):
+    def spoil(site, client, number):
+        setattr(site.proxy, what, {number})
+        client.sync()
+        reached = site.proxy.came >= number
+        site.proxy.forget()
+        return reached
+
+    return spoil
+
+
+@long_test
+def first_syncs_killed_at_each_message():
+    for store in KINDS:
+        first_sync_at_each_message(store, sync_and_kill)
+
+
+@long_test
+def first_syncs_without_each_answer():
+    for store in KINDS:
+        first_sync_at_each_message(store, cut_off("lose"))
+
+
+@long_test
+def first_syncs_without_each_request():
+    first_sync_at_each_message("addressbook", cut_off("lose_requests"))
 
 
 # --- logins -----------------------------------------------------------------------------------
@@ -310,4 +397,4 @@ def logs_in_with_the_mail_password():
             equal(wrong.status, 401, f"a wrong password:\n{wrong.text}")
 
 
-suite.run()
+suite.run([word for word in sys.argv[1:] if word != "--long"])
