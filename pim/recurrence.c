@@ -268,7 +268,8 @@ static gboolean next_period(struct rule_walk *walk)
 	period_bounds(walk, &first, &days, &year);
 	walk->period++;
 	walk->looked_at += days;
-	if (walk->looked_at > LIMIT_OCCURRENCE_DAYS || datetime_date(first).year > 2499)
+	walk->gave_up = walk->looked_at > LIMIT_OCCURRENCE_DAYS || datetime_date(first).year > 2499;
+	if (walk->gave_up)
 		return FALSE;
 	walk->count = walk->next = 0;
 	for (guint i = 0; i < days; i++) {

@@ -49,6 +49,7 @@ struct rule_walk {
 	gint64 days[366]; /* what takes place in the last */
 	guint count, next;
 	guint occurrences, looked_at;
+	gboolean gave_up; /* at a limit of ours: the rule may go on */
 };
 /* From the first occurrence at or after dtstart. The rule must outlive the walk. */
 void rule_walk_init(struct rule_walk *walk, const struct icalrecurrencetype *rule,

@@ -20,9 +20,12 @@ static void assert_same(const struct icalrecurrencetype *a, const struct icalrec
 	rule_walk_init(&y, b, dtstart);
 	for (guint i = 0; i < SOME; i++) {
 		struct icaltimetype s, t;
-		gboolean more = rule_walk_next(&x, &s);
+		gboolean more = rule_walk_next(&x, &s), other = rule_walk_next(&y, &t);
 
-		assert(rule_walk_next(&y, &t) == more);
+		/* One looks at more days than the other to find the same. */
+		if (x.gave_up || y.gave_up)
+			return;
+		assert(other == more);
 		if (!more)
 			return;
 		assert(datetime_instant(s) == datetime_instant(t));
