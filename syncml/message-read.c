@@ -207,6 +207,10 @@ static gpointer object_for(struct reader *reader, enum sml_element element)
 		return open_map_item(reader);
 	case SML_FILTER:
 		return own(reader, sizeof(struct sml_filter));
+	case SML_RECORD:
+	case SML_FIELD:
+		/* Elsewhere they mean nothing, and what they are in is something else. */
+		return parent->element == SML_FILTER ? parent->object : NULL;
 	case SML_TARGET:
 	case SML_SOURCE:
 	case SML_SOURCE_PARENT:

@@ -198,6 +198,15 @@ static void test_lenient(void)
 		 "<!-- <!DOCTYPE [ <a --><?x <!DOCTYPE [?><SyncML a='>'>" HEADER "</SyncML>", 0, 0},
 		{"blanks after the end", MESSAGE("") "  \n\n", 0, 0},
 		{"ISO-8859-1", "<?xml version='1.0' encoding='ISO-8859-1'?>" MESSAGE(""), 0, 0},
+		{"a filter's record where there is no filter",
+		 MESSAGE("<Alert><CmdID>1</CmdID><Data>200</Data><Item><Target><Record><Item>"
+			 "<Data>a</Data></Item></Record></Target></Item></Alert>"),
+		 1, 200},
+		{"a filter's field in an item, in a header's source",
+		 MESSAGE("<Alert><CmdID>1</CmdID><Data>200</Data><Item><Field><Item><Data>a</Data>"
+			 "</Item></Field></Item><Cred><Record><Item><Data>a</Data></Item></Record>"
+			 "</Cred></Alert>"),
+		 1, 200},
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
