@@ -118,7 +118,8 @@ static void collect_types(const struct vproperty *property, GPtrArray *types)
 	g_ptr_array_sort(types, compare_types);
 }
 
-static void normalize_types(struct vproperty *property, const struct pim_style *style)
+static void normalize_types(struct vproperty *property, enum vdialect dialect,
+			    const struct pim_style *style)
 {
 	g_autoptr(GPtrArray) types = g_ptr_array_new_with_free_func(g_free);
 	gboolean fax, placed = FALSE;
@@ -134,8 +135,8 @@ static void normalize_types(struct vproperty *property, const struct pim_style *
 		placed = placed || strcmp(type, "HOME") == 0 || strcmp(type, "WORK") == 0 ||
 			 strcmp(type, "CELL") == 0;
 	}
-	/* A fax without a place is one at home for some, at work for others. */
-	if (fax && !placed && style != NULL) {
+	/* On old phones a fax without a place is one at home for some, at work for others. */
+	if (fax && !placed && style != NULL && vdialect_is_old(dialect)) {
 		g_ptr_array_add(types, g_strdup(style->fax_is_work ? "WORK" : "HOME"));
 		g_ptr_array_sort(types, compare_types);
 	}
@@ -183,11 +184,12 @@ static void trim_components(struct vproperty *property)
 		g_ptr_array_remove_index(property->components, property->components->len - 1);
 }
 
-static void normalize_property(struct vproperty *property, const struct pim_style *style)
+static void normalize_property(struct vproperty *property, enum vdialect dialect,
+			       const struct pim_style *style)
 {
 	rename_property(property);
 	g_clear_pointer(&property->group, g_free);
-	normalize_types(property, style);
+	normalize_types(property, dialect, style);
 	if (strcmp(property->name, "BDAY") == 0 || strcmp(property->name, "ANNIVERSARY") == 0)
 		normalize_date(property);
 	if (vshape_of(property->name) == VSHAPE_STRUCTURED)
@@ -232,7 +234,6 @@ static struct vobject *normalize(struct vobject *parsed, enum vdialect dialect,
 				 const struct pim_style *style, enum pim_component *component_r,
 				 GError **error)
 {
-	(void)dialect;
 	(void)error;
 	for (guint i = parsed->properties->len; i > 0; i--) {
 		struct vproperty *property = parsed->properties->pdata[i - 1];
@@ -240,7 +241,7 @@ static struct vobject *normalize(struct vobject *parsed, enum vdialect dialect,
 		if (vproperty_is_empty(property) || is_label(property))
 			g_ptr_array_remove_index(parsed->properties, i - 1);
 		else
-			normalize_property(property, style);
+			normalize_property(property, dialect, style);
 	}
 	normalize_name(parsed);
 	*component_r = PIM_CONTACT;

@@ -481,17 +481,6 @@ static const struct pim_property_limit *limit_of(const struct pim_capability *ca
 	return limit;
 }
 
-static gboolean holds(const struct pim_capability *capability, const struct pim_kind *kind,
-		      const struct vproperty *property)
-{
-	gboolean result;
-
-	if (capability == NULL)
-		return TRUE;
-	limit_of(capability, kind, property, &result);
-	return result;
-}
-
 static void cut(char *text, guint64 max)
 {
 	if ((guint64)g_utf8_strlen(text, -1) > max)
@@ -537,19 +526,22 @@ static pim_group_mask held_groups(const struct pim_kind *kind,
 	return mask;
 }
 
-/* As `object`, with what the device holds of it. */
-static void limit_object(struct vobject *object, const struct pim_kind *kind,
-			 const struct pim_capability *capability)
+/* The properties of the object that the device holds, cut to its sizes; in the place of others
+ * is NULL. `capability` NULL: all. */
+static GPtrArray *held_properties(const struct vobject *object, const struct pim_kind *kind,
+				  const struct pim_capability *capability)
 {
 	g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+	GPtrArray *result = g_ptr_array_new_with_free_func((GDestroyNotify)vproperty_free);
 
-	for (guint i = 0; i < object->properties->len;) {
-		struct vproperty *property = object->properties->pdata[i];
-		gboolean held;
-		const struct pim_property_limit *limit =
-			limit_of(capability, kind, property, &held);
+	for (guint i = 0; i < object->properties->len; i++) {
+		struct vproperty *property = vproperty_copy(object->properties->pdata[i]);
+		const struct pim_property_limit *limit = NULL;
+		gboolean held = TRUE;
 		guint count = 0;
 
+		if (capability != NULL)
+			limit = limit_of(capability, kind, property, &held);
 		if (held && limit != NULL)
 			count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, limit->name)) + 1;
 		/* What is in no group is not for devices to judge. */
@@ -558,11 +550,24 @@ static void limit_object(struct vobject *object, const struct pim_kind *kind,
 		     (limit == NULL || limit->max_occur == 0 || count <= limit->max_occur))) {
 			if (limit != NULL)
 				g_hash_table_insert(counts, limit->name, GUINT_TO_POINTER(count));
-			i++;
-			continue;
+		} else {
+			g_clear_pointer(&property, vproperty_free);
 		}
-		g_ptr_array_remove_index(object->properties, i);
+		g_ptr_array_add(result, property);
 	}
+	return result;
+}
+
+/* As `object`, with what the device holds of it. */
+static void limit_object(struct vobject *object, const struct pim_kind *kind,
+			 const struct pim_capability *capability)
+{
+	GPtrArray *held = held_properties(object, kind, capability);
+
+	while (g_ptr_array_remove(held, NULL))
+		;
+	g_ptr_array_unref(object->properties);
+	object->properties = held;
 	for (guint i = object->children->len; i > 0; i--) {
 		struct vobject *child = object->children->pdata[i - 1];
 		guint group = kind->group_of(child->name, "");
@@ -583,8 +588,15 @@ static struct vobject *through_lines(struct vobject *object, enum pim_format for
 	struct vobject *read;
 	GString *text;
 
-	if (format == PIM_PLAIN_TEXT)
+	if (format == PIM_PLAIN_TEXT) {
+		for (guint i = object->properties->len; i > 0; i--) {
+			const struct vproperty *property = object->properties->pdata[i - 1];
+
+			if (strcmp(property->name, "BODY") != 0)
+				g_ptr_array_remove_index(object->properties, i - 1);
+		}
 		return object;
+	}
 	text = vobject_write(object, dialect_of(format), &lines);
 	read = vobject_parse(text->str, text->len, &lines, NULL, NULL, NULL);
 	g_string_free(text, TRUE);
@@ -719,51 +731,190 @@ static gboolean same_property(const struct vobject *object, const struct vproper
 	       property_hash(object, a) == property_hash(object, b);
 }
 
-/* Ours of which the device has what it sent: cut to its size, or less what it cannot say. */
-static struct vproperty *find_origin(const struct vobject *ours, const struct vobject *projected,
-				     const struct vproperty *theirs)
+/* What one of ours is on the device; NULL: it has nothing of it. `held` is of all of ours. */
+static const struct vproperty *held_as(const struct vobject *ours, const GPtrArray *held, guint at,
+				       const struct vobject *projected)
 {
-	for (guint i = 0; i < ours->properties->len; i++) {
-		struct vproperty *property = ours->properties->pdata[i];
-		guint nth = 0, seen = 0;
+	const char *name = ((struct vproperty *)ours->properties->pdata[at])->name;
+	guint nth = 0;
 
-		if (strcmp(property->name, theirs->name) != 0)
-			continue;
-		for (guint j = 0; j < i; j++)
-			nth += strcmp(((struct vproperty *)ours->properties->pdata[j])->name,
-				      property->name) == 0;
-		/* The property of that name at the same place in what the device should have. */
-		for (guint j = 0; j < projected->properties->len; j++) {
-			const struct vproperty *held = projected->properties->pdata[j];
+	if (held->pdata[at] == NULL)
+		return NULL;
+	for (guint i = 0; i < at; i++)
+		nth += held->pdata[i] != NULL &&
+		       strcmp(((struct vproperty *)ours->properties->pdata[i])->name, name) == 0;
+	/* At the same place among those of that name. */
+	for (guint i = 0; i < projected->properties->len; i++) {
+		const struct vproperty *property = projected->properties->pdata[i];
 
-			if (strcmp(held->name, property->name) == 0 && seen++ == nth &&
-			    same_property(ours, held, theirs))
-				return property;
-		}
+		if (strcmp(property->name, name) == 0 && nth-- == 0)
+			return vproperty_is_empty(property) ? NULL : property;
 	}
 	return NULL;
 }
 
+/* Does the device have one like it that is none of ours? FN is made of N, say. */
+static gboolean is_made_up(const struct vproperty *property, const struct vobject *ours,
+			   const GPtrArray *held, const struct vobject *projected)
+{
+	const struct vproperty *made = vobject_find(projected, property->name);
+
+	for (guint i = 0; i < held->len; i++) {
+		if (held->pdata[i] != NULL &&
+		    strcmp(((struct vproperty *)ours->properties->pdata[i])->name,
+			   property->name) == 0)
+			return FALSE;
+	}
+	return made != NULL && same_property(projected, made, property);
+}
+
+static gboolean may_be_many(const char *name)
+{
+	static const char *const names[] = {"TEL",     "EMAIL",  "ADR",     "LABEL",
+					    "URL",     "IMPP",   "RELATED", "ATTENDEE",
+					    "CONTACT", "ATTACH", "COMMENT", NULL};
+
+	return g_strv_contains(names, name) || g_str_has_prefix(name, "X-");
+}
+
+/* Where in `theirs` it is, if it is nobody's yet. `wanted` NULL: any of that name. */
+static gboolean find_free(const struct vobject *theirs, const char *name,
+			  const struct vproperty *wanted, const gboolean *taken, guint *at_r)
+{
+	for (guint i = 0; i < theirs->properties->len; i++) {
+		const struct vproperty *property = theirs->properties->pdata[i];
+
+		if (!taken[i] && strcmp(property->name, name) == 0 &&
+		    !vproperty_is_empty(property) &&
+		    (wanted == NULL || same_property(theirs, property, wanted))) {
+			*at_r = i;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+/* In the groups: what they sent, but as we have it where it is what they were sent of that; and
+ * what they never had of ours. In our order, since it decides what a device gets that does not
+ * hold all: a value that is new takes the place of one that has gone. */
 static void merge_properties(struct vobject *merged, const struct vobject *ours,
 			     const struct vobject *theirs, const struct vobject *projected,
 			     const struct pim_kind *kind, pim_group_mask groups,
 			     const struct pim_capability *capability)
 {
+	g_autoptr(GPtrArray) held = held_properties(ours, kind, capability);
+	g_autofree const struct vproperty **result =
+		g_new0(const struct vproperty *, ours->properties->len + 1);
+	g_autofree gboolean *gone = g_new0(gboolean, ours->properties->len + 1);
+	g_autofree gboolean *taken = g_new0(gboolean, theirs->properties->len + 1);
+	guint at;
+
+	for (guint i = 0; i < theirs->properties->len; i++)
+		taken[i] = is_made_up(theirs->properties->pdata[i], ours, held, projected);
+	for (guint i = 0; i < ours->properties->len; i++) {
+		const struct vproperty *property = ours->properties->pdata[i];
+		const struct vproperty *sent = held_as(ours, held, i, projected);
+		gboolean stays = !in_groups(kind, ours, property, groups);
+
+		/* One that it never had is not what it put in its place. */
+		if (!stays && sent == NULL)
+			stays = may_be_many(property->name) ||
+				!find_free(theirs, property->name, NULL, taken, &at);
+		if (!stays && sent != NULL) {
+			stays = find_free(theirs, property->name, sent, taken, &at);
+			if (stays)
+				taken[at] = TRUE;
+		}
+		gone[i] = !stays;
+		result[i] = stays ? property : NULL;
+	}
 	for (guint i = 0; i < ours->properties->len; i++) {
 		const struct vproperty *property = ours->properties->pdata[i];
 
-		if (!in_groups(kind, ours, property, groups) || !holds(capability, kind, property))
-			g_ptr_array_add(merged->properties, vproperty_copy(property));
+		if (gone[i] && find_free(theirs, property->name, NULL, taken, &at)) {
+			taken[at] = TRUE;
+			result[i] = theirs->properties->pdata[at];
+		}
+		if (result[i] != NULL)
+			g_ptr_array_add(merged->properties, vproperty_copy(result[i]));
 	}
 	for (guint i = 0; i < theirs->properties->len; i++) {
 		const struct vproperty *property = theirs->properties->pdata[i];
-		const struct vproperty *origin;
 
-		if (!in_groups(kind, theirs, property, groups) || vproperty_is_empty(property))
+		if (!taken[i] && in_groups(kind, theirs, property, groups) &&
+		    !vproperty_is_empty(property))
+			g_ptr_array_add(merged->properties, vproperty_copy(property));
+	}
+}
+
+static guint likeness(const struct vobject *a, const struct vobject *b)
+{
+	guint count = 0;
+
+	for (guint i = 0; i < a->properties->len; i++) {
+		for (guint j = 0; j < b->properties->len; j++)
+			count += same_property(a, a->properties->pdata[i], b->properties->pdata[j]);
+	}
+	return count;
+}
+
+/* Of `children`, the one of that name that is most like it and not taken yet. */
+static gboolean find_like(const GPtrArray *children, const struct vobject *wanted,
+			  const gboolean *taken, gboolean exactly, guint *at_r)
+{
+	guint best = 0;
+
+	for (guint i = 0; i < children->len; i++) {
+		const struct vobject *child = children->pdata[i];
+		guint count = likeness(child, wanted);
+
+		if (taken[i] || strcmp(child->name, wanted->name) != 0 ||
+		    (exactly && (count < child->properties->len ||
+				 child->properties->len != wanted->properties->len)) ||
+		    count + 1 <= best)
 			continue;
-		origin = find_origin(ours, projected, property);
-		g_ptr_array_add(merged->properties,
-				vproperty_copy(origin == NULL ? property : origin));
+		best = count + 1;
+		*at_r = i;
+	}
+	return best > 0;
+}
+
+/* Components that are of a group as a whole (alarms, of which it may have but one): likewise. */
+static void merge_group(struct vobject *merged, const struct vobject *ours,
+			const struct vobject *theirs, const struct vobject *projected,
+			const struct pim_kind *kind, pim_group_mask groups)
+{
+	g_autofree const struct vobject **sent =
+		g_new0(const struct vobject *, ours->children->len + 1);
+	g_autofree gboolean *was_sent = g_new0(gboolean, ours->children->len + 1);
+	g_autofree gboolean *taken = g_new0(gboolean, theirs->children->len + 1);
+	guint at;
+
+	for (guint i = 0; i < projected->children->len; i++) {
+		if (!find_like(ours->children, projected->children->pdata[i], was_sent, FALSE, &at))
+			continue;
+		sent[at] = projected->children->pdata[i];
+		was_sent[at] = TRUE;
+	}
+	for (guint i = 0; i < ours->children->len; i++) {
+		const struct vobject *child = ours->children->pdata[i];
+		guint group = kind->group_of(child->name, "");
+		gboolean stays = FALSE;
+
+		if (group == PIM_GROUP_IGNORED)
+			continue;
+		stays = (groups & 1u << group) == 0 || sent[i] == NULL;
+		if (!stays && find_like(theirs->children, sent[i], taken, TRUE, &at))
+			stays = taken[at] = TRUE;
+		if (stays)
+			g_ptr_array_add(merged->children, vobject_copy(child));
+	}
+	for (guint i = 0; i < theirs->children->len; i++) {
+		const struct vobject *child = theirs->children->pdata[i];
+		guint group = kind->group_of(child->name, "");
+
+		if (!taken[i] && group != PIM_GROUP_IGNORED && (groups & 1u << group) != 0)
+			g_ptr_array_add(merged->children, vobject_copy(child));
 	}
 }
 
@@ -810,34 +961,32 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 {
 	merge_properties(merged, ours, theirs, projected, kind, groups, capability);
 	for (guint i = 0; i < ours->children->len; i++) {
-		const struct vobject *child = ours->children->pdata[i];
-		const struct vobject *other = counterpart(kind, ours, child, theirs);
-		guint group = kind->group_of(child->name, "");
+		const struct vobject *child = ours->children->pdata[i], *other, *held;
+		struct vobject *copy;
 
-		if (group != PIM_GROUP_IGNORED) {
-			if ((groups & 1u << group) == 0)
-				g_ptr_array_add(merged->children, vobject_copy(child));
-		} else if (other == NULL) {
+		if (kind->group_of(child->name, "") != PIM_GROUP_IGNORED)
+			continue;
+		other = counterpart(kind, ours, child, theirs);
+		if (other == NULL) {
 			if (!decides_on(kind, ours, child, groups))
 				g_ptr_array_add(merged->children, vobject_copy(child));
-		} else {
-			const struct vobject *held = counterpart(kind, ours, child, projected);
-			struct vobject *copy = vobject_new(child->name);
-
-			g_ptr_array_add(merged->children, copy);
-			merge_object(copy, child, other, held == NULL ? child : held, kind, groups,
-				     capability);
+			continue;
 		}
+		held = counterpart(kind, ours, child, projected);
+		copy = vobject_new(child->name);
+		g_ptr_array_add(merged->children, copy);
+		merge_object(copy, child, other, held == NULL ? child : held, kind, groups,
+			     capability);
 	}
 	for (guint i = 0; i < theirs->children->len; i++) {
 		const struct vobject *child = theirs->children->pdata[i];
-		guint group = kind->group_of(child->name, "");
 
-		if (group != PIM_GROUP_IGNORED ? (groups & 1u << group) != 0
-					       : counterpart(kind, theirs, child, ours) == NULL &&
-							 decides_on(kind, theirs, child, groups))
+		if (kind->group_of(child->name, "") == PIM_GROUP_IGNORED &&
+		    counterpart(kind, theirs, child, ours) == NULL &&
+		    decides_on(kind, theirs, child, groups))
 			g_ptr_array_add(merged->children, vobject_copy(child));
 	}
+	merge_group(merged, ours, theirs, projected, kind, groups);
 }
 
 struct pim_item *pim_item_merge(const struct pim_item *ours, const struct pim_item *theirs,
