@@ -479,14 +479,21 @@ static gboolean has_position(const struct icalrecurrencetype *rule)
 	return FALSE;
 }
 
+/* What D and W have no words for. */
+static gboolean has_other_days(const struct icalrecurrencetype *rule)
+{
+	return COUNT(rule, by_month_day) + COUNT(rule, by_month) + COUNT(rule, by_set_pos) +
+		       COUNT(rule, by_year_day) + COUNT(rule, by_week_no) >
+	       0;
+}
+
 /* Where weeks begin tells nothing unless some are left out and two days lie in one. */
 static gboolean append_weekly(GString *text, const struct icalrecurrencetype *rule,
 			      struct icaltimetype dtstart)
 {
 	guint days = COUNT(rule, by_day);
 
-	if (COUNT(rule, by_month_day) + COUNT(rule, by_month) + COUNT(rule, by_set_pos) > 0 ||
-	    has_position(rule) ||
+	if (has_other_days(rule) || has_position(rule) ||
 	    (rule->interval > 1 && days > 1 && rule->week_start != ICAL_MONDAY_WEEKDAY))
 		return FALSE;
 	g_string_append_printf(text, "W%d", rule->interval);
@@ -501,7 +508,7 @@ static gboolean append_weekly(GString *text, const struct icalrecurrencetype *ru
 static gboolean append_daily(GString *text, const struct icalrecurrencetype *rule,
 			     struct icaltimetype dtstart)
 {
-	if (COUNT(rule, by_month_day) + COUNT(rule, by_month) + COUNT(rule, by_set_pos) > 0)
+	if (has_other_days(rule))
 		return FALSE;
 	if (COUNT(rule, by_day) > 0)
 		return rule->interval == 1 && append_weekly(text, rule, dtstart);

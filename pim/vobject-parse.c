@@ -117,11 +117,20 @@ static gboolean has_encoding(const struct parser *parser, const char *encoding)
 	if (colon == NULL)
 		return FALSE;
 	head = g_ascii_strup(line, colon - line);
-	words = g_strsplit_set(head, ";=", -1);
-	for (guint i = 0; words[i] != NULL; i++)
-		g_strstrip(words[i]);
+	words = g_strsplit(head, ";", -1);
 	/* The first is the property's name. */
-	return words[0] != NULL && g_strv_contains((const char *const *)words + 1, encoding);
+	for (guint i = 1; words[0] != NULL && words[i] != NULL; i++) {
+		char *value = strchr(words[i], '=');
+
+		/* By itself, or of ENCODING: others may have that value. */
+		if (value != NULL)
+			*value++ = '\0';
+		if (value != NULL && strcmp(g_strstrip(words[i]), "ENCODING") != 0)
+			continue;
+		if (strcmp(g_strstrip(value == NULL ? words[i] : value), encoding) == 0)
+			return TRUE;
+	}
+	return FALSE;
 }
 
 /* Quoted-printable goes on after '=' at the end. */

@@ -66,6 +66,8 @@ static const struct {
 	{"escapes of 3.0", V30("NOTE:a\\, b\\; c\\\\ d\\ne\r\n"), "VCARD\nNOTE|a, b; c\\ d\ne\n"},
 	{"escapes of 2.1", V21("N:a\\;b;c\r\nNOTE:d\\, e\\nf\r\n"),
 	 "VCARD\nN|a;b;c\nNOTE|d\\, e\\nf\n"},
+	{"a value that is an encoding's, of another parameter",
+	 V21("N;X=QUOTED-PRINTABLE:a=\r\nTEL:1\r\n"), "VCARD\nN;X=QUOTED-PRINTABLE|a=\nTEL|1\n"},
 	{"backslashes of 2.1", V21("N:a\\\\b\\\\;c\\;d;e\\\r\n"), "VCARD\nN|a\\\\b\\;c;d;e\\\n"},
 	{"groups", V30("item1.TEL:1\r\n"), "VCARD\nitem1.TEL|1\n"},
 	{"folding of 3.0", V30("NOTE:ab\r\n c\r\n\td\r\n"), "VCARD\nNOTE|abcd\n"},
