@@ -41,7 +41,8 @@ static const char *separators_of(const struct writer *writer, enum vshape shape)
 	case VSHAPE_STRUCTURED:
 		return old ? ";" : ",;";
 	case VSHAPE_LIST:
-		return old ? ";" : ",;";
+		/* Read by both, by us and by some devices. */
+		return ",;";
 	case VSHAPE_TEXT:
 		return old ? "" : ",;";
 	case VSHAPE_RAW:
