@@ -291,8 +291,10 @@ void alarms_write(struct vobject *component, struct zones *zones, const struct p
 	if (alarm != NULL && is_in_time(instant, style)) {
 		g_autofree char *when = format_when(instant, zones, style);
 
-		write_alarm(component, "AALARM", alarm, when);
-		write_alarm(component, "DALARM", alarm, when);
+		if (style->alarms != PIM_ALARMS_DISPLAY)
+			write_alarm(component, "AALARM", alarm, when);
+		if (style->alarms != PIM_ALARMS_AUDIO)
+			write_alarm(component, "DALARM", alarm, when);
 	}
 	if (mail != NULL && is_in_time(mail_instant, style)) {
 		g_autofree char *when = format_when(mail_instant, zones, style);

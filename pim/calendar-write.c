@@ -456,6 +456,11 @@ static struct vobject *write_old(const struct vobject *normal, const struct pim_
 
 		writer.component = calendar->children->pdata[i];
 		year = year_of(&writer);
+		if (style->zone_in_event) {
+			g_autofree char *offset = zones_offset(zones_user(zones), year);
+
+			vobject_add(writer.component, "TZ", offset);
+		}
 		if (write_old_component(&writer) && i == 0 && style->times == PIM_TIMES_UTC &&
 		    zones_user(zones) != icaltimezone_get_utc_timezone())
 			zones_add_daylight(calendar, zones_user(zones), year);

@@ -184,6 +184,20 @@ static void trim_components(struct vproperty *property)
 		g_ptr_array_remove_index(property->components, property->components->len - 1);
 }
 
+/* Of an address: the street stands where others have what is beside it. */
+static void swap_street(struct vproperty *property, const struct pim_style *style)
+{
+	gpointer second;
+
+	if (style == NULL || !style->street_second || strcmp(property->name, "ADR") != 0)
+		return;
+	while (property->components->len < 3)
+		vproperty_add_value(property, property->components->len, "");
+	second = property->components->pdata[1];
+	property->components->pdata[1] = property->components->pdata[2];
+	property->components->pdata[2] = second;
+}
+
 static void normalize_property(struct vproperty *property, enum vdialect dialect,
 			       const struct pim_style *style)
 {
@@ -192,6 +206,7 @@ static void normalize_property(struct vproperty *property, enum vdialect dialect
 	normalize_types(property, dialect, style);
 	if (strcmp(property->name, "BDAY") == 0 || strcmp(property->name, "ANNIVERSARY") == 0)
 		normalize_date(property);
+	swap_street(property, style);
 	if (vshape_of(property->name) == VSHAPE_STRUCTURED)
 		trim_components(property);
 }
@@ -300,6 +315,20 @@ static void basic_date(struct vproperty *property)
 	vproperty_add_value(property, 0, date);
 }
 
+static void keep_digits(struct vproperty *property)
+{
+	GString *digits = g_string_new(NULL);
+	g_autofree char *kept = NULL;
+
+	for (const char *c = vproperty_value(property, 0); *c != '\0'; c++) {
+		if (g_ascii_isdigit(*c) || strchr("+*#pPwW", *c) != NULL)
+			g_string_append_c(digits, *c);
+	}
+	kept = g_string_free(digits, FALSE);
+	g_ptr_array_set_size(property->components, 0);
+	vproperty_add_value(property, 0, kept);
+}
+
 /* The order of N and FN at the beginning is one that phones rely on. */
 static void put_first(struct vobject *card, const char *name)
 {
@@ -320,6 +349,9 @@ static void denormalize_property(struct vproperty *property, enum vdialect diale
 	gboolean is_date = strcmp(property->name, "BDAY") == 0;
 
 	pad(property);
+	swap_street(property, style);
+	if (style != NULL && style->digits_only && strcmp(property->name, "TEL") == 0)
+		keep_digits(property);
 	if (is_date && (dialect == VCARD_4_0 || (style != NULL && style->basic_dates)))
 		basic_date(property);
 	if (dialect == VCARD_4_0 && vproperty_has_type(property, "PREF")) {

@@ -65,6 +65,12 @@ enum pim_times {
 	PIM_TIMES_LOCAL, /* of the user's zone, without Z */
 };
 
+enum pim_alarms {
+	PIM_ALARMS_BOTH, /* AALARM and DALARM */
+	PIM_ALARMS_AUDIO,
+	PIM_ALARMS_DISPLAY,
+};
+
 /* How a device reads and writes. All zero, with a zone, is a good device. */
 struct pim_style {
 	const char *zone; /* IANA name of the user's zone; NULL = UTC */
@@ -77,12 +83,16 @@ struct pim_style {
 	gint64 now;
 	gint64 min_time; /* nothing earlier is sent (Symbian: 1980); 0 = no limit */
 	enum pim_all_day all_day;
+	enum pim_alarms alarms;   /* of vCalendar 1.0 */
+	gboolean zone_in_event;   /* TZ stands in each event, too */
 	gboolean epoc_entry_type; /* X-EPOCAGENDAENTRYTYPE decides, and is written */
 	gboolean rule_ends_by_count;
 	gboolean email_internet; /* EMAIL;INTERNET */
 	gboolean basic_dates;    /* BDAY:19700131 */
 	gboolean send_empty;     /* properties of its capabilities that have no value */
 	gboolean fax_is_work;    /* TEL;FAX without a place; else home */
+	gboolean street_second;  /* the second and the third component of ADR change places */
+	gboolean digits_only;    /* of numbers: digits, '+', '*', '#', and 'p' and 'w' for pauses */
 	const char *charset;     /* vobject.h */
 	const char *fallback_charset;
 	gboolean no_fold, quote_8bit;

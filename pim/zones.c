@@ -436,6 +436,11 @@ static void add_year(struct vobject *calendar, const icaltimezone *zone, const s
 	vobject_add(calendar, "DAYLIGHT", value);
 }
 
+char *zones_offset(const icaltimezone *zone, int number)
+{
+	return format_offset(year_of(zone, number).standard);
+}
+
 void zones_add_daylight(struct vobject *calendar, const icaltimezone *zone, int number)
 {
 	struct year year = year_of(zone, number);

@@ -30,6 +30,8 @@ const char *zones_name(const struct zones *zones, const icaltimezone *zone);
 /* VTIMEZONE of what one of the first two gave, from a year on; NULL for UTC. New. */
 struct vobject *zones_define(const struct zones *zones, const icaltimezone *zone, int year);
 
+/* vCalendar 1.0's TZ: how far from UTC it is when it is not summer. New. */
+char *zones_offset(const icaltimezone *zone, int year);
 /* vCalendar 1.0: TZ and a DAYLIGHT for each of some years, for devices that know when summer
  * begins from nowhere else. */
 void zones_add_daylight(struct vobject *calendar, const icaltimezone *zone, int year);

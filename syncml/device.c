@@ -213,8 +213,10 @@ static void add_limit(GHashTable *properties, const struct devinf_property *prop
 		return;
 	limit = g_new0(struct pim_property_limit, 1);
 	limit->name = g_ascii_strup(property->name, -1);
-	limit->max_size = property->has_max_size && !rules->ignore_max_size ? property->max_size
-									    : G_MAXUINT64;
+	limit->max_size =
+		property->has_max_size && (rules->limited_lengths || !rules->ignore_max_size)
+			? property->max_size
+			: G_MAXUINT64;
 	limit->no_truncate = property->no_truncate;
 	limit->max_occur = (guint)MIN(property->max_occur, G_MAXUINT);
 	limit->types = types_of(property);

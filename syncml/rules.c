@@ -47,6 +47,7 @@ static gboolean set_all_day(void *place, const struct config_key *key, const cha
 		[PIM_ALL_DAY_2359] = "2359",
 		[PIM_ALL_DAY_2400] = "2400",
 		[PIM_ALL_DAY_DATE] = "date",
+		[PIM_ALL_DAY_8_TO_18] = "8-to-18",
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
@@ -55,8 +56,26 @@ static gboolean set_all_day(void *place, const struct config_key *key, const cha
 			return TRUE;
 		}
 	}
-	return config_value_fail(error, "no form '%s'; write next-midnight, 2359, 2400 or date",
-				 value);
+	return config_value_fail(
+		error, "no form '%s'; write next-midnight, 2359, 2400, date or 8-to-18", value);
+}
+
+static gboolean set_alarms(void *place, const struct config_key *key, const char *value,
+			   GError **error)
+{
+	static const char *const words[] = {
+		[PIM_ALARMS_BOTH] = "both",
+		[PIM_ALARMS_AUDIO] = "aalarm",
+		[PIM_ALARMS_DISPLAY] = "dalarm",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+		if (strcmp(words[i], value) == 0) {
+			*(enum pim_alarms *)place = (enum pim_alarms)i;
+			return TRUE;
+		}
+	}
+	return config_value_fail(error, "no alarms '%s'; write both, aalarm or dalarm", value);
 }
 
 static gboolean set_date(void *place, const struct config_key *key, const char *value,
@@ -111,12 +130,16 @@ static const struct config_key keys[] = {
 	{NULL, "alarms-utc", config_key_bool, STYLE(alarms_utc), 0, 0},
 	{NULL, "min-date", set_date, STYLE(min_time), 0, 0},
 	{NULL, "all-day", set_all_day, STYLE(all_day), 0, 0},
+	{NULL, "alarms", set_alarms, STYLE(alarms), 0, 0},
+	{NULL, "zone-in-event", config_key_bool, STYLE(zone_in_event), 0, 0},
 	{NULL, "epoc-entry-type", config_key_bool, STYLE(epoc_entry_type), 0, 0},
 	{NULL, "rule-ends-by-count", config_key_bool, STYLE(rule_ends_by_count), 0, 0},
 	{NULL, "email-internet", config_key_bool, STYLE(email_internet), 0, 0},
 	{NULL, "basic-dates", config_key_bool, STYLE(basic_dates), 0, 0},
 	{NULL, "send-empty", config_key_bool, STYLE(send_empty), 0, 0},
 	{NULL, "fax-is-work", config_key_bool, STYLE(fax_is_work), 0, 0},
+	{NULL, "street-second", config_key_bool, STYLE(street_second), 0, 0},
+	{NULL, "digits-only", config_key_bool, STYLE(digits_only), 0, 0},
 	{NULL, "charset", set_charset, STYLE(charset), 0, 0},
 	{NULL, "fallback-charset", set_charset, STYLE(fallback_charset), 0, 0},
 	{NULL, "no-fold", config_key_bool, STYLE(no_fold), 0, 0},

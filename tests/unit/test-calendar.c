@@ -24,6 +24,11 @@ static const struct pim_style minutes = {.zone = "Europe/Berlin",
 					 .times = PIM_TIMES_LOCAL,
 					 .all_day = PIM_ALL_DAY_2359,
 					 .rule_ends_by_count = TRUE};
+static const struct pim_style siemens = {
+	.zone = "Europe/Berlin", .times = PIM_TIMES_LOCAL, .alarms = PIM_ALARMS_DISPLAY};
+static const struct pim_style s40 = {
+	.zone = "Europe/Berlin", .times = PIM_TIMES_LOCAL, .alarms = PIM_ALARMS_AUDIO};
+static const struct pim_style in_event = {.zone = "Europe/Berlin", .zone_in_event = TRUE};
 static const struct pim_style dates = {.zone = "Europe/Berlin", .all_day = PIM_ALL_DAY_DATE};
 static const struct pim_style *const all_styles[] = {
 	&utc_phone, &berlin, &new_york, &symbian, &uiq, &communicator, &palm, &minutes, &dates};
@@ -317,6 +322,17 @@ static void test_write(void)
 		 "TRIGGER:-PT15M|END:VALARM|BEGIN:VALARM|ACTION:DISPLAY|TRIGGER:-PT1H|END:VALARM",
 		 "DTSTART:20100104T090000|DTEND:20100104T100000|AALARM:20100104T070000Z|"
 		 "DALARM:20100104T070000Z"},
+		{"an alarm that is shown", &siemens, VCALENDAR_1_0,
+		 "DTSTART:20100701T070000Z|DTEND:20100701T080000Z|BEGIN:VALARM|ACTION:AUDIO|"
+		 "TRIGGER:-PT10M|END:VALARM",
+		 "DTSTART:20100701T090000|DTEND:20100701T100000|DALARM:20100701T085000"},
+		{"an alarm that is heard", &s40, VCALENDAR_1_0,
+		 "DTSTART:20100701T070000Z|DTEND:20100701T080000Z|BEGIN:VALARM|ACTION:DISPLAY|"
+		 "DESCRIPTION:x|TRIGGER:-PT10M|END:VALARM",
+		 "DTSTART:20100701T090000|DTEND:20100701T100000|AALARM:20100701T085000"},
+		{"the zone in the event", &in_event, VCALENDAR_1_0,
+		 "DTSTART:20100701T070000Z|DTEND:20100701T080000Z",
+		 "DTSTART:20100701T070000Z|DTEND:20100701T080000Z|TZ:+01"},
 		{"a rule with a count", &berlin, VCALENDAR_1_0,
 		 "DTSTART;TZID=Europe/Berlin:20100104T090000|"
 		 "DTEND;TZID=Europe/Berlin:20100104T100000|RRULE:FREQ=DAILY;COUNT=3|"

@@ -9,6 +9,7 @@ static const struct pim_style internet = {.email_internet = TRUE};
 static const struct pim_style basic = {.basic_dates = TRUE};
 static const struct pim_style ansi = {
 	.charset = "windows-1252", .fallback_charset = "windows-1252", .no_fold = TRUE};
+static const struct pim_style motorola = {.street_second = TRUE, .digits_only = TRUE};
 static const struct pim_style latin = {.fallback_charset = "ISO-8859-1"};
 
 /* Lines between BEGIN and END, separated by '|'. */
@@ -131,6 +132,8 @@ static void test_read(void)
 		 "N:A\\;a;B|NOTE:a\\, b\\nc"},
 		{"lines of 2.1", PIM_VCARD_2_1, &good,
 		 "N:A;B|NOTE;ENCODING=QUOTED-PRINTABLE:a, b=0D=0Ac", "N:A;B|NOTE:a\\, b\\nc"},
+		{"a street that stands second", PIM_VCARD_2_1, &motorola,
+		 "N:A;B|ADR:;Street;Extra;T", "N:A;B|ADR:;Extra;Street;T"},
 		{"UID is the store's, REV nobody's", PIM_VCARD_3_0, &good, "N:A;B|TEL:1",
 		 "N:A;B|TEL:1"},
 	};
@@ -189,6 +192,10 @@ static void test_write(void)
 		 "N:A;B;;;|FN:B A|X-NICKNAME:Bee"},
 		{"of 3.0", PIM_VCARD_3_0, &good, "N:A;B|NICKNAME:Bee",
 		 "N:A;B;;;|FN:B A|NICKNAME:Bee"},
+		{"a street that stands second", PIM_VCARD_2_1, &motorola, "N:A;B|ADR:;E;S;T",
+		 "N:A;B;;;|FN:B A|ADR:;S;E;T;;;"},
+		{"digits", PIM_VCARD_2_1, &motorola, "N:A;B|TEL:+49 (89) 12-3 p4#",
+		 "N:A;B;;;|FN:B A|TEL:+4989123p4#"},
 		{"no UID, no REV", PIM_VCARD_3_0, &good, "N:A;B|UID:1|REV:2", "N:A;B;;;|FN:B A"},
 		{"quoted-printable where it is needed", PIM_VCARD_2_1, &good, "N:\303\204;B|NOTE:a",
 		 "N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:=C3=84;B;;;|"

@@ -104,7 +104,7 @@ static void test_order(void)
 	g_assert_cmpint(found.style.min_time, ==, 315532800);
 	g_assert_cmpstr(found.style.fallback_charset, ==, "ISO-8859-2");
 	g_assert_true(found.limited_lengths);
-	g_assert_false(found.ignore_max_size);
+	g_assert_true(found.ignore_max_size); /* which sizes that hold override */
 	g_assert_cmpuint(found.reject, ==, 503);
 	g_assert_cmpuint(found.msg_size_percent, ==, 70);
 	device_rules_clear(&found);
@@ -130,7 +130,9 @@ static void test_errors(void)
 		{"[a]\ncharset = klingon\n", "2: [a] charset: no charset 'klingon'; write a name "
 					     "that iconv --list has"},
 		{"[a]\nall-day = yes\n", "2: [a] all-day: no form 'yes'; write next-midnight, "
-					 "2359, 2400 or date"},
+					 "2359, 2400, date or 8-to-18"},
+		{"[a]\nalarms = loud\n",
+		 "2: [a] alarms: no alarms 'loud'; write both, aalarm or dalarm"},
 		{"[a]\nreject = 200\n", "2: [a] reject: 200 is out of range; write 400 to 599"},
 		{"cdata = yes\n", "1: cdata: comes before any section; put its [section] above it"},
 	};
