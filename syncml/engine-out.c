@@ -179,11 +179,16 @@ static gboolean is_as_sent(const struct change *change)
 }
 
 /* `whole` is the item, `change->content` what of it the device has or gets as one. */
-static void decide(struct sync *sync, const struct pim_item *whole, struct change *change)
+static void decide(struct sync *sync, const struct content *content, const struct pim_item *whole,
+		   struct change *change)
 {
 	gboolean mapped = change->map.id != 0;
 	gboolean known = mapped && change->luid != NULL && change->map.state != PIM_MAP_FILTERED;
 
+	/* Tasks for a calendar that has events only. */
+	if (!mapped && content->capability != NULL &&
+	    (content->capability->components & PIM_COMPONENT_BIT(pim_item_component(whole))) == 0)
+		return;
 	change->operation = is_inside(sync, whole, change->luid)
 				    ? operation_inside(change, mapped, known)
 				    : operation_outside(sync, change, known);
@@ -215,7 +220,7 @@ static gboolean decide_all(const struct session *session, struct sync *sync,
 		change = changes->pdata[i];
 		change->revision = row->revision;
 		if (change->content != NULL)
-			decide(sync, whole, change);
+			decide(sync, content, whole, change);
 		else if (change->luid != NULL && change->map.state != PIM_MAP_FILTERED)
 			change->operation = SEND_DELETE;
 	}

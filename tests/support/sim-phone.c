@@ -336,6 +336,25 @@ static void next_message(struct talk *talk)
 /* --- a session -----------------------------------------------------------------------------------
  */
 
+static struct devinf_capability *capability_of(const struct sim_phone *phone)
+{
+	struct devinf_capability *capability = devinf_capability_new(phone->type, phone->version);
+	g_auto(GStrv) words = g_strsplit(phone->holds, " ", -1);
+
+	for (guint i = 0; words[i] != NULL; i++) {
+		char *value = strchr(words[i], '=');
+		struct devinf_property *property;
+
+		if (value != NULL)
+			*value++ = '\0';
+		property = devinf_property_new(words[i]);
+		if (value != NULL)
+			g_ptr_array_add(property->values, g_strdup(value));
+		g_ptr_array_add(capability->properties, property);
+	}
+	return capability;
+}
+
 static gboolean say_alert(struct talk *talk, guint code)
 {
 	struct sim_phone *phone = talk->phone;
@@ -363,6 +382,8 @@ static gboolean say_alert(struct talk *talk, guint code)
 		store->max_guid_size = phone->max_guid_size;
 		g_ptr_array_add(store->rx, devinf_type_new(phone->type, phone->version));
 		g_ptr_array_add(store->tx, devinf_type_new(phone->type, phone->version));
+		if (phone->holds != NULL)
+			g_ptr_array_add(store->capabilities, capability_of(phone));
 		g_ptr_array_add(info->devinf->stores, store);
 	}
 	talk->out->final = TRUE;

@@ -14,6 +14,8 @@ struct sim_phone {
 	char *device, *user, *database;
 	const char *type, *version; /* of what it sends and takes: text/vcard 3.0 at first */
 	enum sml_encoding encoding;
+	/* What its CTCap lists, with blanks between: properties, and BEGIN=VEVENT; NULL = none. */
+	const char *holds;
 	guint max_msg_size;  /* it announces, and keeps to itself; 0 = none */
 	guint max_guid_size; /* 0 = none */
 	gboolean large;      /* it can take objects in pieces */

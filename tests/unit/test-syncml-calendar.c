@@ -399,6 +399,54 @@ static void test_deaths(void)
 	}
 }
 
+/* iCalendar, and no RECURRENCE-ID: as if it were the old one. */
+static void test_without_recurrence_id(void)
+{
+	static const char single[] =
+		"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nSUMMARY:Much later\r\n"
+		"DTSTART:20100113T110000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+	struct scene scene;
+
+	scene_init(&scene);
+	scene.old.type = "text/calendar";
+	scene.old.version = "2.0";
+	scene.old.holds = "BEGIN=VEVENT SUMMARY DTSTART DTEND RRULE EXDATE";
+	server_puts(&scene, WEEKLY("Weekly", SECOND));
+	assert_synced(&scene, 201, 2, BOTH);
+	phone_changes(&scene.old, "Later", single);
+	assert_synced(&scene, 200, 0,
+		      "Much later@20100113T110000Z Weekly@20100104T090000Z-20100111T090000Z");
+	g_assert_cmpuint(server_count(&scene), ==, 1);
+	scene_clear(&scene);
+}
+
+/* A calendar that has no tasks is not sent any. */
+static void test_events_only(void)
+{
+	static const char task[] =
+		"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nSUMMARY:Task\r\n"
+		"END:VTODO\r\nEND:VCALENDAR\r\n";
+	static const struct {
+		const char *holds;
+		guint told;
+	} rows[] = {
+		{"BEGIN=VEVENT SUMMARY DTSTART DTEND", 0},
+		{"BEGIN=VTODO SUMMARY DTSTART DTEND", 1},
+		{NULL, 1},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct scene scene;
+
+		scene_init(&scene);
+		scene.old.holds = rows[i].holds;
+		server_puts(&scene, task);
+		g_assert_true(sim_phone_sync(&scene.old, 201));
+		g_assert_cmpuint(scene.old.received, ==, rows[i].told);
+		scene_clear(&scene);
+	}
+}
+
 /* --- rules that the old format cannot say --------------------------------------------------- */
 
 /* What the phone says of when and how often does not come true; all else does. */
@@ -479,6 +527,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-calendar/refresh", test_refresh);
 	g_test_add_func("/syncml-calendar/small-messages", test_small_messages);
 	g_test_add_func("/syncml-calendar/deaths", test_deaths);
+	g_test_add_func("/syncml-calendar/without-recurrence-id", test_without_recurrence_id);
+	g_test_add_func("/syncml-calendar/events-only", test_events_only);
 	g_test_add_func("/syncml-calendar/lossy", test_lossy);
 	return g_test_run();
 }
