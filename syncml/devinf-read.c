@@ -238,6 +238,15 @@ static void close_in_type(struct devinf_reader *reader, enum sml_element element
 		set_text(reader, &reader->type->version);
 }
 
+/* Each kind of filter has them, and they are the store's. Takes the text. */
+static void add_once(GPtrArray *texts, char *text)
+{
+	if (g_ptr_array_find_with_equal_func(texts, text, g_str_equal, NULL))
+		g_free(text);
+	else
+		g_ptr_array_add(texts, text);
+}
+
 static void close_in_store(struct devinf_reader *reader, enum sml_element element)
 {
 	struct devinf_store *store = reader->store;
@@ -273,10 +282,10 @@ static void close_in_store(struct devinf_reader *reader, enum sml_element elemen
 			store->sync_types |= 1u << number;
 		break;
 	case DEV_FILTER_KEYWORD:
-		g_ptr_array_add(store->filter_keywords, text_of(reader));
+		add_once(store->filter_keywords, text_of(reader));
 		break;
 	case DEV_PROP_NAME:
-		g_ptr_array_add(store->filter_properties, text_of(reader));
+		add_once(store->filter_properties, text_of(reader));
 		break;
 	default:
 		break;

@@ -369,6 +369,34 @@ static void test_data(void)
 	}
 }
 
+/* What is kept of a device is read and written at each change of it, and must not grow. */
+static void test_devinf_twice(void)
+{
+	static const char text[] =
+		"<DevInf><VerDTD>1.2</VerDTD><DataStore><SourceRef>c</SourceRef>"
+		"<Filter-Rx><CTType>a</CTType><VerCT>1</VerCT></Filter-Rx>"
+		"<Filter-Rx><CTType>b</CTType><VerCT>1</VerCT></Filter-Rx>"
+		"<FilterCap><CTType>a</CTType><VerCT>1</VerCT><FilterKeyword>k</FilterKeyword>"
+		"<PropName>p</PropName></FilterCap></DataStore></DevInf>";
+
+	for (enum sml_encoding encoding = SML_XML; encoding <= SML_WBXML; encoding++) {
+		g_autoptr(devinf_t) first = devinf_parse(text, strlen(text), NULL), second = NULL;
+		g_autoptr(GBytes) once = devinf_document(first, encoding), twice = NULL;
+		const struct devinf_store *store;
+		gsize len;
+		const void *document = g_bytes_get_data(once, &len);
+
+		second = devinf_parse(document, len, NULL);
+		g_assert_nonnull(second);
+		store = second->stores->pdata[0];
+		g_assert_cmpuint(store->filter_rx->len, ==, 2);
+		g_assert_cmpuint(store->filter_keywords->len, ==, 1);
+		g_assert_cmpuint(store->filter_properties->len, ==, 1);
+		twice = devinf_document(second, encoding);
+		g_assert_true(g_bytes_equal(once, twice));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -379,5 +407,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-message/refused", test_refused);
 	g_test_add_func("/syncml-message/size", test_size);
 	g_test_add_func("/syncml-message/data", test_data);
+	g_test_add_func("/syncml-message/devinf-twice", test_devinf_twice);
 	return g_test_run();
 }
