@@ -1,4 +1,5 @@
 #include "device.h"
+#include "limits.h"
 
 #include <string.h>
 
@@ -34,6 +35,17 @@ void device_free(struct device *device)
 	g_free(device->token);
 	g_free(device->last_outcome);
 	g_free(device);
+}
+
+gboolean device_id_valid(const char *id)
+{
+	if (id == NULL || *id == '\0' || strlen(id) > LIMIT_DEVICE_ID)
+		return FALSE;
+	for (; *id != '\0'; id++) {
+		if (*id <= ' ' || *id > '~')
+			return FALSE;
+	}
+	return TRUE;
 }
 
 gboolean device_is_webhook(const struct device *device)

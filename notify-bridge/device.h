@@ -62,6 +62,9 @@ struct device *device_copy(const struct device *device);
 void device_free(struct device *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
 
+/* Is it a subscription id: 1 to LIMIT_DEVICE_ID printable ASCII characters without blanks,
+ * since it is an atom of IMAP, a key of ours and part of log lines? NULL is none. */
+gboolean device_id_valid(const char *id);
 /* The operator's, and of no user (webhook-device.h). */
 gboolean device_is_webhook(const struct device *device);
 

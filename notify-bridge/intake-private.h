@@ -54,9 +54,6 @@ const char *request_get(const struct request *request, const char *key);
 void request_no(const struct request *request, const char *code, const char *text);
 /* FALSE: Web Push is switched off, and that was the answer. */
 gboolean request_webpush_ready(const struct request *request);
-/* A subscription's name: printable ASCII, since it is an atom of IMAP, a key of ours
- * and part of log lines. */
-gboolean intake_device_id_valid(const char *id);
 
 /* The verbs of registration (intake-register.c, intake-subscribe.c). Each answers, now
  * or later. */

@@ -30,17 +30,6 @@ gboolean request_webpush_ready(const struct request *request)
 	return FALSE;
 }
 
-gboolean intake_device_id_valid(const char *id)
-{
-	if (id == NULL || *id == '\0' || strlen(id) > LIMIT_DEVICE_ID)
-		return FALSE;
-	for (; *id != '\0'; id++) {
-		if (*id <= ' ' || *id > '~')
-			return FALSE;
-	}
-	return TRUE;
-}
-
 /* --- VAPID --------------------------------------------------------------- */
 
 void intake_vapid(const struct request *request)
@@ -96,7 +85,7 @@ void intake_confirm(const struct request *request)
 
 	if (!request_webpush_ready(request))
 		return;
-	if (!intake_device_id_valid(device)) {
+	if (!device_id_valid(device)) {
 		request_no(request, "notfound", "no such subscription");
 		return;
 	}
@@ -133,7 +122,7 @@ void intake_unsubscribe(const struct request *request)
 	g_autoptr(device_t) known = NULL;
 	struct change *change;
 
-	if (!intake_device_id_valid(name)) {
+	if (!device_id_valid(name)) {
 		intake_ok(request->peer, request->id, NULL, NULL, NULL, NULL);
 		return;
 	}

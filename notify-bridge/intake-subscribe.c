@@ -127,7 +127,7 @@ static struct device *parse_device(const struct request *request, const char **c
 	if (g_strcmp0(request_get(request, "gateway"), "webpush") != 0) {
 		*code_r = "unavailable";
 		text = "this server has no such push gateway";
-	} else if (!intake_device_id_valid(device->device)) {
+	} else if (!device_id_valid(device->device)) {
 		text = "the subscription's name has to be 1 to 64 printable ASCII characters";
 	} else if (dialect == NULL || !device_dialect_parse(dialect, &device->dialect)) {
 		text = "dialect is neither gougeon nor coi";
