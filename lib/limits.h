@@ -301,6 +301,9 @@
 /* Retry-After that is believed, seconds: longer would let a push service park
  * our queue. */
 #define LIMIT_RETRY_AFTER_SECS 3600
+/* Short messages that one package #0 may take: each costs what an SMS costs. Some 1,270
+ * octets; the form of OMA DS 1.2 has a hundred or two, those of 1.1 several times that. */
+#define LIMIT_SMS_PARTS 10
 /* Longest pause between two tries, seconds. */
 #define LIMIT_BACKOFF_SECS 900
 

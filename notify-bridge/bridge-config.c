@@ -105,13 +105,40 @@ static gboolean read_webhook(struct config *config, const struct keyfile_section
 
 /* --- what only two keys together can get wrong ----------------------------- */
 
-/* May the bridge call the webhooks' hosts? The guard is the operator's, too, so that
- * a slip of the pen does not open the inner network. */
+static gboolean check_url(const struct url_guard *guard, const char *url,
+			  const struct config_place *place, GError **error)
+{
+	g_autoptr(GError) reason = NULL;
+	struct url_parts parts;
+
+	if (!url_guard_parse(guard, url, &parts, &reason))
+		return config_fail(
+			error, place, CONFIG_ERROR_VALUE,
+			"%s; if it is meant, name its origin in [http] allowed-endpoints",
+			reason->message);
+	url_parts_clear(&parts);
+	return TRUE;
+}
+
+static struct config_place webhook_place(const struct config_webhook *webhook,
+					 const struct keyfile *keyfile, const char *path)
+{
+	for (guint i = 0; i < keyfile->sections->len; i++) {
+		const struct keyfile_section *section = g_ptr_array_index(keyfile->sections, i);
+
+		if (is_webhook(section) && strcmp(webhook_name(section), webhook->name) == 0)
+			return config_place_of(keyfile, path, section->name, "url");
+	}
+	return (struct config_place){path, "webhook", "url", 1};
+}
+
+/* May the bridge call the hosts of webhooks and of the SMS gateway? The guard is the
+ * operator's, too, so that a slip of the pen does not open the inner network. */
 static gboolean check_urls(const struct config *config, const struct keyfile *keyfile,
 			   const char *path, GError **error)
 {
 	g_autoptr(GError) reason = NULL;
-	struct config_place place = {path, "webhook", "url", 1};
+	struct config_place place;
 	gboolean ok = TRUE;
 	struct url_guard *guard =
 		url_guard_new((const char *const *)config->allowed_endpoints, &reason);
@@ -124,23 +151,13 @@ static gboolean check_urls(const struct config *config, const struct keyfile *ke
 	}
 	for (guint i = 0; ok && i < config->webhooks->len; i++) {
 		const struct config_webhook *webhook = g_ptr_array_index(config->webhooks, i);
-		struct url_parts parts;
 
-		if (url_guard_parse(guard, webhook->url, &parts, &reason)) {
-			url_parts_clear(&parts);
-			continue;
-		}
-		for (guint j = 0; j < keyfile->sections->len; j++) {
-			const struct keyfile_section *section =
-				g_ptr_array_index(keyfile->sections, j);
-
-			if (is_webhook(section) &&
-			    strcmp(webhook_name(section), webhook->name) == 0)
-				place = config_place_of(keyfile, path, section->name, "url");
-		}
-		ok = config_fail(error, &place, CONFIG_ERROR_VALUE,
-				 "%s; if it is meant, name its origin in [http] allowed-endpoints",
-				 reason->message);
+		place = webhook_place(webhook, keyfile, path);
+		ok = check_url(guard, webhook->url, &place, error);
+	}
+	if (ok && config->sms_url != NULL) {
+		place = config_place_of(keyfile, path, "sms", "url");
+		ok = check_url(guard, config->sms_url, &place, error);
 	}
 	url_guard_unref(guard);
 	return ok;
@@ -186,6 +203,12 @@ static gboolean check_together(const struct config *config, const struct keyfile
 		place = config_place_of(keyfile, path, "http", "parallel-per-origin");
 		return config_fail(error, &place, CONFIG_ERROR_VALUE,
 				   "is above parallel (%u); lower it", config->parallel);
+	}
+	if (config->sms_url != NULL &&
+	    (config->sms_username == NULL || config->sms_password == NULL)) {
+		place = config_place_of(keyfile, path, "sms", "url");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "needs username and password-file beside it; write these, too");
 	}
 	return check_urls(config, keyfile, path, error);
 }
@@ -312,6 +335,10 @@ void config_unref(struct config *config)
 	g_strfreev(config->allowed_endpoints);
 	g_free(config->vapid_key_file);
 	g_free(config->contact);
+	g_free(config->sms_url);
+	g_free(config->sms_username);
+	g_free(config->sms_password);
+	g_free(config->sms_sender);
 	g_ptr_array_unref(config->webhooks);
 	g_free(config);
 }

@@ -78,6 +78,11 @@ struct config {
 	char *contact;        /* mailto: or https:, for VAPID's sub */
 	gsize pad_to;         /* padding=: no is 0, yes is 1, the next class (webpush-crypto.h) */
 
+	/* [sms]: Kannel's sendsms */
+	char *sms_url; /* NULL = off; then the others are of no use, else the first two are set */
+	char *sms_username, *sms_password;
+	char *sms_sender; /* NULL = Kannel's own */
+
 	GPtrArray *webhooks; /* struct config_webhook * */
 };
 

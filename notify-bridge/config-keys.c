@@ -59,6 +59,85 @@ static gboolean set_padding(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
+/* --- [sms] ------------------------------------------------------------------ */
+
+/* What goes into a header as it is. */
+static gboolean is_header_text(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (!g_ascii_isgraph(*text))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean set_sms_url(void *place, const struct config_key *key, const char *value,
+			    GError **error)
+{
+	if (strcmp(value, "none") == 0) {
+		config_key_take(place, NULL);
+		return TRUE;
+	}
+	return config_value_url(value, "username and password-file", place, error);
+}
+
+static gboolean set_sms_username(void *place, const struct config_key *key, const char *value,
+				 GError **error)
+{
+	if (strlen(value) > key->max || !is_header_text(value))
+		return config_value_fail(
+			error,
+			"is not up to %u ASCII characters without blanks; give the "
+			"user of Kannel's group sendsms-user",
+			(guint)key->max);
+	config_key_take(place, strcmp(value, "none") == 0 ? NULL : g_strdup(value));
+	return TRUE;
+}
+
+static gboolean set_sms_password_file(void *place, const struct config_key *key, const char *value,
+				      GError **error)
+{
+	g_autofree char *text = NULL;
+
+	if (strcmp(value, "none") == 0) {
+		config_key_take(place, NULL);
+		return TRUE;
+	}
+	text = config_value_file(value, key->max, TRUE, error);
+	if (text == NULL)
+		return FALSE;
+	g_strstrip(text);
+	if (*text == '\0' || !is_header_text(text))
+		return config_value_fail(
+			error,
+			"'%s' holds no password of ASCII characters without blanks; "
+			"put it on one line",
+			value);
+	config_key_take(place, g_steal_pointer(&text));
+	return TRUE;
+}
+
+static gboolean set_sms_sender(void *place, const struct config_key *key, const char *value,
+			       GError **error)
+{
+	const char *number = value + (*value == '+');
+	gsize digits = strspn(number, "0123456789"), len = strlen(number);
+	gboolean name = number == value && len <= 11;
+
+	for (const char *p = value; name && *p != '\0'; p++)
+		name = g_ascii_isalnum(*p);
+	if (!name && (digits == 0 || digits != len || len > 15))
+		return config_value_fail(
+			error,
+			"'%s' is no sender; write a number of up to 15 digits, or a "
+			"name of up to 11 letters and digits",
+			value);
+	config_key_take(place, strcmp(value, "none") == 0 ? NULL : g_strdup(value));
+	return TRUE;
+}
+
+/* --- [http] ----------------------------------------------------------------- */
+
 /* When the first certificate of a PEM file ends; FALSE if there is none in it. */
 static gboolean earliest_expiry(const char *path, gint64 *expiry_r)
 {
@@ -118,8 +197,8 @@ static gboolean set_ca_file(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
-static const char *const section_names[] = {"bridge",  "hub",     "queue",        "devices", "http",
-					    "webpush", "webhook", "webhook NAME", NULL};
+static const char *const section_names[] = {"bridge",  "hub", "queue",   "devices",      "http",
+					    "webpush", "sms", "webhook", "webhook NAME", NULL};
 
 #define MSEC G_GUINT64_CONSTANT(1000)
 #define SEC (1000 * MSEC)
@@ -169,6 +248,11 @@ static const struct config_key keys[] = {
 	{"webpush", "vapid-key-file", config_key_path, AT(vapid_key_file), 0, 0},
 	{"webpush", "contact", set_contact, AT(contact), 0, 0},
 	{"webpush", "padding", set_padding, AT(pad_to), 0, 0},
+
+	{"sms", "url", set_sms_url, AT(sms_url), 0, 0},
+	{"sms", "username", set_sms_username, AT(sms_username), 0, 128},
+	{"sms", "password-file", set_sms_password_file, AT(sms_password), 0, 256},
+	{"sms", "sender", set_sms_sender, AT(sms_sender), 0, 0},
 };
 
 const struct config_table config_keys = {

@@ -99,7 +99,7 @@ void control_json_device(JsonBuilder *builder, const struct device *device,
 /* "mail:INBOX" is the arrivals in INBOX. */
 static const char *key_mailbox(const char *key)
 {
-	const char *colon = strchr(key, ':');
+	const char *colon = g_str_has_prefix(key, "sync:") ? NULL : strchr(key, ':');
 
 	return colon != NULL ? colon + 1 : NULL;
 }

@@ -40,6 +40,8 @@ static void answer_error(struct line_peer *peer, const char *id, const GError *e
 		code = "notfound";
 	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_BUSY))
 		code = "busy";
+	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_LIMIT))
+		code = "limit";
 	else if (error->domain == STORE_ERROR)
 		code = "full";
 	line_peer_no(peer, id, code, error->message);
@@ -217,6 +219,79 @@ static gboolean do_device(gpointer data, const struct control_call *call)
 	return TRUE;
 }
 
+/* --- SUBSCRIBE --------------------------------------------------------------- */
+
+static void enrolled(const struct device *device, const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	if (error != NULL) {
+		answer_error(request->peer, request->id, error);
+	} else {
+		g_message("operator (uid %u) registered device %s of %s",
+			  (guint)line_peer_uid(request->peer), device->device, device->user);
+		control_answer_empty(request->peer, request->id);
+	}
+	request_free(request);
+}
+
+/* Why this cannot be registered; NULL = it can. */
+static char *not_to_be_enrolled(struct control *control, const struct control_call *call,
+				const struct gateway *gateway)
+{
+	struct registry *registry = control->parts.registry;
+	const char *user = control_call_get(call, "user"),
+		   *endpoint = control_call_get(call, "endpoint");
+	g_autoptr(device_t) known = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (*user == '\0' || strlen(user) > LIMIT_USER)
+		return g_strdup_printf("a user's name has 1 to %d octets", LIMIT_USER);
+	if (!device_id_valid(control_call_get(call, "device")))
+		return g_strdup("a device's name is 1 to 64 printable ASCII characters");
+	if (gateway == NULL)
+		return g_strdup("not an address that a gateway of operators' devices knows; write "
+				"sms:+491701234567");
+	if (!gateway->check(control->parts.context, endpoint, &error))
+		return g_strdup(error->message);
+	/* Somebody's app, which would go deaf. */
+	known = registry->backend->find(registry, user, control_call_get(call, "device"));
+	if (known != NULL && known->state != DEVICE_DEAD &&
+	    strcmp(known->gateway, gateway->name) != 0)
+		return g_strdup_printf("there is such a device already, by %s; fantailctl devices "
+				       "revoke it first",
+				       known->gateway);
+	return NULL;
+}
+
+/* What users' devices do over IMAP an operator does for those that cannot: phones that
+ * speak SyncML and nothing else of ours. */
+static gboolean do_subscribe(gpointer data, const struct control_call *call)
+{
+	struct control *control = data;
+	struct registry *registry = control->parts.registry;
+	const char *endpoint = control_call_get(call, "endpoint");
+	struct device like = {
+		.user = (char *)control_call_get(call, "user"),
+		.device = (char *)control_call_get(call, "device"),
+		.endpoint = (char *)endpoint,
+		.events = PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE),
+	};
+
+	if (endpoint == NULL)
+		return control_call_bad(call, "endpoint= is missing");
+	const struct gateway *gateway = gateway_find_scheme(endpoint);
+	g_autofree char *why = not_to_be_enrolled(control, call, gateway);
+	if (why != NULL) {
+		line_peer_no(call->peer, call->id, "refused", why);
+		return TRUE;
+	}
+	like.gateway = (char *)gateway->name;
+	registry->backend->enrol(registry, &like, g_get_real_time() / G_USEC_PER_SEC, enrolled,
+				 request_new(control, call));
+	return TRUE;
+}
+
 /* --- REVOKE, FLUSH ----------------------------------------------------------- */
 
 static void rows_dropped(const GError *error, gpointer data)
@@ -388,7 +463,8 @@ static const struct control_verb verbs[] = {
 	{"DEVICE", TRUE, TRUE, do_device},   {"DEVICES", FALSE, FALSE, do_devices},
 	{"FLUSH", FALSE, FALSE, do_flush},   {"QUEUE", FALSE, FALSE, do_queue},
 	{"RELOAD", FALSE, FALSE, do_reload}, {"REVOKE", TRUE, TRUE, do_revoke},
-	{"STATUS", FALSE, FALSE, do_status}, {"TEST", TRUE, FALSE, do_test},
+	{"STATUS", FALSE, FALSE, do_status}, {"SUBSCRIBE", TRUE, TRUE, do_subscribe},
+	{"TEST", TRUE, FALSE, do_test},
 };
 
 static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,

@@ -267,6 +267,13 @@ static int run_devices_revoke(int argc, char **argv)
 	return run_plain("REVOKE", fields, G_N_ELEMENTS(fields), "Revoked.\n");
 }
 
+static int run_subscribe(int argc, char **argv)
+{
+	const char *fields[] = {"user", argv[0], "device", argv[1], "endpoint", argv[2]};
+
+	return run_plain("SUBSCRIBE", fields, G_N_ELEMENTS(fields), "Registered.\n");
+}
+
 static int run_flush(int argc, char **argv)
 {
 	const char *fields[] = {"user", argc > 0 ? argv[0] : NULL};
@@ -502,6 +509,8 @@ static const struct command {
 	/* After the ones with a second word: whatever follows is a user. */
 	{"devices", NULL, "[USER]", 0, 1, limit_entries, run_devices_list,
 	 "The same as devices list"},
+	{"subscribe", NULL, "USER DEVICE sms:+NUMBER", 3, 3, NULL, run_subscribe,
+	 "Registers a phone that is to be told to synchronise"},
 	{"test", NULL, "USER [DEVICE]", 1, 2, NULL, run_test,
 	 "Sends a push and prints what came of it"},
 	{"flush", NULL, "[USER]", 0, 1, NULL, run_flush, "Makes what waits due now"},

@@ -19,6 +19,7 @@
 const struct gateway *const gateways[] = {
 	&gateway_webpush,
 	&gateway_webhook,
+	&gateway_sms,
 	NULL,
 };
 
@@ -26,6 +27,15 @@ const struct gateway *gateway_find(const char *name)
 {
 	for (guint i = 0; gateways[i] != NULL; i++) {
 		if (strcmp(gateways[i]->name, name) == 0)
+			return gateways[i];
+	}
+	return NULL;
+}
+
+const struct gateway *gateway_find_scheme(const char *endpoint)
+{
+	for (guint i = 0; gateways[i] != NULL; i++) {
+		if (gateways[i]->scheme != NULL && g_str_has_prefix(endpoint, gateways[i]->scheme))
 			return gateways[i];
 	}
 	return NULL;

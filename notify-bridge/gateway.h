@@ -69,14 +69,23 @@ struct gateway {
 	/* Main thread, pure. `reply` NULL when none came, then `error` says why. */
 	void (*classify)(const struct device *device, const struct http_reply *reply,
 			 const GError *error, gint64 now_us, struct outcome *outcome_r);
+	/* Gateways whose devices an operator registers (fantailctl subscribe): how the
+	 * addresses of these begin, "sms:", and whether one is an address. NULL: users'
+	 * devices register themselves. */
+	const char *scheme;
+	gboolean (*check)(const struct gateway_context *context, const char *endpoint,
+			  GError **error);
 };
 
-extern const struct gateway gateway_webpush;
+extern const struct gateway gateway_sms;
 extern const struct gateway gateway_webhook;
+extern const struct gateway gateway_webpush;
 
 /* One row a gateway; ends with NULL. gateway.c */
 extern const struct gateway *const gateways[];
 const struct gateway *gateway_find(const char *name);
+/* By the scheme that the address begins with; NULL if it is none of a gateway's. */
+const struct gateway *gateway_find_scheme(const char *endpoint);
 
 /*
  * Shared by the HTTP gateways' classify; RFC 8030 and RFC 9110. Always fills

@@ -277,6 +277,43 @@ void registry_sqlite_subscribe(struct registry *registry, const struct device *d
 	start(job, subscribe_work, subscribe_done);
 }
 
+/* --- enrol --------------------------------------------------------------------- */
+
+static gboolean enrol_work(struct store *store, gpointer data, GError **error)
+{
+	struct change_job *job = data;
+	int row = fetch(store, job, error);
+
+	if (row < 0)
+		return FALSE;
+	if (row > 0 && job->result->state == DEVICE_ACTIVE &&
+	    same_registration(job->result, job->wanted))
+		return TRUE;
+	if (!discard_old(store, job, error))
+		return FALSE;
+	if ((row == 0 || job->result->state == DEVICE_DEAD) && !check_limit(store, job, error))
+		return FALSE;
+	return write_device(store, job->wanted, job->now, error) && fetch(store, job, error) > 0;
+}
+
+static void enrol_done(const GError *error, gpointer data)
+{
+	struct change_job *job = data;
+
+	if (went_well(job, error))
+		registry_sqlite_forget_mark(job->registry, job->result->id);
+	job_done(error, job);
+}
+
+void registry_sqlite_enrol(struct registry *registry, const struct device *device, gint64 now,
+			   registry_done done, gpointer data)
+{
+	struct change_job *job = job_new(registry, device, now, done, data);
+
+	job->wanted->state = DEVICE_ACTIVE;
+	start(job, enrol_work, enrol_done);
+}
+
 /* --- confirm ------------------------------------------------------------------- */
 
 /* In constant time but for the length, which is no secret. */

@@ -52,6 +52,8 @@ void registry_sqlite_write_marks(struct sqlite_registry *registry);
 
 void registry_sqlite_subscribe(struct registry *registry, const struct device *device, gint64 now,
 			       registry_done done, gpointer data);
+void registry_sqlite_enrol(struct registry *registry, const struct device *device, gint64 now,
+			   registry_done done, gpointer data);
 void registry_sqlite_confirm(struct registry *registry, const char *user, const char *device,
 			     const char *token, gint64 now, registry_done done, gpointer data);
 void registry_sqlite_remove(struct registry *registry, const char *user, const char *device,

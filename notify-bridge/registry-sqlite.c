@@ -279,6 +279,7 @@ static const struct registry_backend backend = {
 	.get = get,
 	.find = find,
 	.subscribe = registry_sqlite_subscribe,
+	.enrol = registry_sqlite_enrol,
 	.confirm = registry_sqlite_confirm,
 	.remove = registry_sqlite_remove,
 	.ensure_webhook = registry_sqlite_ensure_webhook,

@@ -54,6 +54,10 @@ struct registry_backend {
 	 * true of all changes. */
 	void (*subscribe)(struct registry *registry, const struct device *device, gint64 now,
 			  registry_done done, gpointer data);
+	/* The same for what an operator registers, who need not prove that the device is
+	 * theirs: active at once, whatever it was before. */
+	void (*enrol)(struct registry *registry, const struct device *device, gint64 now,
+		      registry_done done, gpointer data);
 	/* STORE_ERROR_NOT_FOUND; STORE_ERROR_TOKEN when it is wrong, late, or the
 	 * device was confirmed before with another token. Right again on an active
 	 * device: fine. After LIMIT_CONFIRM_TRIES wrong ones an inactive one is

@@ -107,6 +107,32 @@ static const struct bad_row {
 	{"not a boolean", "[webpush]\nenabled = on\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [webpush] enabled: 'on' is neither yes nor no; write one of these"},
 
+	{"SMS gateway alone", "[sms]\nurl = https://sms.example/sendsms\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] url: needs username and password-file beside it; write these, too"},
+	{"SMS gateway inside",
+	 "[sms]\nurl = http://127.0.0.1:13013/cgi-bin/sendsms\nusername = u\n"
+	 "password-file = @DIR@/password\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] url: the URL is not https; if it is meant, name its origin in [http] "
+	 "allowed-endpoints"},
+	{"SMS gateway, password in the URL", "[sms]\nurl = https://u:p@sms.example/\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] url: holds a user name; write username and password-file instead"},
+	{"SMS gateway, user of two words", "[sms]\nusername = a b\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] username: is not up to 128 ASCII characters without blanks; give the "
+	 "user of Kannel's group sendsms-user"},
+	{"SMS gateway, open password file", "[sms]\npassword-file = @DIR@/open.secret\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] password-file: '@DIR@/open.secret' is secret, and everybody can read it; "
+	 "chmod o-r it"},
+	{"SMS gateway, no password in the file", "[sms]\npassword-file = @DIR@/two.password\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] password-file: '@DIR@/two.password' holds no password of ASCII "
+	 "characters without blanks; put it on one line"},
+	{"SMS sender", "[sms]\nsender = Mail & more\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] sender: 'Mail & more' is no sender; write a number of up to 15 digits, "
+	 "or "
+	 "a name of up to 11 letters and digits"},
 	{"webhook without a name", "[webhook]\nurl = https://a.example/\n", CONFIG_ERROR_KEY,
 	 "t.conf:1: [webhook]: a webhook needs a name; write [webhook NAME]"},
 	{"webhook of two words", "[webhook a b]\nurl = https://a.example/\n", CONFIG_ERROR_KEY,
@@ -274,6 +300,10 @@ static void assert_equal(const struct config *a, const struct config *b)
 	g_assert_cmpstr(a->vapid_key_file, ==, b->vapid_key_file);
 	g_assert_cmpstr(a->contact, ==, b->contact);
 	g_assert_cmpuint(a->pad_to, ==, b->pad_to);
+	g_assert_cmpstr(a->sms_url, ==, b->sms_url);
+	g_assert_cmpstr(a->sms_username, ==, b->sms_username);
+	g_assert_cmpstr(a->sms_password, ==, b->sms_password);
+	g_assert_cmpstr(a->sms_sender, ==, b->sms_sender);
 }
 
 static void test_empty(void)
@@ -285,6 +315,22 @@ static void test_empty(void)
 	g_assert_cmpuint(empty->webhooks->len, ==, 0);
 	g_assert_cmpstr(empty->path, ==, "t.conf");
 	g_assert_null(defaults->path);
+}
+
+static void test_sms(void)
+{
+	g_autofree char *text = in_scratch("[http]\nallowed-endpoints = http://127.0.0.1:13013\n"
+					   "[sms]\n"
+					   "url = http://127.0.0.1:13013/cgi-bin/sendsms\n"
+					   "username = fantail\n"
+					   "password-file = @DIR@/password\n"
+					   "sender = +4915112345\n");
+	g_autoptr(config_t) config = parse(text);
+
+	g_assert_cmpstr(config->sms_url, ==, "http://127.0.0.1:13013/cgi-bin/sendsms");
+	g_assert_cmpstr(config->sms_username, ==, "fantail");
+	g_assert_cmpstr(config->sms_password, ==, "s3cret");
+	g_assert_cmpstr(config->sms_sender, ==, "+4915112345");
 }
 
 static void test_values(void)
@@ -593,7 +639,7 @@ static void test_example(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(config_t) defaults = config_defaults();
 	static const char *const sections[] = {"bridge", "hub",     "queue", "devices",
-					       "http",   "webpush", NULL};
+					       "http",   "webpush", "sms",   NULL};
 
 	g_autoptr(config_t) config = config_load(path, &error);
 	g_assert_no_error(error);
@@ -636,6 +682,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	scratch = g_dir_make_tmp("fantail-config-XXXXXX", &error);
 	g_assert_no_error(error);
+	write_scratch("password", "s3cret\n", 0600);
+	write_scratch("two.password", "s3cret\nother\n", 0600);
 	write_scratch("open.secret", SECRET "\n", 0644);
 	write_scratch("closed.secret", "  whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
 		      0640);
@@ -647,6 +695,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &bad_rows[i], test_bad);
 	}
 	g_test_add_func("/config/empty", test_empty);
+	g_test_add_func("/config/sms", test_sms);
 	g_test_add_func("/config/values", test_values);
 	g_test_add_func("/config/webhook", test_webhook);
 	g_test_add_func("/config/ceilings", test_ceilings);

@@ -127,6 +127,16 @@ static void fake_remove(struct registry *registry, const char *user, const char 
 	later->device = fake_find(registry, user, name);
 }
 
+static void fake_enrol(struct registry *registry, const struct device *device, gint64 now,
+		       registry_done done, gpointer data)
+{
+	struct later *later = later_new(data);
+
+	later->done = done;
+	later->device = device_copy(device);
+	g_ptr_array_add(fake.devices, device_copy(device));
+}
+
 static gint64 fake_webhook_id(struct registry *registry, const char *name)
 {
 	return 50;
@@ -143,6 +153,7 @@ static const struct registry_backend registry_backend = {
 	.list = fake_list,
 	.get = fake_get,
 	.find = fake_find,
+	.enrol = fake_enrol,
 	.remove = fake_remove,
 	.webhook_id = fake_webhook_id,
 	.stats = fake_registry_stats,
@@ -557,6 +568,62 @@ static void test_webhooks(struct fixture *f, gconstpointer data)
 	g_assert_error(error, CTL_ERROR, CTL_ERROR_REFUSED);
 }
 
+static const struct {
+	const char *name, *user, *device, *endpoint;
+	int error; /* enum ctl_error; -1 = none */
+} subscribe_rows[] = {
+	{"number", "alice", "IMEI:350000123456789", "sms:+491701234567", -1},
+	{"DevID with a blank", "alice", "my phone", "sms:+491701234567", CTL_ERROR_REFUSED},
+	{"no DevID", "alice", "", "sms:+491701234567", CTL_ERROR_REFUSED},
+	{"nobody", "", "IMEI:1", "sms:+491701234567", CTL_ERROR_REFUSED},
+	{"no number", "alice", "IMEI:1", "sms:+49x", CTL_ERROR_REFUSED},
+	{"address of an app", "alice", "IMEI:1", "https://push.example/x", CTL_ERROR_REFUSED},
+	{"no address", "alice", "IMEI:1", NULL, CTL_ERROR_BAD},
+	{"id of an app", "alice", "app", "sms:+491701234567", CTL_ERROR_REFUSED},
+	{"id of an app that is gone", "alice", "gone", "sms:+491701234567", -1},
+};
+
+static void test_subscribe(struct fixture *f, gconstpointer data)
+{
+	struct config *config = (struct config *)f->context->config;
+
+	add_device(3, "alice", "app", DEVICE_ACTIVE);
+	add_device(4, "alice", "gone", DEVICE_DEAD);
+	for (gsize i = 0; i < G_N_ELEMENTS(subscribe_rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(JsonObject) result = NULL;
+		guint before = fake.devices->len;
+
+		g_test_message("%s", subscribe_rows[i].name);
+		if (config->sms_url == NULL) {
+			/* Before there is a gateway. */
+			g_assert_null(ASK(f, NULL, &error, "SUBSCRIBE", "user", "alice", "device",
+					  "IMEI:1", "endpoint", "sms:+491701234567"));
+			g_assert_error(error, CTL_ERROR, CTL_ERROR_REFUSED);
+			g_clear_error(&error);
+			config->sms_url = g_strdup("https://sms.example/");
+		}
+		result = ASK(f, NULL, &error, "SUBSCRIBE", "user", subscribe_rows[i].user, "device",
+			     subscribe_rows[i].device, "endpoint", subscribe_rows[i].endpoint);
+		if (subscribe_rows[i].error >= 0) {
+			g_assert_error(error, CTL_ERROR, subscribe_rows[i].error);
+			g_assert_cmpuint(fake.devices->len, ==, before);
+			continue;
+		}
+		g_assert_no_error(error);
+		g_assert_cmpuint(fake.devices->len, ==, before + 1);
+		const struct device *device = g_ptr_array_index(fake.devices, before);
+		g_assert_cmpstr(device->gateway, ==, "sms");
+		g_assert_cmpstr(device->endpoint, ==, subscribe_rows[i].endpoint);
+		g_assert_cmpuint(device->events, ==, PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE));
+	}
+	g_autoptr(GError) error = NULL;
+	fake.store_error = STORE_ERROR_LIMIT;
+	g_assert_null(ASK(f, NULL, &error, "SUBSCRIBE", "user", "alice", "device", "IMEI:2",
+			  "endpoint", "sms:+491701234567"));
+	g_assert_error(error, CTL_ERROR, CTL_ERROR_LIMIT);
+}
+
 static void test_queue(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GPtrArray) items = items_new();
@@ -592,7 +659,12 @@ static void test_queue(struct fixture *f, gconstpointer data)
 	g_assert_null(text_of(g_ptr_array_index(items, 1), "device"));
 
 	g_ptr_array_set_size(items, 0);
+	/* A DevID is no mailbox. */
+	struct notification *row = g_ptr_array_index(fake.rows, 0);
+	g_free(row->key);
+	row->key = g_strdup("sync:IMEI:1");
 	g_autoptr(JsonObject) some = ASK(f, items, &error, "QUEUE", "user", "alice", "limit", "1");
+	g_assert_null(text_of(g_ptr_array_index(items, 0), "mailbox"));
 	g_assert_nonnull(some);
 	g_assert_cmpuint(items->len, ==, 1);
 	g_assert_null(ASK(f, items, &error, "QUEUE", "limit", "0"));
@@ -845,6 +917,7 @@ int main(int argc, char **argv)
 	ADD("/control/device-pages", test_device_pages);
 	ADD("/control/device", test_device);
 	ADD("/control/webhooks", test_webhooks);
+	ADD("/control/subscribe", test_subscribe);
 	ADD("/control/queue", test_queue);
 	ADD("/control/revoke", test_revoke);
 	ADD("/control/flush", test_flush);

@@ -94,8 +94,8 @@ static void fake_classify(const struct device *device, const struct http_reply *
 }
 
 static const struct gateway fakes[] = {
-	{"webpush", fake_lane, fake_prepare, fake_classify},
-	{"webhook", fake_lane, fake_prepare, fake_classify},
+	{.name = "webpush", .lane = fake_lane, .prepare = fake_prepare, .classify = fake_classify},
+	{.name = "webhook", .lane = fake_lane, .prepare = fake_prepare, .classify = fake_classify},
 };
 const struct gateway *const gateways[] = {&fakes[0], &fakes[1], NULL};
 

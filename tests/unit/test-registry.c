@@ -525,6 +525,55 @@ static void test_confirm_tries(void)
 
 /* --- remove, look-ups ------------------------------------------------------------------ */
 
+/* What an operator registers is active at once, also where a user's attempt waits, and as
+ * often as it is said; but has its place among the others. */
+static void test_enrol(void)
+{
+	struct bench bench = {0};
+	struct device device = make("alice", "IMEI:1"), other = make("alice", "IMEI:2");
+	const struct registry_backend *backend;
+	gint64 id;
+
+	set_up(&bench, 1);
+	backend = bench.registry->backend;
+	device.gateway = (char *)"sms";
+	device.endpoint = (char *)"sms:+491701234567";
+	device.token = NULL;
+	device.confirm_by = 0;
+	backend->enrol(bench.registry, &device, NOW, changed, &bench);
+	expect(&bench, -1);
+	id = bench.result->id;
+	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	g_assert_cmpstr(bench.result->endpoint, ==, "sms:+491701234567");
+	g_assert_cmpint(bench.result->created, ==, NOW);
+	g_assert_cmpstr(state_of(&bench, "IMEI:1"), ==, "active");
+	backend->maintain(bench.registry, NOW + 86400, 0);
+	g_assert_cmpstr(state_of(&bench, "IMEI:1"), ==, "active");
+
+	backend->enrol(bench.registry, &device, NOW + 5, changed, &bench);
+	expect(&bench, -1);
+	g_assert_cmpint(bench.result->id, ==, id);
+	g_assert_cmpint(bench.result->created, ==, NOW);
+	device.endpoint = (char *)"sms:+491707654321";
+	backend->enrol(bench.registry, &device, NOW + 5, changed, &bench);
+	expect(&bench, -1);
+	g_assert_cmpint(bench.result->id, ==, id);
+	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	g_assert_cmpstr(bench.result->endpoint, ==, "sms:+491707654321");
+
+	backend->enrol(bench.registry, &other, NOW, changed, &bench);
+	expect(&bench, STORE_ERROR_LIMIT);
+	backend->remove(bench.registry, "alice", "IMEI:1", changed, &bench);
+	expect(&bench, -1);
+	other.confirm_by = NOW + 60;
+	subscribe(&bench, &other, NOW, -1);
+	g_assert_cmpstr(state_of(&bench, "IMEI:2"), ==, "inactive");
+	backend->enrol(bench.registry, &other, NOW, changed, &bench);
+	expect(&bench, -1);
+	g_assert_cmpstr(state_of(&bench, "IMEI:2"), ==, "active");
+	tear_down(&bench);
+}
+
 static void test_remove(void)
 {
 	struct bench bench = {0};
@@ -939,6 +988,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/confirm-without-token", test_confirm_without_token);
 	g_test_add_func("/registry/confirm-again", test_confirm_again);
 	g_test_add_func("/registry/confirm-tries", test_confirm_tries);
+	g_test_add_func("/registry/enrol", test_enrol);
 	g_test_add_func("/registry/remove", test_remove);
 	ADD_ROWS("want", want_rows, test_want)
 	g_test_add_func("/registry/want-data-change", test_want_data_change);

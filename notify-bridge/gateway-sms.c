@@ -1,0 +1,206 @@
+/*
+ * SyncML's package #0 by WAP push, in short messages that an SMS gateway sends: Kannel, or
+ * what speaks like its sendsms page ("Kannel User's Guide", "Using the HTTP interface to
+ * send SMS messages", the POST form). One request for each message.
+ */
+#include "gateway.h"
+
+#include "bridge-config.h"
+#include "limits.h"
+#include "payload-private.h"
+#include "url-guard.h"
+#include "wap-push.h"
+
+#include <string.h>
+
+#define SCHEME "sms:"
+/* E.164: at most 15 digits. There are countries where a number has four, and three for
+ * the country. */
+#define NUMBER_MIN 7
+#define NUMBER_MAX 15
+
+static gboolean is_number(const char *text)
+{
+	gsize digits = text[0] == '+' ? strspn(text + 1, "0123456789") : 0;
+
+	return digits >= NUMBER_MIN && digits <= NUMBER_MAX && text[digits + 1] == '\0' &&
+	       text[1] != '0';
+}
+
+static gboolean sms_check(const struct gateway_context *context, const char *endpoint,
+			  GError **error)
+{
+	if (!g_str_has_prefix(endpoint, SCHEME) || !is_number(endpoint + strlen(SCHEME))) {
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+				    "not a telephone number; write " SCHEME
+				    "+491701234567, with the code of the country");
+		return FALSE;
+	}
+	if (context->config->sms_url == NULL) {
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+				    "there is no SMS gateway; set url in section [sms] of the "
+				    "bridge's configuration, and reload");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static char *sms_lane(const struct gateway_context *context, const struct device *device)
+{
+	const char *url = context->config->sms_url;
+	struct url_parts parts;
+	char *lane;
+
+	if (url == NULL || !url_guard_parse(context->url_guard, url, &parts, NULL))
+		return NULL;
+	lane = g_strdup_printf("sms %s", parts.origin);
+	url_parts_clear(&parts);
+	return lane;
+}
+
+/* --- the push ------------------------------------------------------------------ */
+
+static enum wap_content_type content_type(const char *package_type)
+{
+	if (strcmp(package_type, PUSH_EVENT_PACKAGE_WBXML) == 0)
+		return WAP_SYNCML_WBXML;
+	return strcmp(package_type, PUSH_EVENT_PACKAGE_XML) == 0 ? WAP_SYNCML_XML
+								 : WAP_SYNCML_DS_NOTIFICATION;
+}
+
+/* Its number for the phone: parts that are sent again are parts of the same message, and
+ * a package that has taken the place of another is another. */
+static guint8 reference(const struct notification *notification)
+{
+	return (guint8)(notification->id + notification->revision);
+}
+
+/* Minutes until nobody wants it any more, which the network is to know, too. */
+static char *validity(const struct notification *notification, gint64 now_us)
+{
+	gint64 left = (notification->expires_us - now_us) / G_USEC_PER_SEC / 60;
+
+	return g_strdup_printf("%d", (int)CLAMP(left, 1, LIMIT_SYNC_ALERT_SECS / 60));
+}
+
+static struct http_request *part_request(const struct config *config, const struct device *device,
+					 const struct wap_sms *part, const char *minutes)
+{
+	g_autoptr(GBytes) body = g_bytes_new(part->data, part->len);
+	struct http_request *request = http_request_new(config->sms_url, body);
+	char udh[2 * WAP_SMS_UDH + 1];
+
+	for (gsize i = 0; i < part->udh_len; i++)
+		g_snprintf(udh + 2 * i, 3, "%02x", part->udh[i]);
+	http_request_add_header(request, "content-type", "application/octet-stream");
+	http_request_add_header(request, "user-agent", HTTP_USER_AGENT);
+	http_request_add_header(request, "x-kannel-username", config->sms_username);
+	http_request_add_header(request, "x-kannel-password", config->sms_password);
+	if (config->sms_sender != NULL)
+		http_request_add_header(request, "x-kannel-from", config->sms_sender);
+	http_request_add_header(request, "x-kannel-to", device->endpoint + strlen(SCHEME));
+	http_request_add_header(request, "x-kannel-udh", udh);
+	http_request_add_header(request, "x-kannel-coding", "1"); /* octets */
+	http_request_add_header(request, "x-kannel-validity", minutes);
+	return request;
+}
+
+static struct http_request *make_requests(const struct config *config, const struct device *device,
+					  const struct notification *notification,
+					  const struct push_event *event, gint64 now_us,
+					  GError **error)
+{
+	g_autofree char *minutes = validity(notification, now_us);
+	g_autofree guint8 *package = NULL, *pdu = NULL;
+	struct wap_sms parts[LIMIT_SMS_PARTS];
+	struct http_request *first = NULL;
+	gsize len, count;
+
+	package = g_base64_decode(event->package, &len);
+	pdu = g_malloc(WAP_PUSH_HEADER + len);
+	len = wap_push_encode(reference(notification), content_type(event->package_type), package,
+			      len, pdu);
+	count = wap_sms_split(pdu, len, reference(notification), parts, G_N_ELEMENTS(parts));
+	if (count == 0) {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+			    "package #0 has %zu octets and would take more than %d short messages",
+			    len, LIMIT_SMS_PARTS);
+		return NULL;
+	}
+	for (gsize i = count; i-- > 0;) {
+		struct http_request *request = part_request(config, device, &parts[i], minutes);
+
+		request->next = first;
+		first = request;
+	}
+	return first;
+}
+
+/* There is no form of it that is shorter: `minimal` is the same again. */
+static struct http_request *sms_prepare(const struct gateway_context *context,
+					const struct device *device,
+					const struct notification *notification, gboolean minimal,
+					gint64 now_us, GError **error)
+{
+	const struct config *config = context->config;
+	struct http_request *request = NULL;
+	struct payload_facts facts;
+	struct url_parts parts;
+
+	if (!sms_check(context, device->endpoint, error) ||
+	    !url_guard_parse(context->url_guard, config->sms_url, &parts, error))
+		return NULL;
+	url_parts_clear(&parts);
+	payload_facts_init(&facts, notification);
+	if (facts.data_change)
+		request = make_requests(config, device, notification, &facts.event, now_us, error);
+	else
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+				    "by SMS goes nothing but DataChange");
+	payload_facts_clear(&facts);
+	return request;
+}
+
+/* --- the answer ------------------------------------------------------------------ */
+
+static gboolean says(const struct http_reply *reply, const char *text)
+{
+	gsize len = 0;
+	const char *body = reply->body == NULL ? NULL : g_bytes_get_data(reply->body, &len);
+
+	return body != NULL && memmem(body, len, text, strlen(text)) != NULL;
+}
+
+/* Kannel says 202 to what it took or will see to later ("0: Accepted for delivery", "3:
+ * Queued for later delivery"), 403 to a wrong password, 400 to a number on a black list and
+ * to fields it does not like, 404 to a number that no SMSC of its takes ("Not routable. Do
+ * not try again."), 503 while it cannot ("Temporal failure, try again later."). None of
+ * these means that the phone is gone, which only its operator's network knows. */
+static void sms_classify(const struct device *device, const struct http_reply *reply,
+			 const GError *error, gint64 now_us, struct outcome *outcome_r)
+{
+	gateway_classify_http(reply, error, now_us, outcome_r);
+	if (reply == NULL)
+		return;
+	if (reply->status == 404 && says(reply, "Not routable"))
+		outcome_r->kind = OUTCOME_REJECT_MESSAGE;
+	else if (outcome_r->kind == OUTCOME_DEVICE_GONE)
+		outcome_r->kind = OUTCOME_CONFIG_ERROR;
+	/* A page of another kind is at that address. */
+	if (outcome_r->kind == OUTCOME_ACCEPTED && reply->status != 202) {
+		outcome_r->kind = OUTCOME_CONFIG_ERROR;
+		g_free(outcome_r->detail);
+		outcome_r->detail = g_strdup_printf(
+			"%u is not what a sendsms page answers, see url in section [sms]",
+			reply->status);
+	}
+}
+
+const struct gateway gateway_sms = {
+	.name = "sms",
+	.lane = sms_lane,
+	.prepare = sms_prepare,
+	.classify = sms_classify,
+	.scheme = SCHEME,
+	.check = sms_check,
+};
