@@ -17,6 +17,7 @@ packages_build=(
 packages_test=(
 	clang clang-format cppcheck libclang-rt-14-dev sqlite3 nghttp2-server nghttp2-client perl
 	libwbxml2-dev libwbxml2-utils
+	kannel kannel-extras # an SMS gateway, and the network of its own tests
 )
 # Source packages with live tests of IMAP servers; tests/integration/conformance_test.py
 # runs them. Their binary packages leave these out.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The whole road: registration over IMAP, delivery over LMTP, a decrypted push."""
 
+import base64
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from phone import Phone, command, untagged
 from scratch import MAIL_CORPUS, scratch_dir, wait_for
 from stack import Stack
 from tap import Suite, check, equal, eventually
+from webhook_receiver import WebhookReceiver
 
 suite = Suite("end to end")
 MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\nAt noon, by the bridge.\r\n"
@@ -100,6 +102,71 @@ def events_and_mailboxes_are_filtered():
         text = wait_pushes(stack, other, 1)[-1]["plaintext"]
         check("INBOX" in text, f"INBOX in {text!r}")
         equal(len(mail_pushes(stack, phone)), 1, "pushes to the phone that hears of Lists only")
+
+
+@suite.test
+def a_change_of_data_reaches_the_app_that_it_is_for_and_its_webhook():
+    package = bytes(range(1, 60))
+    app, other, mail = Phone("app"), Phone("other"), Phone("mail")
+    receiver = WebhookReceiver()
+    webhooks = {f"webhook {name}": {"url": f"{receiver.url}/{name}", "events": events}
+                for name, events in (("data", "DataChange"), ("mail", "all"))}
+
+    def change(stack, package, database, device):
+        client = LineClient(stack.bridge.socket)
+        event = line("EVENT", name="DataChange", time=int(time.time() * 1e6), user="alice",
+                     device=device, databases=database,
+                     package=base64.b64encode(package).decode(),
+                     package_type="application/vnd.syncml.ds.notification")
+        verdict, answer, _ = client.request("BATCH", event, batch=os.urandom(16).hex(),
+                                            user="alice", count=1)
+        client.close()
+        equal(verdict, "OK", f"the batch: {answer}")
+        return int(answer["queued"])
+
+    stack = Stack("data", [app, other, mail], queue={"state_delay": "0"}, **webhooks)
+    stack.bridge.sections["http"]["allowed-endpoints"] = f"{stack.service.url};{receiver.url}"
+    stack.bridge.write_config()
+    with stack:
+        imap = stack.dovecot.imap("alice")
+        app.register(imap, stack.service, '(EVENTS (DataChange) MAILBOXES ("Nowhere"))')
+        other.register(imap, stack.service, "(EVENTS (MessageNew DataChange))")
+        mail.register(imap, stack.service)
+        equal(change(stack, package, "contacts calendar", app.id), 2, "notifications")
+        [push] = wait_pushes(stack, app, 1)
+        equal(push["plaintext"], "^ DATACHANGE (contacts calendar) "
+              f"application/vnd.syncml.ds.notification {base64.b64encode(package).decode()}\r\n",
+              "what the push says")
+        equal(push["headers"]["urgency"], "normal", "urgency")
+        check(int(push["headers"]["ttl"]) <= 3600, "a short life")
+        # One for which a push has no room.
+        equal(change(stack, bytes(4000), "notes", app.id), 2, "notifications")
+        equal(wait_pushes(stack, app, 2)[1]["plaintext"], "^ DATACHANGE (notes)\r\n",
+              "what the second says")
+        eventually(lambda: len(receiver.snapshot()) >= 2, "both at the webhook")
+        first, second = receiver.snapshot()
+        equal(first["path"], "/data", "the webhook")
+        time_said = first["json"].pop("time")
+        check(time_said.endswith("Z"), f"a time: {time_said}")
+        equal(first["json"], {
+            "type": "data.changed", "webhook": "data", "user": "alice",
+            "data": {"events": ["DataChange"], "device": app.id,
+                     "databases": "contacts calendar",
+                     "package-type": "application/vnd.syncml.ds.notification",
+                     "package": base64.b64encode(package).decode()}}, "the webhook's body")
+        equal(base64.b64decode(second["json"]["data"]["package"]), bytes(4000), "the second")
+        # Mail goes on as before, to those who asked for it.
+        stack.dovecot.deliver("alice", MESSAGE)
+        wait_pushes(stack, other, 1)
+        wait_pushes(stack, mail, 1)
+        told = eventually(lambda: [row["json"] for row in receiver.snapshot()
+                                   if row["path"] == "/mail"], "mail at the webhook of mail")
+        check(all("DataChange" not in body["data"]["events"] for body in told),
+              f"\"all\" is all of mail: {told}")
+        equal([row["path"] for row in receiver.snapshot()].count("/data"), 2, "of data")
+        equal([len(mail_pushes(stack, phone)) for phone in (app, other, mail)], [2, 1, 1],
+              "pushes")
+    receiver.close()
 
 
 @suite.test
