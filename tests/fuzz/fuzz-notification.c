@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	is_event = decodes(older->event, &merged_event, &merged_storage);
 	assert(is_event);
 	assert(merged_event.kind == newer_event.kind);
-	assert(strcmp(merged_event.mailbox, newer_event.mailbox) == 0);
+	assert(g_strcmp0(merged_event.mailbox, newer_event.mailbox) == 0);
+	assert(g_strcmp0(merged_event.package, newer_event.package) == 0);
 	assert(newer_event.uidvalidity == 0 || merged_event.uidvalidity == newer_event.uidvalidity);
 	return 0;
 }
