@@ -164,6 +164,7 @@ def a_package_reaches_the_network_in_one_message():
         eventually(lambda: site.bridge.ctl_json("queue") == [], "an empty queue")
         eventually(lambda: site.device()["last_ok"], "a success that is written down")
         check(PASSWORD not in site.bridge.log_text(), "no password in the log")
+        check(NUMBER[1:] not in site.bridge.log_text(), "no number either")
         samples = site.bridge.scrape()
         equal(samples['fantail_sends_total{gateway="sms",outcome="accepted"}'], 1, "metrics")
 
