@@ -203,7 +203,8 @@ enum push_event_result push_event_from_fields(const struct tabline_field *fields
 		if (result != PUSH_EVENT_OK)
 			return result;
 		/* A person's own, in no mailbox: nobody can be told on another's behalf. */
-		event.owner = event.mailbox = event.owner_mailbox = NULL;
+		event.owner = event.mailbox = event.mailbox_id = event.old_mailbox = NULL;
+		event.owner_mailbox = event.old_owner_mailbox = NULL;
 	} else if (event.mailbox == NULL) {
 		return PUSH_EVENT_MISSING_FIELD;
 	}

@@ -69,10 +69,11 @@ static enum wap_content_type content_type(const char *package_type)
 }
 
 /* Its number for the phone: parts that are sent again are parts of the same message, and
- * a package that has taken the place of another is another. */
+ * a package that has taken the place of another is another. Ids count up, and so do their
+ * revisions: the factor keeps the next ones of either apart. */
 static guint8 reference(const struct notification *notification)
 {
-	return (guint8)(notification->id + notification->revision);
+	return (guint8)(notification->id * 97 + notification->revision);
 }
 
 /* Minutes until nobody wants it any more, which the network is to know, too. */

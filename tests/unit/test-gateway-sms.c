@@ -83,9 +83,9 @@ static void expect_body(const struct http_request *request, const void *data, gs
 
 static void test_request(void)
 {
-	static const guint8 san[] = {7, 6, 3, 0xce, 0xaf, 0x85, 'a', 'b', 'c'};
-	static const guint8 wbxml[] = {7, 6, 6, 3, 2, 3, 3, 0xaf, 0x85, 'a', 'b', 'c'};
-	static const guint8 xml[] = {7, 6, 6, 3, 2, 3, 2, 0xaf, 0x85, 'a', 'b', 'c'};
+	static const guint8 san[] = {0xe7, 6, 3, 0xce, 0xaf, 0x85, 'a', 'b', 'c'};
+	static const guint8 wbxml[] = {0xe7, 6, 6, 3, 2, 3, 3, 0xaf, 0x85, 'a', 'b', 'c'};
+	static const guint8 xml[] = {0xe7, 6, 6, 3, 2, 3, 2, 0xaf, 0x85, 'a', 'b', 'c'};
 	g_autofree char *as_san = make_event("YWJj", PUSH_EVENT_PACKAGE_SAN);
 	g_autofree char *as_wbxml = make_event("YWJj", PUSH_EVENT_PACKAGE_WBXML);
 	g_autofree char *as_xml = make_event("YWJj", PUSH_EVENT_PACKAGE_XML);
@@ -153,7 +153,7 @@ static void test_parts(void)
 		}
 		g_assert_no_error(error);
 		for (struct http_request *part = first; part != NULL; part = part->next) {
-			g_autofree char *udh = g_strdup_printf("0b05040b8423f0000307%02x%02x",
+			g_autofree char *udh = g_strdup_printf("0b05040b8423f00003e7%02x%02x",
 							       LIMIT_SMS_PARTS, ++count);
 
 			g_assert_cmpstr(header(part, "x-kannel-udh"), ==, udh);

@@ -158,7 +158,7 @@ static const struct decode_row {
 	{"data change, as XML", DATA "\tpackage-type=application/vnd.syncml+xml\tpackage=AAAA",
 	 PUSH_EVENT_OK},
 	{"data change, mailbox and owner are nothing to it",
-	 DATA SAN "\tpackage=AAAA\tmailbox=INBOX\towner=", PUSH_EVENT_OK},
+	 DATA SAN "\tpackage=AAAA\tmailbox=INBOX\toldmailbox=Old\towner=", PUSH_EVENT_OK},
 	{"data change of another type", DATA "\tpackage-type=text/plain\tpackage=AAAA",
 	 PUSH_EVENT_BAD_PACKAGE},
 	{"data change, three pads", DATA SAN "\tpackage=A===", PUSH_EVENT_BAD_PACKAGE},
@@ -192,6 +192,7 @@ static void test_decode(gconstpointer data)
 		g_assert_cmpstr(event.user, ==, "untouched");
 	} else if (event.kind == PUSH_EVENT_DATA_CHANGE) {
 		g_assert_null(event.mailbox);
+		g_assert_null(event.old_mailbox);
 		g_assert_null(event.owner);
 	}
 }
