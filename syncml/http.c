@@ -30,7 +30,7 @@ struct http_exchange {
 	gboolean gone; /* so is its connection */
 };
 
-/* A body in the making; the message has it. */
+/* A request in the making, and its body; the message has it. */
 struct incoming {
 	struct http_server *server;
 	SoupServerMessage *message;
@@ -54,7 +54,9 @@ static void set_headers(SoupServerMessage *message)
 	SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
 
 	soup_message_headers_replace(headers, "Cache-Control", "private, no-store");
-	/* libsoup 3.2 keeps a connection only for who has listeners of libsoup's own. */
+	/* A connection is closed after its answer. libsoup 3.2 keeps one only for who has listeners
+	 * of libsoup's own, and then never notices that the peer of a kept one goes, or says
+	 * nothing for too long: its descriptor would stay open for ever. */
 	soup_message_headers_replace(headers, "Connection", "close");
 	soup_message_headers_set_encoding(headers, SOUP_ENCODING_CONTENT_LENGTH);
 }
@@ -225,21 +227,44 @@ static void incoming_free(gpointer data)
 	g_free(incoming);
 }
 
+static void set_deadline(struct incoming *incoming)
+{
+	if (incoming->deadline != 0)
+		g_source_remove(incoming->deadline);
+	incoming->deadline = g_timeout_add_seconds((guint)incoming->server->config->request_secs,
+						   on_slow, incoming);
+}
+
+static struct incoming *incoming_new(struct http_server *server, SoupServerMessage *message)
+{
+	struct incoming *incoming = g_new0(struct incoming, 1);
+
+	incoming->server = server;
+	incoming->message = message;
+	incoming->body = g_byte_array_new();
+	g_object_set_data_full(G_OBJECT(message), INCOMING, incoming, incoming_free);
+	return incoming;
+}
+
+/* The first of the headers is here. Who says nothing at all runs into the socket's own deadline;
+ * who says a little now and then, into this one. */
+static void on_started(SoupServer *soup, SoupServerMessage *message, gpointer data)
+{
+	set_deadline(incoming_new(data, message));
+}
+
 /* The headers are here. */
 static void on_early(SoupServer *soup, SoupServerMessage *message, const char *path,
 		     GHashTable *query, gpointer data)
 {
 	struct http_server *server = data;
-	struct incoming *incoming;
+	struct incoming *incoming = g_object_get_data(G_OBJECT(message), INCOMING);
 
+	if (incoming == NULL)
+		incoming = incoming_new(server, message);
 	/* libsoup would keep whatever comes. */
 	soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-	incoming = g_new0(struct incoming, 1);
-	incoming->server = server;
-	incoming->message = message;
-	incoming->body = g_byte_array_new();
-	incoming->deadline = g_timeout_add_seconds(LIMIT_SYNCML_REQUEST_SECS, on_slow, incoming);
-	g_object_set_data_full(G_OBJECT(message), INCOMING, incoming, incoming_free);
+	set_deadline(incoming);
 	check_headers(server, message, path);
 	g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), incoming);
 }
@@ -410,6 +435,7 @@ struct http_server *http_server_new(const struct syncml_config *config, int fd, 
 	server->handle = handle;
 	server->data = data;
 	server->soup = soup_server_new("server-header", "Fantail", NULL);
+	g_signal_connect(server->soup, "request-started", G_CALLBACK(on_started), server);
 	soup_server_add_early_handler(server->soup, NULL, on_early, server, NULL);
 	soup_server_add_handler(server->soup, NULL, on_request, server, NULL);
 	server->listener = http_listener_new(&settings, server->soup, error);

@@ -177,6 +177,7 @@ static const struct config_key keys[] = {
 	{"limits", "object-size", set_size, AT(object_size), 3000, LIMIT_SYNCML_OBJECT},
 	{"limits", "session-time", config_key_secs64, AT(session_secs), 60 * SEC, DAY},
 	{"limits", "resume-time", config_key_secs64, AT(resume_secs), 60 * SEC, 30 * DAY},
+	{"limits", "request-time", config_key_secs64, AT(request_secs), SEC, 3600 * SEC},
 	{"limits", "sessions-per-user", config_key_uint, AT(sessions_per_user), 1, 1000},
 	{"limits", "sessions-per-address", config_key_uint, AT(sessions_per_address), 1, 100000},
 	{"limits", "logins-per-user", config_key_uint, AT(logins_per_user), 1, 100000},
@@ -263,6 +264,7 @@ static struct syncml_config *defaults(void)
 	config->object_size = LIMIT_SYNCML_OBJECT;
 	config->session_secs = LIMIT_SYNCML_SESSION_SECS;
 	config->resume_secs = 7 * 86400;
+	config->request_secs = LIMIT_SYNCML_REQUEST_SECS;
 	config->sessions_per_user = LIMIT_SYNCML_SESSIONS_PER_USER;
 	config->sessions_per_address = LIMIT_SYNCML_SESSIONS_PER_ADDRESS;
 	config->logins_per_user = LIMIT_SYNCML_LOGINS_PER_USER;

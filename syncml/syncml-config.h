@@ -42,7 +42,7 @@ struct syncml_config {
 
 	/* [limits] */
 	guint64 message_size, object_size;
-	gint64 session_secs, resume_secs;
+	gint64 session_secs, resume_secs, request_secs;
 	guint sessions_per_user, sessions_per_address;
 	guint logins_per_user, logins_per_address; /* a minute */
 

@@ -127,6 +127,64 @@ def the_same_message_twice_at_once_is_answered_twice():
     equal([header_status(answer) for answer in answers], ["212"] * 4, "statuses")
 
 
+# --- connections ---------------------------------------------------------------------------
+
+@suite.test
+def a_connection_is_for_one_request():
+    """Descriptors of phones that go are given back, whatever they have asked for."""
+    message = hello("alice", "secret")
+    for name, body, status, more in [("a message", message, 200, {}),
+                                     ("another path", message, 404, {"path": "/"}),
+                                     ("a page", None, 200, {"method": "GET"})]:
+        connection = daemon.connect()
+        connection.connect()
+        sock = connection.sock.dup()  # the client closes its own
+        connection.request(more.get("method", "POST"), more.get("path", "/sync"), body,
+                           {"Content-Type": XML, "Connection": "keep-alive"})
+        answer = connection.getresponse()
+        answer.read()
+        equal((answer.status, answer.headers["Connection"]), (status, "close"), name)
+        equal(sock.recv(1), b"", f"{name}: and so it is")
+        sock.close()
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+
+    before = descriptors()
+    for _ in range(50):
+        daemon.post(message)
+    eventually(lambda: descriptors() <= before + 5, "their descriptors to be closed")
+
+
+@suite.test
+def slow_requests_end():
+    begun = (b"POST /sync HTTP/1.1\r\nHost: x\r\nContent-Type: " + XML.encode()
+             + b"\r\nContent-Length: 100000\r\n")
+    with SyncmlDaemon(folder / "slow", login={"password-file": folder / "passwords"},
+                      syncml={"metrics": f"unix:{folder}/slow.sock"},
+                      limits={"request-time": "1s"}) as other:
+        for name, first, piece in [("headers", begun, b"X: y\r\n"),
+                                   ("body", begun + b"\r\n", b"<")]:
+            sock = socket.create_connection(("127.0.0.1", other.port), 60)
+            sock.settimeout(0.1)
+            sock.sendall(first)
+
+            def ended():
+                try:
+                    sock.sendall(piece)
+                    return sock.recv(4096) == b""
+                except TimeoutError:
+                    return False
+                except OSError:
+                    return True
+
+            eventually(ended, f"the end of slow {name}")
+            sock.close()
+            equal(header_status(other.post(hello("alice", "secret", device=name))),
+                  "212", "others are served")
+        equal(scrape(folder / "slow.sock")["fantail_syncml_requests_too_slow_total"], 2, "counted")
+
+
 # --- proxies -------------------------------------------------------------------------------
 
 @suite.test
