@@ -359,7 +359,10 @@ static gboolean on_read(gpointer data)
 	struct job *job = data;
 	const struct auth_claim *claim = sml_exchange_claim(job->exchange);
 
-	if (claim != NULL)
+	/* Who could be asked is gone by now. */
+	if (claim != NULL && job->server->stopping)
+		answer(job, 503);
+	else if (claim != NULL)
 		verify(job, claim);
 	else
 		run(job);

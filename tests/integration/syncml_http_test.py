@@ -4,6 +4,7 @@ peers that mean no good. What messages mean has tests of its own."""
 
 import base64
 import gzip
+import http.client
 import os
 import pathlib
 import re
@@ -579,6 +580,35 @@ def fantailctl_asks_how_it_is():
     result = other.ctl("sync", "status", check=False)
     equal(result.returncode, 69, "when it is gone")
     check("systemctl start fantail-syncml" in result.stderr, f"the remedy: {result.stderr}")
+
+
+@suite.test
+def it_ends_well_while_phones_log_in():
+    other = SyncmlDaemon(folder / "end", login={"password-file": folder / "passwords"},
+                         limits={"logins-per-user": 100000, "logins-per-address": 100000})
+    for round_ in range(5):
+        ended = threading.Event()
+
+        def log_in(number):
+            while not ended.is_set():
+                try:
+                    other.request(body=hello("alice", "secret", device=f"IMEI:{number}")
+                                  + b" " * 200000)
+                except (OSError, http.client.HTTPException):
+                    ended.wait(0.01)
+
+        threads = [threading.Thread(target=log_in, args=(number,)) for number in range(8)]
+        other.start()
+        before = len(other.log_text())
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: other.log_text()[before:].count(" bytes, ") > 5, "logins")
+            other.stop()  # asserts its exit status
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
 
 
 @suite.test
