@@ -225,6 +225,46 @@ static gboolean delete_item(struct session *session, struct sync *sync,
 	return engine_delete(session, sync, item->source, command->soft_delete, status_r, error);
 }
 
+/* With data it is an Add by another name; without, of what is there (Representation Protocol
+ * 5.5.4). */
+static gboolean copy_item(struct session *session, struct sync *sync,
+			  const struct sml_command *command, const struct sml_item *item,
+			  const struct sml_meta *around, guint *status_r, GError **error)
+{
+	if (item->data != NULL || session->device->rules.copy_is_add)
+		return put_item(session, sync, command, item, around, status_r, error);
+	if (!session_drop_cut(session, sync, error))
+		return FALSE;
+	*status_r = 400;
+	return item->source == NULL || item->target == NULL || *item->target == '\0' ||
+	       engine_copy(session, sync, item->source, item->target, status_r, error);
+}
+
+/* There are no folders but the one. */
+static guint move_status(const struct sml_item *item)
+{
+	if (item->source == NULL)
+		return 400;
+	return item->target_parent == NULL || strcmp(item->target_parent, "/") == 0 ? 200 : 428;
+}
+
+static gboolean run_item(struct session *session, struct sync *sync,
+			 const struct sml_command *command, const struct sml_item *item,
+			 const struct sml_meta *around, guint *status_r, GError **error)
+{
+	switch (command->kind) {
+	case SML_CMD_DELETE:
+		return delete_item(session, sync, command, item, status_r, error);
+	case SML_CMD_COPY:
+		return copy_item(session, sync, command, item, around, status_r, error);
+	case SML_CMD_MOVE:
+		*status_r = move_status(item);
+		return session_drop_cut(session, sync, error);
+	default:
+		return put_item(session, sync, command, item, around, status_r, error);
+	}
+}
+
 static gboolean run_items(struct session *session, struct sync *sync,
 			  const struct sml_command *command, const struct sml_meta *around,
 			  GError **error)
@@ -239,12 +279,8 @@ static gboolean run_items(struct session *session, struct sync *sync,
 	for (guint i = 0; i < command->items->len; i++) {
 		const struct sml_item *item = command->items->pdata[i];
 		guint code = 500;
-		gboolean ok =
-			command->kind == SML_CMD_DELETE
-				? delete_item(session, sync, command, item, &code, error)
-				: put_item(session, sync, command, item, around, &code, error);
 
-		if (!ok)
+		if (!run_item(session, sync, command, item, around, &code, error))
 			return FALSE;
 		worst = MAX(worst, code);
 		if (!together)
@@ -326,16 +362,9 @@ gboolean cmd_change(struct session *session, struct sync *sync, const struct sml
 	case SML_CMD_ADD:
 	case SML_CMD_REPLACE:
 	case SML_CMD_DELETE:
-		break;
 	case SML_CMD_COPY:
-		if (sync == NULL || session->device->rules.copy_is_add)
-			break;
-		session_status_items(session, command, 406);
-		return TRUE;
 	case SML_CMD_MOVE:
-		/* There are no folders to move it between. */
-		session_status_items(session, command, 406);
-		return TRUE;
+		break;
 	default:
 		return session_command(session, command, error);
 	}

@@ -467,6 +467,37 @@ gboolean engine_put(struct session *session, struct sync *sync, const char *luid
 	return put_known(session, sync, &map, &row, luid, item, status_r, error);
 }
 
+/* --- Copy ------------------------------------------------------------------------------------ */
+
+gboolean engine_copy(struct session *session, struct sync *sync, const char *from, const char *to,
+		     guint *status_r, GError **error)
+{
+	g_auto(ours_t) ours = {0};
+	struct pim_map map;
+	struct pim_row row;
+	gboolean found;
+
+	if (!pim_txn_map_by_luid(session->txn, sync->target, to, &found, &map, error))
+		return FALSE;
+	/* It is there. */
+	*status_r = 200;
+	if (found)
+		return TRUE;
+	*status_r = 404;
+	if (!pim_txn_map_by_luid(session->txn, sync->target, from, &found, &map, error))
+		return FALSE;
+	if (found && !pim_txn_get(session->txn, map.item, &found, &row, error))
+		return FALSE;
+	if (!found || row.deleted)
+		return TRUE;
+	if (!load_ours(session, sync, &row, map.part, &ours, error))
+		return FALSE;
+	if (ours.item == NULL)
+		return TRUE;
+	memset(&map, 0, sizeof(map));
+	return add_new(session, sync, &map, to, ours.item, status_r, error);
+}
+
 /* --- Delete
  * ------------------------------------------------------------------------------------------ */
 

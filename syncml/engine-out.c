@@ -353,7 +353,7 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 	struct walk walk = {.pending = TRUE};
 	g_autoptr(GHashTable) seen =
 		g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	guint64 cursor;
+	guint64 cursor, adds = 0, deletes = 0, room;
 	gint64 id;
 
 	*count_r = 0;
@@ -366,16 +366,27 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 		if (!walk_next(session, sync, cursor, &walk, &id, error))
 			return FALSE;
 		if (id == 0)
-			return TRUE;
+			break;
 		if (!look_at_item(session, sync, id, changes, error))
 			return FALSE;
 		/* One that is pending may have changed, too. */
 		if (pending ? !g_hash_table_add(seen, g_memdup2(&id, sizeof(id)))
 			    : g_hash_table_contains(seen, &id))
 			continue;
-		for (guint i = 0; i < changes->len; i++)
-			*count_r += ((struct change *)changes->pdata[i])->operation != NOTHING;
+		for (guint i = 0; i < changes->len; i++) {
+			const struct change *change = changes->pdata[i];
+
+			*count_r += change->operation != NOTHING;
+			adds += change->operation == SEND_ADD;
+			deletes += change->operation == SEND_DELETE;
+		}
 	}
+	/* As has_room() has it. */
+	if (sync->free_id != G_MAXUINT64) {
+		room = sync->free_id == 0 ? 0 : sync->free_id + deletes;
+		*count_r -= adds - MIN(adds, room);
+	}
+	return TRUE;
 }
 
 /* --- sending
@@ -464,6 +475,9 @@ static struct sml_command *command_for(struct answer *answer, const struct chang
 		item->source = sml_message_string(answer->message, change->tmpid, -1);
 	else
 		item->target = sml_message_string(answer->message, change->luid, -1);
+	command->soft_delete = change->operation == SEND_DELETE &&
+			       change->state_after == PIM_MAP_FILTERED &&
+			       answer->session->device->rules.soft_delete;
 	if (data != NULL) {
 		command->meta.type = pim_format_type(content->format);
 		item->data = g_bytes_ref(data);
@@ -703,6 +717,13 @@ static GBytes *data_of(const struct session *session, struct sync *sync,
 	return g_string_free_to_bytes(text);
 }
 
+/* What was deleted before it makes room. */
+static gboolean has_room(const struct sync *sync)
+{
+	return sync->free_id == G_MAXUINT64 ||
+	       (sync->free_id > 0 && sync->out_added < sync->free_id + sync->out_deleted);
+}
+
 /* sent_r FALSE: there is no room for it in this message. One that never fits is left out, and
  * stays pending. */
 static gboolean send_change(struct session *session, struct sync *sync, struct answer *answer,
@@ -714,7 +735,7 @@ static gboolean send_change(struct session *session, struct sync *sync, struct a
 	gboolean waits;
 
 	*sent_r = TRUE;
-	if (change->operation == SEND_ADD && sync->out_added >= sync->free_id)
+	if (change->operation == SEND_ADD && !has_room(sync))
 		return leave_out(session, sync, change, error);
 	if (change->operation != SEND_DELETE) {
 		data = data_of(session, sync, change);
@@ -763,10 +784,27 @@ static gboolean open_sync(struct session *session, struct sync *sync, struct ans
 	    session->device->devinf->number_of_changes) {
 		if (!engine_count(session, sync, &count, error))
 			return FALSE;
-		command->number_of_changes = (gint64)MIN(count, sync->free_id);
+		command->number_of_changes = (gint64)count;
 	}
 	*opened_r = answer_open(answer, command);
 	sync->opened = sync->opened || *opened_r;
+	return TRUE;
+}
+
+/* For a phone with room for some more only: first what makes room, then what takes it. */
+static gboolean is_turn(const struct sync *sync, const struct change *change)
+{
+	return sync->free_id == G_MAXUINT64 || sync->adds == (change->operation == SEND_ADD);
+}
+
+static gboolean begin_adds(struct sync *sync, struct walk *walk)
+{
+	if (sync->free_id == G_MAXUINT64 || sync->adds)
+		return FALSE;
+	sync->adds = TRUE;
+	sync->map_position = 0;
+	sync->position = 0;
+	*walk = (struct walk){.pending = TRUE};
 	return TRUE;
 }
 
@@ -782,7 +820,8 @@ static gboolean send_item(struct session *session, struct sync *sync, struct ans
 	for (guint i = 0; i < changes->len && *all_r; i++) {
 		struct change *change = changes->pdata[i];
 
-		if (change->operation == NOTHING || is_under_way(session, change))
+		if (change->operation == NOTHING || is_under_way(session, change) ||
+		    !is_turn(sync, change))
 			continue;
 		/* One before it in the item took what there was. */
 		if (answer->full)
@@ -810,6 +849,8 @@ static gboolean send_all(struct session *session, struct sync *sync, struct answ
 
 		if (!walk_next(session, sync, cursor, &walk, &id, error))
 			return FALSE;
+		if (id == 0 && begin_adds(sync, &walk))
+			continue;
 		*done_r = id == 0;
 		if (id == 0)
 			return TRUE;

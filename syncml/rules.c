@@ -161,6 +161,7 @@ static const struct config_key keys[] = {
 	{NULL, "reuse-msg-id", config_key_bool, RULE(reuse_msg_id), 0, 0},
 	{NULL, "no-item-in-status", config_key_bool, RULE(no_item_in_status), 0, 0},
 	{NULL, "no-size-in-capabilities", config_key_bool, RULE(no_size_in_capabilities), 0, 0},
+	{NULL, "soft-delete", config_key_bool, RULE(soft_delete), 0, 0},
 	{NULL, "hold-commands", config_key_bool, RULE(hold_commands), 0, 0},
 	{NULL, "msg-size-percent", config_key_uint, RULE(msg_size_percent), 10, 100},
 	{NULL, "reject", config_key_uint, RULE(reject), 400, 599},

@@ -32,6 +32,7 @@ struct device_rules {
 	gboolean merge_tasks_into_calendar;
 	gboolean lenient_anchor, lenient_delete, legacy_nonce, reuse_msg_id;
 	gboolean no_item_in_status;
+	gboolean soft_delete;             /* it knows SftDel: what leaves a filter is not gone */
 	gboolean hold_commands;           /* it does not repeat them with its credentials */
 	gboolean no_size_in_capabilities; /* 1.0 CTCap without DataType and Size */
 	guint msg_size_percent;           /* of MaxMsgSize is used; 0 = 90 */

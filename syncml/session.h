@@ -72,6 +72,7 @@ struct sync {
 	/* The object that goes out in pieces: 0 = none. */
 	gint64 chunk_map;
 	guint64 chunk_offset;
+	gboolean adds;   /* where the phone has little room: only these are left to send */
 	gboolean waited; /* for a message with more room */
 	/* For people, and for the guard. */
 	guint in_added, in_replaced, in_deleted, out_added, out_replaced, out_deleted, conflicts;
@@ -231,6 +232,9 @@ gboolean engine_forget(struct session *session, struct sync *sync, GError **erro
 /* A client's Add or Replace, whole. `status_r` is what it is told. */
 gboolean engine_put(struct session *session, struct sync *sync, const char *luid,
 		    const struct pim_item *item, guint *status_r, GError **error);
+/* Another one with what the one has. */
+gboolean engine_copy(struct session *session, struct sync *sync, const char *from, const char *to,
+		     guint *status_r, GError **error);
 gboolean engine_delete(struct session *session, struct sync *sync, const char *luid, gboolean soft,
 		       guint *status_r, GError **error);
 /* The client has sent all of its changes: refresh-from-client drops the rest. */

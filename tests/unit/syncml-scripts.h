@@ -37,6 +37,11 @@ static void one_status(struct device_rules *rules)
 	rules->one_status_per_command = rules->no_item_in_status = TRUE;
 }
 
+static void soft_delete(struct device_rules *rules)
+{
+	rules->soft_delete = TRUE;
+}
+
 static void hold_commands(struct device_rules *rules)
 {
 	rules->hold_commands = TRUE;
@@ -824,6 +829,22 @@ static const struct script scripts[] = {
 		   INIT("200", "a", "b"),
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync{Add 2:Bob=222} Final"}}},
+	{.name = "room-for-one-and-for-what-is-deleted",
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE,
+		    .edits = "+Eve=333 +Max=444 +Zoe=555 Ann=999 -Bob",
+		    .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1",
+				 "<Meta><Mem><FreeMem>999</FreeMem><FreeID>1</FreeID></Mem></Meta>")
+			    FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[4]{Replace 1:Ann=999 Delete 2 "
+			     "Add 1:Eve=333 Add 2:Max=444} Final"},
+		   {.says = STATUS("1", "2", "4", "Replace", "200")
+			    STATUS("2", "2", "5", "Delete", "200")
+				    MAP("3", PAIR("1", "3") PAIR("2", "4")) FINAL},
+		   INIT("200", "b", "c"),
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 3:Zoe=555} Final"}}},
 	{.name = "refused-three-times-is-left-out-until-it-changes",
 	 .prepare = with_ann,
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
@@ -1265,6 +1286,13 @@ static const struct script scripts[] = {
 		    .hears = "SyncHdr=212 Alert#1=200{b} Alert:200+last Final"},
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Replace 1:Ann=999} Final"}}},
+	{.name = "what-leaves-the-filter-is-deleted-softly",
+	 .xml_only = TRUE,
+	 .rules = soft_delete,
+	 .steps = {FIRST_SYNC,
+		   {.anew = TRUE, .edits = "-Bob", .says = FILTERED("", "TEL&amp;EQ;222") FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[2]{SftDel 1 Delete 2} Final"}}},
 	{.name = "what-changes-goes-out-of-the-filter-and-comes-back",
 	 .xml_only = TRUE,
 	 .steps = {FIRST_SYNC,
@@ -1409,18 +1437,54 @@ static const struct script scripts[] = {
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SYNC(
 			    "1",
-			    PUT_OF("Copy", "2", "1", "", "<Data>" CARD("Ann", "111") "</Data>")
-				    PUT_OF("Move", "3", "1", "",
-					   "")) "<Search><CmdID>4</CmdID><Source><LocURI>contacts</"
-						"LocURI></Source><Meta/><Data>x</Data></Search>"
-						"<Exec><CmdID>5</CmdID><Item><Target><LocURI>x</"
-						"LocURI></Target></Item></Exec>"
-						"<Exec><CmdID>6</CmdID><Correlator>x</"
-						"Correlator><Item><Target><LocURI>x</LocURI></"
-						"Target></Item></Exec>" FINAL,
-		    .hears = "SyncHdr=200 Sync#1=200 Copy#2=406 Move#3=406 Search#4=501 Exec#5=501 "
+			    PUT_OF("Copy", "2", "1", "",
+				   "<Data>" CARD("Ann",
+						 "111") "</Data>") "<Move><CmdID>3</"
+								   "CmdID><Item><TargetParent><"
+								   "LocURI>x</LocURI>"
+								   "</"
+								   "TargetParent><Source><LocURI>1<"
+								   "/LocURI></Source></Item></"
+								   "Move>") "<Search><CmdID>4</"
+									    "CmdID><Source><LocURI>"
+									    "contacts</"
+									    "LocURI></Source><Meta/"
+									    "><Data>x</Data></"
+									    "Search>"
+									    "<Exec><CmdID>5</"
+									    "CmdID><Item><Target><"
+									    "LocURI>x</"
+									    "LocURI></Target></"
+									    "Item></Exec>"
+									    "<Exec><CmdID>6</"
+									    "CmdID><Correlator>x</"
+									    "Correlator><Item><"
+									    "Target><LocURI>x</"
+									    "LocURI></"
+									    "Target></Item></"
+									    "Exec>" FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Copy#2=201 Move#3=428 Search#4=501 Exec#5=501 "
 			     "Exec#6=406 Sync{} Final"}},
-	 .contacts = ""},
+	 .contacts = "Ann=111"},
+	{.name = "copy-of-what-is-there",
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", COPY("2", "1", "5") COPY("3", "1", "5") COPY(
+					      "4", "9",
+					      "6") "<Copy><CmdID>5</CmdID><Item><Source><LocURI>1"
+						   "</LocURI></Source></Item></Copy>" REPLACE(
+							   "6", "5", CARD("Eve", "333"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Copy#2=201 Copy#3=200 Copy#4=404 Copy#5=400 "
+			     "Replace#6=200 Sync[0]{} Final"}},
+	 .contacts = "Ann=111 Bob=222 Eve=333"},
+	{.name = "move-within-the-only-folder",
+	 .xml_only = TRUE,
+	 .steps = {FIRST_SYNC,
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", "<Move><CmdID>2</CmdID><Item><TargetParent><LocURI>/</LocURI>"
+				      "</TargetParent><Source><LocURI>1</LocURI></Source></Item>"
+				      "</Move>") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Move#2=200 Sync[0]{} Final"}}},
 	{.name = "copy-is-add",
 	 .rules = copy_is_add,
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},

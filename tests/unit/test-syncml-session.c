@@ -46,6 +46,9 @@
 	"</Meta><Item><Source><LocURI>" luid "</LocURI></Source>" data "</Item></" verb ">"
 #define ADD(id, luid, card) PUT_OF("Add", id, luid, "", "<Data>" card "</Data>")
 #define REPLACE(id, luid, card) PUT_OF("Replace", id, luid, "", "<Data>" card "</Data>")
+#define COPY(id, from, to)                                                          \
+	"<Copy><CmdID>" id "</CmdID><Item><Target><LocURI>" to "</LocURI></Target>" \
+	"<Source><LocURI>" from "</LocURI></Source></Item></Copy>"
 #define DELETE_AS(id, luid, how)                                          \
 	"<Delete><CmdID>" id "</CmdID>" how "<Item><Source><LocURI>" luid \
 	"</LocURI></Source></Item></Delete>"
@@ -168,7 +171,7 @@ static void add_change(GString *words, const struct sml_command *command)
 	const struct sml_item *item = command->items->pdata[0];
 
 	g_string_append_printf(words, "%s%s %s", words->str[words->len - 1] == '{' ? "" : " ",
-			       sml_command_name(command->kind),
+			       command->soft_delete ? "SftDel" : sml_command_name(command->kind),
 			       item->target != NULL ? item->target : item->source);
 	if (item->meta.has_size || item->more_data)
 		g_string_append_printf(words, "%s..%s", item->meta.has_size ? ":size" : "",
