@@ -231,7 +231,7 @@ static gboolean copy_item(struct session *session, struct sync *sync,
 			  const struct sml_command *command, const struct sml_item *item,
 			  const struct sml_meta *around, guint *status_r, GError **error)
 {
-	if (item->data != NULL || session->device->rules.copy_is_add)
+	if (item->data != NULL)
 		return put_item(session, sync, command, item, around, status_r, error);
 	if (!session_drop_cut(session, sync, error))
 		return FALSE;

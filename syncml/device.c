@@ -276,7 +276,8 @@ void content_init(struct content *content_r, const struct device *device, const 
 	content_r->format = format_of(store, collection);
 	content_r->capability = capability_of(device, store, content_r->format, components);
 	content_r->max_guid_size = store == NULL ? 0 : store->max_guid_size;
-	content_r->large_objects = device->devinf != NULL && device->devinf->large_objects;
+	content_r->large_objects =
+		device->devinf != NULL && device->devinf->large_objects && !device->rules.no_size;
 }
 
 void content_clear(struct content *content)

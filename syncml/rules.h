@@ -25,15 +25,14 @@ struct device_rules {
 	gboolean limited_lengths; /* sizes of DevInf hold even where others would not be believed */
 	gboolean ignore_max_size, ignore_capabilities;
 	gboolean one_status_per_command; /* and not one for each item */
-	gboolean ok_for_exists;          /* 200 where 418 would be said */
 	gboolean no_replace_in_slow_sync;
 	gboolean database_as_alerted; /* DevInf names our stores as the device does */
-	gboolean copy_is_add;
 	gboolean merge_tasks_into_calendar;
 	gboolean lenient_anchor, lenient_delete, legacy_nonce, reuse_msg_id;
 	gboolean no_item_in_status;
-	gboolean soft_delete;             /* it knows SftDel: what leaves a filter is not gone */
-	gboolean hold_commands;           /* it does not repeat them with its credentials */
+	gboolean no_size;       /* it does not know Meta/Size, so nothing goes in pieces */
+	gboolean soft_delete;   /* it knows SftDel: what leaves a filter is not gone */
+	gboolean hold_commands; /* it does not repeat them with its credentials */
 	gboolean no_size_in_capabilities; /* 1.0 CTCap without DataType and Size */
 	guint msg_size_percent;           /* of MaxMsgSize is used; 0 = 90 */
 	guint reject;                     /* a status for every session; 0 = none */

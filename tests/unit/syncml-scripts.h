@@ -22,9 +22,39 @@ static void allow_reuse(struct device_rules *rules)
 	rules->reuse_msg_id = TRUE;
 }
 
-static void copy_is_add(struct device_rules *rules)
+static void replace_nothing(struct device_rules *rules)
 {
-	rules->copy_is_add = TRUE;
+	rules->no_replace_in_slow_sync = TRUE;
+}
+
+static void name_as_alerted(struct device_rules *rules)
+{
+	rules->database_as_alerted = TRUE;
+}
+
+static void all_in_one(struct device_rules *rules)
+{
+	rules->msg_size_percent = 100;
+}
+
+static void half(struct device_rules *rules)
+{
+	rules->msg_size_percent = 50;
+}
+
+static void no_item(struct device_rules *rules)
+{
+	rules->no_item_in_status = TRUE;
+}
+
+static void ignore_capabilities(struct device_rules *rules)
+{
+	rules->ignore_capabilities = TRUE;
+}
+
+static void no_pieces(struct device_rules *rules)
+{
+	rules->no_size = TRUE;
 }
 
 static void be_lenient(struct device_rules *rules)
@@ -88,22 +118,29 @@ static void with_two(struct sync_world *world)
 	edit_server(world, "+Ann=111 +Bob=222", 1);
 }
 
+static void add_item(struct sync_world *world, const struct pim_item *item)
+{
+	g_autoptr(GError) error = NULL;
+	struct pim_txn *txn = pim_txn_begin(world->store, WORLD_USER, TRUE, &error);
+	guint64 revision;
+	gint64 id;
+
+	g_assert_no_error(error);
+	g_assert_nonnull(item);
+	g_assert_true(pim_txn_add(txn, item, "test", 1, &id, &revision, &error));
+	g_assert_true(pim_txn_commit(txn, &error));
+}
+
 /* Eleven days after the transcripts begin, on 2001-09-09. */
 static void with_event(struct sync_world *world)
 {
 	static const char text[] = "BEGIN:VCALENDAR\r\nVERSION:1.0\r\nBEGIN:VEVENT\r\nSUMMARY:x\r\n"
 				   "DTSTART:20010920T100000Z\r\nDTEND:20010920T110000Z\r\n"
 				   "END:VEVENT\r\nEND:VCALENDAR\r\n";
-	g_autoptr(GError) error = NULL;
 	g_autoptr(pim_item_t) event =
-		pim_item_parse(PIM_VCALENDAR_1_0, text, strlen(text), NULL, &error);
-	struct pim_txn *txn = pim_txn_begin(world->store, WORLD_USER, TRUE, &error);
-	guint64 revision;
-	gint64 id;
+		pim_item_parse(PIM_VCALENDAR_1_0, text, strlen(text), NULL, NULL);
 
-	g_assert_no_error(error);
-	g_assert_true(pim_txn_add(txn, event, "test", 1, &id, &revision, &error));
-	g_assert_true(pim_txn_commit(txn, &error));
+	add_item(world, event);
 }
 
 static void with_long(struct sync_world *world)
@@ -112,6 +149,29 @@ static void with_long(struct sync_world *world)
 	g_autofree char *edits = g_strdup_printf("+Ann=%s", number);
 
 	edit_server(world, edits, 1);
+}
+
+static void with_1200(struct sync_world *world)
+{
+	g_autofree char *note = g_strnfill(1200, 'x');
+	g_autofree char *text = g_strdup_printf("BEGIN:VCARD\r\nVERSION:2.1\r\nN:Ann;G\r\n"
+						"TEL;CELL:111\r\nNOTE:%s\r\nEND:VCARD\r\n",
+						note);
+	g_autoptr(pim_item_t) contact =
+		pim_item_parse(PIM_VCARD_2_1, text, strlen(text), NULL, NULL);
+
+	add_item(world, contact);
+}
+
+/* What not each phone has room for. */
+static void with_note(struct sync_world *world)
+{
+	static const char text[] = "BEGIN:VCARD\r\nVERSION:2.1\r\nN:Ann;G\r\nTEL;CELL:111\r\n"
+				   "NOTE:x\r\nEND:VCARD\r\n";
+	g_autoptr(pim_item_t) contact =
+		pim_item_parse(PIM_VCARD_2_1, text, strlen(text), NULL, NULL);
+
+	add_item(world, contact);
 }
 
 static void with_mac(struct sync_world *world)
@@ -241,7 +301,8 @@ static const struct script scripts[] = {
 			    "Type></Meta>"
 			    "<Item><Target><LocURI>./devinf12</LocURI></Target></Item></Get>" ALERT(
 				    "2", "201", NEXT("a")) FINAL,
-		    .hears = "SyncHdr=212 Get#1=200 Alert#2=200{a} Results(./devinf12) "
+		    .hears = "SyncHdr=212 Get#1=200 Alert#2=200{a} "
+			     "Results(./devinf12:contacts,calendar,notes) "
 			     "Get(./devinf12) Alert:201 Final"}}},
 	{.name = "get-and-put-of-something-else",
 	 .steps = {{.says = "<Get><CmdID>1</CmdID><Item><Target><LocURI>./x</LocURI></Target></"
@@ -1388,6 +1449,66 @@ static const struct script scripts[] = {
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync(./phone<contacts?/fi(TEL&EQ;222))"
 			     "{Add 1:Bob=222} Final"}}},
+	/* --- rules of devices (section 25) --- */
+	{.name = "a-poor-merge-is-sent-back",
+	 .prepare = with_note,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=200 Sync{Replace 1:Ann=111} Final"}}},
+	{.name = "a-poor-merge-is-not-sent-back-in-a-slow-sync",
+	 .rules = replace_nothing,
+	 .prepare = with_note,
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=200 Sync{} Final"}}},
+	{.name = "all-databases-in-our-devinf",
+	 .steps = {{.says = GET_DEVINF("1") ALERT_FROM("2", "201", "card", "./phone", NEXT("a"))
+			    FINAL,
+		    .hears = "SyncHdr=212 Get#1=200 Alert#2=200{a} "
+			     "Results(./devinf12:card,calendar,notes) Get(./devinf12) Alert:201 "
+			     "Final"}}},
+	{.name = "only-what-it-has-alerted-in-our-devinf",
+	 .rules = name_as_alerted,
+	 .steps = {{.says = GET_DEVINF("1") ALERT_FROM("2", "201", "card", "./phone", NEXT("a"))
+			    FINAL,
+		    .hears = "SyncHdr=212 Get#1=200 Alert#2=200{a} Results(./devinf12:card) "
+			     "Get(./devinf12) Alert:201 Final"}}},
+	{.name = "the-whole-of-its-messages",
+	 .rules = all_in_one,
+	 .prepare = with_1200,
+	 .steps = {{.header = RIGHT "<Meta><MaxMsgSize>3000</MaxMsgSize></Meta>",
+		    .says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 1:Ann=111} Final"}}},
+	{.name = "half-of-its-messages",
+	 .rules = half,
+	 .prepare = with_1200,
+	 .steps = {{.header = RIGHT "<Meta><MaxMsgSize>3000</MaxMsgSize></Meta>",
+		    .says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 1:size..}"}}},
+	{.name = "no-pieces-for-who-does-not-know-size",
+	 .rules = no_pieces,
+	 .prepare = with_long,
+	 .steps = {{.header = RIGHT "<Meta><MaxMsgSize>3000</MaxMsgSize></Meta>",
+		    .says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{} Final"}}},
+	{.name = "no-item-in-the-status-of-an-error",
+	 .rules = no_item,
+	 .steps = {{.says = ALERT("1", "200", ANCHORS("a", "b")) FINAL,
+		    .hears = "SyncHdr=212 Alert#1=508 Get(./devinf12) Alert:201 Final"}}},
+	{.name = "what-its-devinf-does-not-name-is-not-sent",
+	 .prepare = with_note,
+	 .steps = {{.says = POOR_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=200 Sync{} Final"}}},
+	{.name = "its-devinf-is-not-believed",
+	 .rules = ignore_capabilities,
+	 .prepare = with_note,
+	 .steps = {{.says = POOR_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", ADD("2", "1", CARD("Ann", "111"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=200 Sync{Replace 1:Ann=111} Final"}}},
 	/* --- containers and the rest (section 16) --- */
 	{.name = "atomic",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
@@ -1485,8 +1606,7 @@ static const struct script scripts[] = {
 				      "</TargetParent><Source><LocURI>1</LocURI></Source></Item>"
 				      "</Move>") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Move#2=200 Sync[0]{} Final"}}},
-	{.name = "copy-is-add",
-	 .rules = copy_is_add,
+	{.name = "copy-with-data-is-an-add",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SYNC("1", PUT_OF("Copy", "2", "1", "",
 					     "<Data>" CARD("Ann", "111") "</Data>")) FINAL,

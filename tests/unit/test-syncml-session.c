@@ -5,6 +5,7 @@
  *	Alert:201+last			an Alert of ours that has a Last anchor
  *	Sync{Add 1:Ann=111 Delete 7}	with temporary ids, or LUIDs, and contacts; Sync(a<b) where
  *					the databases are others than ./phone and contacts
+ *	Results(./devinf12:contacts)	with the databases in it
  *	Final				the package ends
  *
  * Each is run in XML and, but for a few, in WBXML; and once with each write to the store
@@ -82,6 +83,18 @@
 		 "<Type>syncml:filtertype-cgi</Type></Meta><Data>" query              \
 		 "</Data></Item></Record>" type "</Filter>",                          \
 		 anchors)
+#define GET_DEVINF(id)                                                                          \
+	"<Get><CmdID>" id "</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>" \
+	"<Item><Target><LocURI>./devinf12</LocURI></Target></Item></Get>"
+#define POOR_DEVINF(id)                                                                          \
+	"<Put><CmdID>" id "</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>"  \
+	"<Item><Source><LocURI>./devinf12</LocURI></Source><Data><DevInf><VerDTD>1.2</VerDTD>"   \
+	"<DevID>dev</DevID><DevTyp>phone</DevTyp><DataStore><SourceRef>./phone</SourceRef>"      \
+	"<Rx-Pref><CTType>text/x-vcard</CTType><VerCT>2.1</VerCT></Rx-Pref>"                     \
+	"<Tx-Pref><CTType>text/x-vcard</CTType><VerCT>2.1</VerCT></Tx-Pref>"                     \
+	"<CTCap><CTType>text/x-vcard</CTType><VerCT>2.1</VerCT><Property><PropName>N</PropName>" \
+	"</Property><Property><PropName>TEL</PropName></Property></CTCap>"                       \
+	"<SyncCap><SyncType>1</SyncType></SyncCap></DataStore></DevInf></Data></Item></Put>"
 #define LARGE_DEVINF(id)                                                                        \
 	"<Put><CmdID>" id "</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>" \
 	"<Item><Source><LocURI>./devinf12</LocURI></Source><Data><DevInf><VerDTD>1.2</VerDTD>"  \
@@ -226,6 +239,16 @@ static void add_command(GString *words, const struct sml_message *asked,
 		for (guint i = 0; i < command->children->len; i++)
 			add_change(words, command->children->pdata[i]);
 		g_string_append_c(words, '}');
+		break;
+	case SML_CMD_RESULTS:
+		g_string_append_printf(words, "Results(%s", item->source);
+		for (guint i = 0; i < item->devinf->stores->len; i++) {
+			const struct devinf_store *store = item->devinf->stores->pdata[i];
+
+			g_string_append_printf(words, "%c%s", i == 0 ? ':' : ',',
+					       store->source_ref);
+		}
+		g_string_append_c(words, ')');
 		break;
 	default:
 		g_string_append_printf(words, "%s(%s)", sml_command_name(command->kind),
