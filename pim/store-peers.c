@@ -102,6 +102,7 @@ gboolean pim_txn_forget_peer(struct pim_txn *txn, gint64 peer, GError **error)
 {
 	static const char *const statements[] = {
 		"DELETE FROM map WHERE target IN (SELECT id FROM target WHERE peer = ?)",
+		"DELETE FROM map WHERE target IN (SELECT -id FROM target WHERE peer = ?)",
 		"DELETE FROM chunk WHERE target IN (SELECT id FROM target WHERE peer = ?)",
 		"DELETE FROM chunk_part WHERE target IN (SELECT id FROM target WHERE peer = ?)",
 		"DELETE FROM target WHERE peer = ?",
@@ -379,7 +380,33 @@ gboolean pim_txn_drop_map(struct pim_txn *txn, gint64 map, GError **error)
 
 gboolean pim_txn_clear_maps(struct pim_txn *txn, gint64 target, GError **error)
 {
-	static const char *const statements[] = {"DELETE FROM map WHERE target = ?"};
+	/* Those of before stay under a number that is nobody's, each for one id and one item. */
+	static const char *const statements[] = {
+		"DELETE FROM map WHERE target = -?1 AND (luid IN (SELECT luid FROM map"
+		" WHERE target = ?1) OR item IN (SELECT item FROM map WHERE target = ?1))",
+		"UPDATE map SET target = -?1, tmpid = NULL, pending = 0, sent_session = 0"
+		" WHERE target = ?1 AND luid IS NOT NULL",
+		"DELETE FROM map WHERE target = ?1",
+	};
+
+	return run_each(txn, statements, G_N_ELEMENTS(statements), target, error);
+}
+
+gboolean pim_txn_former_map(struct pim_txn *txn, gint64 target, const char *luid, gboolean *found_r,
+			    struct pim_map *map_r, GError **error)
+{
+	if (!pim_txn_map_by_luid(txn, -target, luid, found_r, map_r, error))
+		return FALSE;
+	if (*found_r) {
+		map_r->id = 0;
+		map_r->target = target;
+	}
+	return TRUE;
+}
+
+gboolean pim_txn_drop_former_maps(struct pim_txn *txn, gint64 target, GError **error)
+{
+	static const char *const statements[] = {"DELETE FROM map WHERE target = -?1"};
 
 	return run_each(txn, statements, G_N_ELEMENTS(statements), target, error);
 }

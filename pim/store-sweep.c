@@ -186,7 +186,7 @@ static const struct {
 } checks[] = {
 	{"SELECT m.id FROM map m LEFT JOIN item i ON i.id = m.item WHERE i.id IS NULL",
 	 "map # is of an item that does not exist"},
-	{"SELECT m.id FROM map m LEFT JOIN target t ON t.id = m.target WHERE t.id IS NULL",
+	{"SELECT m.id FROM map m LEFT JOIN target t ON t.id = abs(m.target) WHERE t.id IS NULL",
 	 "map # is of no device's database"},
 	{"SELECT m.id FROM map m JOIN item i ON i.id = m.item WHERE m.seen > i.revision",
 	 "map # has seen a revision that its item never had"},

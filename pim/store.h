@@ -252,8 +252,13 @@ gboolean pim_txn_item_maps(struct pim_txn *txn, gint64 target, gint64 item, pim_
  * of the target: that row goes. */
 gboolean pim_txn_put_map(struct pim_txn *txn, struct pim_map *map, GError **error);
 gboolean pim_txn_drop_map(struct pim_txn *txn, gint64 map, GError **error);
-/* All of a target: a slow sync begins. */
+/* All of a target: a slow sync begins. What they said is kept as a hint of what an item was: the
+ * last for each LUID, until they are dropped. */
 gboolean pim_txn_clear_maps(struct pim_txn *txn, gint64 target, GError **error);
+/* Of an item that may be gone, or another's by now. With id 0: it may be put as a new one. */
+gboolean pim_txn_former_map(struct pim_txn *txn, gint64 target, const char *luid, gboolean *found_r,
+			    struct pim_map *map_r, GError **error);
+gboolean pim_txn_drop_former_maps(struct pim_txn *txn, gint64 target, GError **error);
 /* In the order of ids, from `after`; `pending` only those that have something pending. `each`
  * may not write. */
 gboolean pim_txn_maps(struct pim_txn *txn, gint64 target, gint64 after, gboolean pending,

@@ -165,6 +165,9 @@ static pim_group_mask believed(const struct session *session, struct sync *sync,
 		       ? ~pim_schedule_groups(pim_item_component(item))
 		       : ~0u;
 }
+static gboolean put_known(struct session *session, struct sync *sync, struct pim_map *map,
+			  const struct pim_row *row, const char *luid, const struct pim_item *item,
+			  guint *status_r, GError **error);
 
 /* --- a first meeting: slow sync ----------------------------------------------------------------
  */
@@ -199,26 +202,26 @@ static gboolean find_series(struct session *session, struct sync *sync, const st
 	return TRUE;
 }
 
-/* *id_r 0: none. `part_r` is new. */
-static gboolean find_match(struct session *session, struct sync *sync, const struct pim_item *item,
-			   gint64 *id_r, char **part_r, GError **error)
+static gboolean find_same(struct session *session, struct sync *sync, const struct pim_item *item,
+			  gint64 *id_r, GError **error)
 {
-	const struct content *content = sync_content(session, sync);
-	g_autoptr(GArray) keys = NULL;
 	const char *uid = pim_item_uid(item);
 	guint8 hash[16];
 
 	pim_item_hash(item, hash);
 	if (!pim_txn_match_hash(session->txn, sync->target, hash, id_r, error))
 		return FALSE;
-	if (*id_r == 0 && uid != NULL &&
-	    !pim_txn_match_uid(session->txn, sync->target, uid, id_r, error))
-		return FALSE;
-	if (*id_r != 0) {
-		*part_r = g_strdup("");
-		return TRUE;
-	}
-	keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+	return *id_r != 0 || uid == NULL ||
+	       pim_txn_match_uid(session->txn, sync->target, uid, id_r, error);
+}
+
+/* *id_r 0: none. `part_r` is new. */
+static gboolean find_alike(struct session *session, struct sync *sync, const struct pim_item *item,
+			   gint64 *id_r, char **part_r, GError **error)
+{
+	const struct content *content = sync_content(session, sync);
+	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+
 	pim_item_keys(item, keys);
 	return pim_txn_match_keys(session->txn, sync->target, pim_item_component(item),
 				  pim_exceptions_apart(content->format, content->capability),
@@ -273,23 +276,82 @@ static gboolean meet(struct session *session, struct sync *sync, struct pim_map 
 	return keep(session, sync, map, ours, luid, theirs, merged, error);
 }
 
+/* Does the device still have much of what it had under that id? Ids are given anew after a device
+ * was wiped. The first group is what an item is called. */
+static gboolean is_the_same(const struct pim_groups *then, const struct pim_groups *now)
+{
+	guint equal = 0, all = 0;
+
+	for (guint i = 0; i < PIM_GROUPS; i++) {
+		all += now->hash[i] != 0;
+		equal += now->hash[i] != 0 && now->hash[i] == then->hash[i];
+	}
+	return (now->hash[0] != 0 && now->hash[0] == then->hash[0]) ||
+	       (equal >= 2 && equal * 2 >= all);
+}
+
+/* An item that neither its contents nor its keys find, since both sides have changed it: the maps
+ * from before the slow sync say what it was. *found_r: map_r is of an item that is there and has
+ * no other map. `part_r` is new; map_r has it, too. */
+static gboolean find_former(struct session *session, struct sync *sync, const char *luid,
+			    const struct pim_item *item, char **part_r, struct pim_map *map_r,
+			    struct pim_row *row_r, gboolean *found_r, GError **error)
+{
+	struct pim_groups groups;
+	struct pim_map other;
+	gboolean mapped;
+
+	if (!pim_txn_former_map(session->txn, sync->target, luid, found_r, map_r, error))
+		return FALSE;
+	if (!*found_r)
+		return TRUE;
+	pim_item_groups(item, &groups);
+	*found_r = map_r->state == PIM_MAP_LIVE && is_the_same(&map_r->device_groups, &groups);
+	if (!*found_r)
+		return TRUE;
+	/* What it points to is gone with the next look at the store. */
+	map_r->luid = luid;
+	map_r->part = *part_r = g_strdup(map_r->part);
+	map_r->tmpid = NULL;
+	if (!pim_txn_map_by_item(session->txn, sync->target, map_r->item, *part_r, &mapped, &other,
+				 error) ||
+	    !pim_txn_get(session->txn, map_r->item, found_r, row_r, error))
+		return FALSE;
+	*found_r = *found_r && !mapped && !row_r->deleted &&
+		   row_r->component == pim_item_component(item);
+	return TRUE;
+}
+
 static gboolean first_meeting(struct session *session, struct sync *sync, struct pim_map *map,
 			      const char *luid, const struct pim_item *item, guint *status_r,
 			      GError **error)
 {
+	gboolean compared = sync->mode == SYNC_SLOW || sync->mode == SYNC_REFRESH_FROM_CLIENT;
+	struct pim_map former;
 	g_autofree char *part = NULL;
 	g_auto(ours_t) ours = {.part = NULL};
 	struct pim_row row;
-	gboolean found;
+	gboolean found = FALSE;
 	gint64 id = 0;
 
-	if ((sync->mode == SYNC_SLOW || sync->mode == SYNC_REFRESH_FROM_CLIENT) &&
-	    !find_match(session, sync, item, &id, &part, error))
+	if (compared && !find_same(session, sync, item, &id, error))
+		return FALSE;
+	if (compared && id == 0 &&
+	    !find_former(session, sync, luid, item, &part, &former, &row, &found, error))
+		return FALSE;
+	if (found && sync->mode == SYNC_SLOW)
+		return put_known(session, sync, &former, &row, luid, item, status_r, error);
+	/* In a refresh it is as the phone has it. */
+	if (found)
+		id = row.id;
+	else
+		g_clear_pointer(&part, g_free);
+	if (compared && id == 0 && !find_alike(session, sync, item, &id, &part, error))
 		return FALSE;
 	if (id == 0)
 		return add_new(session, sync, map, luid, item, status_r, error);
 	return pim_txn_get(session->txn, id, &found, &row, error) &&
-	       load_ours(session, sync, &row, part, &ours, error) &&
+	       load_ours(session, sync, &row, part == NULL ? "" : part, &ours, error) &&
 	       meet(session, sync, map, &ours, luid, item, status_r, error);
 }
 

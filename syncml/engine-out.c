@@ -1031,5 +1031,6 @@ gboolean engine_commit(struct session *session, struct sync *sync, GError **erro
 	if (sync_sends(sync))
 		target.cursor = sync->snapshot;
 	target.last_sync = session->now;
-	return sync_mark_set(session, sync, SYNC_ENDED, &target, error);
+	return pim_txn_drop_former_maps(session->txn, sync->target, error) &&
+	       sync_mark_set(session, sync, SYNC_ENDED, &target, error);
 }
