@@ -176,7 +176,8 @@ static gboolean continue_object(struct session *session, struct sync *sync,
 	whole = item->more_data ? NULL : joined(chunk, item);
 	if (!pim_txn_drop_chunk(session->txn, sync->target, error))
 		return FALSE;
-	*status_r = 424;
+	/* After an interruption a piece may have come twice, or not at all: all of it again. */
+	*status_r = sync->resumed ? 426 : 424;
 	return whole == NULL ||
 	       put_whole(session, sync, command, item, around, whole, status_r, error);
 }
