@@ -27,11 +27,16 @@ static const struct size {
 	const char *name;
 	enum sml_encoding encoding;
 	guint max_msg_size, count, note_len;
+	const char *database; /* NULL = "contacts" */
+	guint dies; /* after so many messages, and goes on with what it has begun; 0 = never */
 } sizes[] = {
-	{"small", SML_XML, 0, 4, 10},
-	{"wbxml", SML_WBXML, 0, 4, 10},
-	{"many-messages", SML_XML, 3000, 9, 200},
-	{"pieces", SML_WBXML, 3000, 4, 4000},
+	{"small", SML_XML, 0, 4, 10, NULL, 0},
+	{"wbxml", SML_WBXML, 0, 4, 10, NULL, 0},
+	{"many-messages", SML_XML, 3000, 9, 200, NULL, 0},
+	{"pieces", SML_WBXML, 3000, 4, 4000, NULL, 0},
+	{"filtered", SML_XML, 0, 4, 10, "contacts?/fi(TEL&NE;22222)", 0},
+	{"resumed", SML_XML, 0, 4, 10, NULL, 2},
+	{"resumed-in-pieces", SML_WBXML, 3000, 4, 4000, NULL, 3},
 };
 
 struct scenario {
@@ -83,6 +88,10 @@ static void phone_init(struct sim_phone *phone, const struct sync_world *world, 
 	sim_phone_init(phone, &world->service, WORLD_USER, id);
 	phone->encoding = scenario->size->encoding;
 	phone->max_msg_size = scenario->size->max_msg_size;
+	if (scenario->size->database != NULL && strcmp(id, "phone") == 0) {
+		g_free(phone->database);
+		phone->database = g_strdup(scenario->size->database);
+	}
 }
 
 /* What is where in the end. */
@@ -109,7 +118,11 @@ static char *play(const struct scenario *scenario, gboolean with_faults)
 		change(&phone, "33333");
 
 	store_faults_arm(with_faults);
-	g_assert_true(sim_phone_sync(&phone, scenario->mode));
+	if (scenario->size->dies > 0)
+		phone.die = (int)scenario->size->dies - 1;
+	if (!sim_phone_sync(&phone, scenario->mode))
+		g_assert_true(sim_phone_sync(&phone, 225));
+	phone.die = -1;
 	store_faults_arm(FALSE);
 	server = sync_world_contacts(&world);
 	mine = sim_phone_contacts(&phone);
