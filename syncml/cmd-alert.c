@@ -191,6 +191,9 @@ static guint set_filter(struct sync *sync, const struct sml_filter *filter, cons
 		if (!sync->filter_inclusive && strcmp(filter->filter_type, "EXCLUSIVE") != 0)
 			return 406;
 	}
+	if (filter != NULL && filter->fields != NULL && filter->fields->len > 0 &&
+	    strlen(filter->field_text) <= LIMIT_FILTER_QUERY)
+		sync->fields = g_strdup(filter->field_text);
 	if (filter != NULL && filter->record != NULL) {
 		if (filter->record_type != NULL &&
 		    g_ascii_strcasecmp(filter->record_type, "syncml:filtertype-cgi") != 0)

@@ -239,6 +239,15 @@ static pim_components components_of(const struct devinf_capability *capability,
 	return said == 0 ? components : components & said;
 }
 
+static struct pim_capability *capability_new(pim_components components)
+{
+	struct pim_capability *capability = g_new0(struct pim_capability, 1);
+
+	capability->components = components;
+	capability->properties = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, limit_free);
+	return capability;
+}
+
 static struct pim_capability *capability_of(const struct device *device,
 					    const struct devinf_store *store,
 					    enum pim_format format, pim_components components)
@@ -252,9 +261,7 @@ static struct pim_capability *capability_of(const struct device *device,
 
 	if (said == NULL || said->properties->len == 0)
 		return NULL;
-	capability = g_new0(struct pim_capability, 1);
-	capability->components = components_of(said, components);
-	capability->properties = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, limit_free);
+	capability = capability_new(components_of(said, components));
 	for (guint i = 0; i < said->properties->len; i++)
 		add_limit(capability->properties, said->properties->pdata[i], &device->rules);
 	return capability;
@@ -280,11 +287,28 @@ void content_init(struct content *content_r, const struct device *device, const 
 		device->devinf != NULL && device->devinf->large_objects && !device->rules.no_size;
 }
 
+static void capability_free(struct pim_capability *capability)
+{
+	if (capability == NULL)
+		return;
+	g_hash_table_unref(capability->properties);
+	g_free(capability);
+}
+
+void content_set_fields(struct content *content, const struct device *device,
+			const GPtrArray *fields, pim_components components)
+{
+	struct pim_capability *capability = capability_new(
+		content->capability == NULL ? components : content->capability->components);
+
+	for (guint i = 0; i < fields->len; i++)
+		add_limit(capability->properties, fields->pdata[i], &device->rules);
+	capability_free(content->capability);
+	content->capability = capability;
+}
+
 void content_clear(struct content *content)
 {
-	if (content->capability != NULL) {
-		g_hash_table_unref(content->capability->properties);
-		g_free(content->capability);
-	}
+	capability_free(content->capability);
 	memset(content, 0, sizeof(*content));
 }

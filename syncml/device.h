@@ -44,6 +44,9 @@ struct content {
 /* `uri`: as the phone calls its database. */
 void content_init(struct content *content_r, const struct device *device, const char *uri,
 		  enum pim_collection collection, pim_components components, const char *zone);
+/* `fields`, struct devinf_property *, are all of an item that the device wants. */
+void content_set_fields(struct content *content, const struct device *device,
+			const GPtrArray *fields, pim_components components);
 void content_clear(struct content *content);
 
 #endif

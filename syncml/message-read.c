@@ -585,6 +585,7 @@ static void close_filter_item(struct reader *reader, enum sml_element parent,
 		filter->record = sml_message_string(reader->message, text, (gssize)len);
 	} else if (item->data != NULL) {
 		filter->fields = devinf_parse_properties(text, len, NULL);
+		filter->field_text = sml_message_string(reader->message, text, (gssize)len);
 		if (filter->fields != NULL)
 			sml_message_own(reader->message, filter->fields,
 					(GDestroyNotify)g_ptr_array_unref);

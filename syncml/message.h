@@ -40,6 +40,7 @@ struct sml_filter {
 	const char *record_type; /* "syncml:filtertype-cgi" */
 	const char *record;      /* the query; NULL = none */
 	GPtrArray *fields;       /* struct devinf_property *; NULL = no Field */
+	const char *field_text;  /* the same as it came */
 	const char *filter_type; /* NULL, "EXCLUSIVE", "INCLUSIVE" or what came */
 };
 

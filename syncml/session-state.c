@@ -60,7 +60,7 @@ static const struct field sync_fields[] = {
 	FIELD(NUMBER_32, sync, out_deleted),  FIELD(NUMBER_32, sync, conflicts),
 	FIELD(NUMBER_64, sync, had),          FIELD(NUMBER_32, sync, look_at_all),
 	FIELD(NUMBER_32, sync, keeps),        FIELD(NUMBER_32, sync, waited),
-	FIELD(NUMBER_32, sync, adds),
+	FIELD(NUMBER_32, sync, adds),         FIELD(STRING, sync, fields),
 };
 
 static const struct field status_fields[] = {

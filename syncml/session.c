@@ -23,6 +23,18 @@ struct sync *session_find_sync(const struct session *session, const char *server
 	return NULL;
 }
 
+/* In this session the phone wants these properties and no others. */
+static void limit_fields(const struct session *session, const struct sync *sync)
+{
+	g_autoptr(GPtrArray) fields = NULL;
+
+	if (sync->fields == NULL)
+		return;
+	fields = devinf_parse_properties(sync->fields, strlen(sync->fields), NULL);
+	if (fields != NULL)
+		content_set_fields(sync->content, session->device, fields, sync->components);
+}
+
 const struct content *sync_content(const struct session *session, struct sync *sync)
 {
 	if (sync->content == NULL) {
@@ -30,6 +42,7 @@ const struct content *sync_content(const struct session *session, struct sync *s
 		content_init(sync->content, session->device, sync->client_uri, sync->collection,
 			     sync->components, session->service->settings->zone);
 		sync->content->style.now = session->now;
+		limit_fields(session, sync);
 	}
 	return sync->content;
 }

@@ -58,6 +58,7 @@ struct sync {
 	guint64 max_obj_size, free_id;   /* G_MAXUINT64 = not said */
 	char *filter;                    /* record filter; NULL = none */
 	gboolean filter_inclusive;
+	char *fields;         /* field filter, as text; NULL = none */
 	gint64 since, before; /* of days around today; G_MININT64, G_MAXINT64 = open */
 	gboolean look_at_all; /* not only at what has changed: another filter was in force */
 	gboolean keeps;       /* a refresh that deletes nothing: nobody has asked for it */

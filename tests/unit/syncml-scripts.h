@@ -1406,6 +1406,26 @@ static const struct script scripts[] = {
 		    .hears = "SyncHdr=212 Alert#1=200{b} Alert:200+last Final"},
 		   {.says = SYNC("1", "") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Replace 1:Ann=999} Final"}}},
+	{.name = "a-filter-of-fields",
+	 .xml_only = TRUE,
+	 .prepare = with_ann,
+	 .steps = {{.says = ALERT_AT("1", "201", "contacts",
+				     "<Filter><Meta><Type>text/x-vcard</Type></Meta><Field><Item>"
+				     "<Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>"
+				     "<Data><![CDATA[<Property><PropName>N</PropName></Property>]]>"
+				     "</Data></Item></Field></Filter>",
+				     NEXT("a")) FINAL},
+		   {.says = SYNC("1", ""), .hears = "SyncHdr=200 Sync#1=200 Alert:222"},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync{Add 1:Ann=} Final"},
+		   {.says = MAP("1", PAIR("1", "5")) FINAL},
+		   /* What it did not want is not what it has deleted. */
+		   {.anew = TRUE, .says = ALERT("1", "200", ANCHORS("a", "b")) FINAL},
+		   {.says = SYNC("1",
+				 REPLACE("2", "5", "BEGIN:VCARD\nVERSION:2.1\nN:Eve;G\nEND:VCARD"))
+			    FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Sync{Replace 5:Eve=111} Final"}},
+	 .contacts = "Eve=111"},
 	{.name = "what-leaves-the-filter-is-deleted-softly",
 	 .xml_only = TRUE,
 	 .rules = soft_delete,
