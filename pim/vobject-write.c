@@ -23,11 +23,15 @@ static void append_escaped(const struct writer *writer, GString *line, const cha
 			   const char *separators)
 {
 	gboolean old = vdialect_is_old(writer->dialect);
+	char before = '\0';
 
-	for (; *value != '\0'; value++) {
+	for (; *value != '\0'; before = *value++) {
 		gboolean newline = *value == '\n' && !old;
+		/* After a backslash a comma would be read as one that is escaped. */
+		gboolean comma = *separators != '\0' && *value == ',' && before == '\\';
 
-		if (newline || (*value == '\\' && !old) || strchr(separators, *value) != NULL)
+		if (newline || comma || (*value == '\\' && !old) ||
+		    strchr(separators, *value) != NULL)
 			g_string_append_c(line, '\\');
 		g_string_append_c(line, newline ? 'n' : *value);
 	}

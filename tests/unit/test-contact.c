@@ -273,8 +273,7 @@ static void test_merge(void)
 		{"no note", "N:A|NOTE:123456789", "N:A", "N:A"},
 		{"what it knows nothing of", "N:A|URL:x|FN:Bee|ORG:C", "N:B",
 		 "N:B|URL:x|FN:Bee|ORG:C"},
-		{"a name that was made for it", "N:A;B\\\\\\,b", "N:A;B\\,b|FN:B\\\\\\,b A",
-		 "N:A;B\\\\\\,b"},
+		{"a name that was made for it", "N:A;B\\\\", "N:A;B|FN:B\\\\ A", "N:A;B\\\\"},
 	};
 	g_autoptr(GHashTable) properties = g_hash_table_new(g_str_hash, g_str_equal);
 	struct pim_capability poor = {properties, PIM_COMPONENT_BIT(PIM_CONTACT)};
