@@ -86,6 +86,17 @@ gboolean device_save(struct pim_txn *txn, struct device *device, gint64 now, GEr
 				g_variant_get_size(state), error);
 }
 
+gboolean device_save_nonce(struct pim_txn *txn, const struct rules *rules, struct device *device,
+			   gint64 now, GError **error)
+{
+	g_autoptr(device_t) stored = device_load(txn, rules, device->id, NULL, now, error);
+
+	if (stored == NULL)
+		return FALSE;
+	device_set_nonce(stored, device->nonce);
+	return device_save(txn, stored, now, error);
+}
+
 void device_free(struct device *device)
 {
 	if (device == NULL)

@@ -31,6 +31,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
 /* It said what it is: from now on its rules are those of that. */
 void device_set_devinf(struct device *device, const struct rules *rules, struct devinf *devinf);
 void device_set_nonce(struct device *device, const char *nonce);
+/* Only the nonce that it was challenged with: who has shown nothing changes nothing else. */
+gboolean device_save_nonce(struct pim_txn *txn, const struct rules *rules, struct device *device,
+			   gint64 now, GError **error);
 void device_set_sent_devinf(struct device *device, const char *version);
 
 /* How items of one of its databases are written and read. */

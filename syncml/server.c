@@ -33,7 +33,7 @@ struct server {
 	struct held *held;
 	struct http_server *http;
 	struct login *login;
-	struct pace *user_pace, *address_pace;
+	struct pace *user_pace, *address_pace, *digest_pace;
 	struct session_table *sessions;
 	struct sweeper *sweeper;
 	guint prune; /* timer */
@@ -56,7 +56,10 @@ struct job {
 	struct sml_request request;
 	struct sml_exchange *exchange; /* NULL = it is to be read */
 	enum sml_verdict verdict;
-	char *user; /* the canonical name, with OK */
+	char *user;        /* the canonical name, with OK */
+	struct pace *pace; /* by which its login is counted, as that; NULL = it has none */
+	char *paced;
+	gboolean digest; /* the store knows whether it is right */
 	struct sml_answer answer;
 	gboolean ran; /* not turned away before that */
 	gboolean gzip;
@@ -143,6 +146,7 @@ static void answer(struct job *job, guint status)
 	g_ptr_array_unref(job->twins);
 	generation_unref(job->generation);
 	g_free(job->user);
+	g_free(job->paced);
 	g_free(job->key);
 	g_free(job);
 }
@@ -225,6 +229,16 @@ static void work(gpointer data, gpointer user_data)
 	g_idle_add_full(G_PRIORITY_DEFAULT, on_run, job, NULL);
 }
 
+/* It is guessing that is slowed down: only what was wrong counts. */
+static void give_back(struct job *job)
+{
+	const char *address = job->http_request->peer.address;
+
+	if (address != NULL)
+		pace_give_back(job->server->address_pace, address);
+	pace_give_back(job->pace, job->paced);
+}
+
 static gboolean on_run(gpointer data)
 {
 	struct job *job = data;
@@ -234,7 +248,9 @@ static gboolean on_run(gpointer data)
 	if (job->transcript_error != NULL)
 		g_warning("%s; the message was answered all the same",
 			  job->transcript_error->message);
-	if (sml->user != NULL && sml->device != NULL)
+	if (job->digest && !sml->login_failed)
+		give_back(job);
+	if (sml->authenticated)
 		session_table_note(job->server->sessions, sml->user, sml->device,
 				   job->http_request->peer.address, sml->finished,
 				   job->request.now);
@@ -270,15 +286,6 @@ static void run(struct job *job)
 	g_thread_pool_push(job->server->workers, job, NULL);
 }
 
-static void give_back(struct job *job, const struct auth_claim *claim)
-{
-	const char *address = job->http_request->peer.address;
-
-	if (address != NULL)
-		pace_give_back(job->server->address_pace, address);
-	pace_give_back(job->server->user_pace, claim->user);
-}
-
 static void on_verified(enum dovecot_auth_result result, const char *user, gpointer data)
 {
 	static const enum sml_verdict verdicts[] = {
@@ -289,26 +296,48 @@ static void on_verified(enum dovecot_auth_result result, const char *user, gpoin
 	};
 	struct job *job = data;
 
-	/* It is guessing that is slowed down. */
 	if (result == DOVECOT_AUTH_OK || result == DOVECOT_AUTH_TEMPORARY)
-		give_back(job, sml_exchange_claim(job->exchange));
+		give_back(job);
 	job->verdict = verdicts[result];
 	syncml_metrics_login(job->server->metrics, job->verdict);
 	job->user = g_strdup(user);
 	run(job);
 }
 
-static gboolean at_pace(struct job *job, const struct auth_claim *claim)
+static gboolean at_pace(struct job *job, struct pace *pace, const char *who)
 {
 	const struct syncml_config *config = job->generation->config;
 	const char *address = job->http_request->peer.address;
 	gint64 now_us = g_get_monotonic_time();
 
+	job->pace = pace;
+	job->paced = g_strdup(who);
 	return (address == NULL ||
 		pace_take(job->server->address_pace, address, config->logins_per_address,
 			  config->logins_per_address, now_us) == 0) &&
-	       pace_take(job->server->user_pace, claim->user, config->logins_per_user,
-			 config->logins_per_user, now_us) == 0;
+	       pace_take(pace, who, config->logins_per_user, config->logins_per_user, now_us) == 0;
+}
+
+static void refuse_pace(struct job *job)
+{
+	job->answer.device = sml_exchange_device(job->exchange);
+	job->answer.error = "too many passwords tried";
+	syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_LOGINS);
+	answer(job, 503);
+}
+
+/* Who knows a user's name and a device's must not keep that user's other devices out: so a
+ * digest is counted by user and device. */
+static void try_digest(struct job *job, const struct auth_claim *claim)
+{
+	const char *device = sml_exchange_device(job->exchange);
+	g_autofree char *who = g_strconcat(claim->user, "\n", device, NULL);
+
+	job->digest = TRUE;
+	if (at_pace(job, job->server->digest_pace, who))
+		run(job);
+	else
+		refuse_pace(job);
 }
 
 /* In Dovecot's log, to be found in ours by: a device, and its session's number. */
@@ -344,11 +373,8 @@ static void verify(struct job *job, const struct auth_claim *claim)
 		syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_PLAIN);
 		job->verdict = SML_VERDICT_FORBIDDEN;
 		run(job);
-	} else if (!at_pace(job, claim)) {
-		job->answer.device = sml_exchange_device(job->exchange);
-		job->answer.error = "too many passwords tried";
-		syncml_metrics_refused(job->server->metrics, SYNCML_REFUSED_LOGINS);
-		answer(job, 503);
+	} else if (!at_pace(job, job->server->user_pace, claim->user)) {
+		refuse_pace(job);
 	} else {
 		login_verify(job->server->login, &request, on_verified, job);
 	}
@@ -362,8 +388,10 @@ static gboolean on_read(gpointer data)
 	/* Who could be asked is gone by now. */
 	if (claim != NULL && job->server->stopping)
 		answer(job, 503);
-	else if (claim != NULL)
+	else if (claim != NULL && claim->scheme == AUTH_BASIC)
 		verify(job, claim);
+	else if (claim != NULL && claim->user != NULL)
+		try_digest(job, claim);
 	else
 		run(job);
 	return G_SOURCE_REMOVE;
@@ -526,6 +554,7 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	server->jobs = g_hash_table_new(g_str_hash, g_str_equal);
 	server->user_pace = pace_new(LIMIT_SYNCML_PACES);
 	server->address_pace = pace_new(LIMIT_SYNCML_PACES);
+	server->digest_pace = pace_new(LIMIT_SYNCML_PACES);
 	server->sessions = session_table_new(LIMIT_SYNCML_SESSIONS);
 	server->metrics = syncml_metrics_new();
 	server->generation = generation_load(config_path, NULL, error);
@@ -644,6 +673,7 @@ void server_stop(struct server **server)
 	session_table_free(&self->sessions);
 	pace_free(&self->user_pace);
 	pace_free(&self->address_pace);
+	pace_free(&self->digest_pace);
 	g_hash_table_unref(self->jobs);
 	g_free(self->config_path);
 	g_free(self->state_dir);

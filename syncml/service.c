@@ -23,7 +23,7 @@ struct sml_exchange {
 	char *error;
 	guint8 hash[32];
 	GBytes *answer;
-	gboolean finished;
+	gboolean authenticated, login_failed, finished;
 	struct sml_tally tally;
 };
 
@@ -137,8 +137,7 @@ const char *sml_exchange_session(const struct sml_exchange *exchange)
 
 const struct auth_claim *sml_exchange_claim(const struct sml_exchange *exchange)
 {
-	return exchange->claim != NULL && exchange->claim->scheme == AUTH_BASIC ? exchange->claim
-										: NULL;
+	return exchange->claim;
 }
 
 /* --- the address of a session ---------------------------------------------------------------- */
@@ -190,6 +189,7 @@ struct run {
 	gboolean by_key;          /* it was posted to the session's own address */
 	char *asked_key;          /* of the address it was posted to, whosever; NULL = none */
 	struct sml_message *held; /* that is done with it; NULL = none */
+	gboolean had_nonce;
 };
 
 static void run_clear(struct run *run)
@@ -377,6 +377,7 @@ static void answer_stranger(struct run *run, enum sml_verdict verdict)
 	if (session_authenticate(run->session, exchange->claim, verdict, exchange->request->body))
 		g_error("nobody was authenticated");
 	hold_for_stranger(run);
+	exchange->login_failed = run->session->login_failed;
 	if (!session_answer(run->session, &exchange->answer, NULL))
 		g_error("no answer to a stranger");
 }
@@ -505,12 +506,47 @@ static void say_later(struct sml_exchange *exchange)
 	exchange->error = g_strdup("passwords cannot be checked now");
 }
 
+/* The key of a session is for who has shown a password, or knows it. What is held for who has not
+ * has a key of its own. */
+static gboolean answer_unproved(struct run *run, const char *user, GError **error)
+{
+	struct session *session = run->session;
+	g_autofree char *key = new_key();
+
+	if (hold_unproved(run, key)) {
+		g_free(session->resp_uri);
+		session->resp_uri = resp_uri_of(run->exchange->request, user, key);
+	} else if (!run->by_key) {
+		g_clear_pointer(&session->resp_uri, g_free);
+	}
+	return session_answer(session, &run->exchange->answer, error);
+}
+
 static gboolean refuse_number(struct run *run, GError **error)
 {
 	g_ptr_array_set_size(run->session->statuses, 0);
 	session_refuse(run->session, 400);
 	run->session->authenticated = FALSE;
+	if (!run->by_key)
+		g_clear_pointer(&run->session->resp_uri, g_free);
 	return session_answer(run->session, &run->exchange->answer, error);
+}
+
+/* Of who has shown nothing nothing is kept, and no session of the device's is touched: but for
+ * the first nonce that the device was challenged with. */
+static gboolean leave_stranger(struct run *run, GError **error)
+{
+	struct sml_exchange *exchange = run->exchange;
+	const struct device *device = run->device;
+
+	exchange->login_failed = run->session->login_failed;
+	if (!pim_txn_roll_back(run->txn, error))
+		return FALSE;
+	if (device->secret == NULL || device->nonce == NULL || run->had_nonce)
+		return TRUE;
+	return device_save_nonce(run->txn, exchange->service->rules, run->device,
+				 exchange->request->now, error) &&
+	       pim_txn_commit(g_steal_pointer(&run->txn), error);
 }
 
 static gboolean run_message(struct run *run, const char *user, enum sml_verdict verdict,
@@ -522,7 +558,7 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	gboolean begun = run->row.id == 0;
 	struct sml_tally tally;
 
-	if (!make_row(run, user, error))
+	if (!pim_txn_savepoint(run->txn, error) || !make_row(run, user, error))
 		return FALSE;
 	prepare(run);
 	session->version = exchange->message->version;
@@ -538,14 +574,12 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	    !(run_held(run, error) && session_run(session, error)))
 		return FALSE;
 	if (!session->authenticated)
-		hold_unproved(run, run->key);
+		return answer_unproved(run, user, error) && leave_stranger(run, error);
 	if (!session_answer(session, &exchange->answer, error))
 		return FALSE;
-	/* Of who has shown nothing, nothing is kept but what a digest needs. */
-	if (!session->authenticated && run->device->secret == NULL)
-		return TRUE;
-	if (!save_session(run, error))
+	if (!pim_txn_release(run->txn, error) || !save_session(run, error))
 		return FALSE;
+	exchange->authenticated = TRUE;
 	exchange->finished = session->phase == SESSION_DONE;
 	tally_session(before, session, &tally);
 	tally.begun = begun && session->authenticated;
@@ -578,6 +612,7 @@ static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict
 				  exchange->request->user_agent, exchange->request->now, error);
 	if (run->device == NULL)
 		return FALSE;
+	run->had_nonce = run->device->nonce != NULL;
 	if (run->device->rules.reject != 0)
 		return reject(run, error);
 	found = find_session(run, error);
@@ -585,6 +620,7 @@ static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict
 		return FALSE;
 	if (found == FOUND_AGAIN) {
 		exchange->answer = g_bytes_new(run->row.answer, run->row.answer_len);
+		exchange->authenticated = TRUE;
 		return TRUE;
 	}
 	return run_message(run, user, verdict, found == FOUND_WRONG, error);
@@ -643,6 +679,8 @@ static void fill_answer(const struct sml_exchange *exchange, struct sml_answer *
 	answer_r->user = exchange->user;
 	answer_r->device = sml_exchange_device(exchange);
 	answer_r->error = exchange->error;
+	answer_r->authenticated = exchange->authenticated;
+	answer_r->login_failed = exchange->login_failed;
 	answer_r->finished = exchange->finished;
 	answer_r->encoding = exchange->encoding;
 	answer_r->digest = exchange->claim != NULL && (exchange->claim->scheme == AUTH_MD5 ||

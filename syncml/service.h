@@ -61,7 +61,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(sml_exchange_t, sml_exchange_free)
 const char *sml_exchange_device(const struct sml_exchange *exchange);
 /* The number of its session, as the device counts; NULL likewise. */
 const char *sml_exchange_session(const struct sml_exchange *exchange);
-/* User name and password of auth-basic; NULL = nothing to be asked. */
+/* What it says of who it is; NULL = nothing. Of auth-basic somebody has to be asked whether the
+ * password is right; digests are checked with what the store has. */
 const struct auth_claim *sml_exchange_claim(const struct sml_exchange *exchange);
 
 enum sml_verdict {
@@ -101,6 +102,8 @@ struct sml_answer {
 	GBytes *body; /* NULL unless 200 */
 	/* For the log and the metrics. */
 	const char *user, *device, *error; /* NULL = not known, none */
+	gboolean authenticated;            /* the device has shown who it is */
+	gboolean login_failed;             /* its credentials were wrong */
 	gboolean finished;                 /* the session is over */
 	enum sml_encoding encoding;
 	gboolean digest; /* it had a digest to log in with */

@@ -4,7 +4,8 @@
 
 #include "session.h"
 
-/* After so many in one session there is no challenge any more. */
+/* Whose message of a higher number is wrong is not challenged any more. Numbers count what has
+ * failed: of a session that nobody has logged in to nothing is kept. */
 #define FAILURES 3
 
 static const struct sml_settings *settings_of(const struct session *session)
@@ -22,20 +23,28 @@ static enum auth_scheme offered(const struct session *session)
 		return AUTH_MD5;
 	if (secret && settings->auth_mac)
 		return AUTH_MAC;
-	return AUTH_BASIC;
+	if (settings->auth_basic)
+		return AUTH_BASIC;
+	/* Whoever it is, and whether there is such a device: all hear the same. */
+	return settings->auth_md5 ? AUTH_MD5 : AUTH_MAC;
 }
 
 const struct sml_meta *session_challenge(struct session *session, struct sml_message *message)
 {
 	enum auth_scheme scheme = offered(session);
+	struct device *device = session->device;
+	g_autofree char *nonce = NULL;
 
-	if (scheme != AUTH_BASIC && session->device->nonce == NULL) {
-		g_autofree char *nonce = auth_nonce_new();
-
-		device_set_nonce(session->device, nonce);
-	}
-	return auth_challenge(message, scheme,
-			      scheme == AUTH_BASIC ? NULL : session->device->nonce);
+	if (scheme == AUTH_BASIC)
+		return auth_challenge(message, scheme, NULL);
+	if (device == NULL || device->secret == NULL || device->nonce == NULL)
+		nonce = auth_nonce_new();
+	/* One that no secret goes with is kept by nobody. */
+	if (device == NULL || device->secret == NULL)
+		return auth_challenge(message, scheme, nonce);
+	if (nonce != NULL)
+		device_set_nonce(device, nonce);
+	return auth_challenge(message, scheme, device->nonce);
 }
 
 static void header_status(struct session *session, guint code, gboolean challenge)
@@ -70,9 +79,10 @@ static void refuse_commands(struct session *session, guint code)
 
 static gboolean refuse(struct session *session, guint code)
 {
-	gboolean again = ++session->failures <= FAILURES;
+	gboolean again = code == 407 || session->message->msg_id <= FAILURES;
 
 	refuse_commands(session, code);
+	session->login_failed = code == 401;
 	header_status(session, code, again && code != 403);
 	return FALSE;
 }
@@ -158,16 +168,16 @@ gboolean session_authenticate(struct session *session, const struct auth_claim *
 		return TRUE;
 	}
 	code = judge(session, claim, verdict, body);
-	/* A new nonce after each use, and for who has lost it. */
-	if (digest && session->device != NULL && code != 406) {
+	/* The nonce stays: nobody has used it, and who knows no secret cannot make the device lose
+	 * it. */
+	if (code != 212)
+		return refuse(session, code);
+	if (digest) {
 		g_autofree char *nonce = auth_nonce_new();
 
 		device_set_nonce(session->device, nonce);
 	}
-	if (code != 212)
-		return refuse(session, code);
 	session->authenticated = TRUE;
-	session->failures = 0;
 	header_status(session, 212, digest);
 	return TRUE;
 }

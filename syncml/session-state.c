@@ -29,15 +29,23 @@ struct field {
 	}
 
 static const struct field session_fields[] = {
-	FIELD(NUMBER_32, session, phase),        FIELD(NUMBER_32, session, version),
-	FIELD(NUMBER_32, session, encoding),     FIELD(STRING, session, client),
-	FIELD(STRING, session, server),          FIELD(STRING, session, resp_uri),
-	FIELD(NUMBER_32, session, msg_id),       FIELD(NUMBER_32, session, authenticated),
-	FIELD(NUMBER_32, session, failures),     FIELD(NUMBER_64, session, max_msg_size),
-	FIELD(NUMBER_64, session, max_obj_size), FIELD(NUMBER_32, session, results_wanted),
-	FIELD(NUMBER_32, session, results_msg),  FIELD(NUMBER_32, session, results_cmd),
-	FIELD(STRING, session, results_source),  FIELD(NUMBER_32, session, get_devinf),
-	FIELD(NUMBER_32, session, final_sent),   FIELD(NUMBER_32, session, idle_rounds),
+	FIELD(NUMBER_32, session, phase),
+	FIELD(NUMBER_32, session, version),
+	FIELD(NUMBER_32, session, encoding),
+	FIELD(STRING, session, client),
+	FIELD(STRING, session, server),
+	FIELD(STRING, session, resp_uri),
+	FIELD(NUMBER_32, session, msg_id),
+	FIELD(NUMBER_32, session, authenticated),
+	FIELD(NUMBER_64, session, max_msg_size),
+	FIELD(NUMBER_64, session, max_obj_size),
+	FIELD(NUMBER_32, session, results_wanted),
+	FIELD(NUMBER_32, session, results_msg),
+	FIELD(NUMBER_32, session, results_cmd),
+	FIELD(STRING, session, results_source),
+	FIELD(NUMBER_32, session, get_devinf),
+	FIELD(NUMBER_32, session, final_sent),
+	FIELD(NUMBER_32, session, idle_rounds),
 };
 
 static const struct field sync_fields[] = {

@@ -111,7 +111,6 @@ struct session {
 	char *resp_uri;
 	guint32 msg_id; /* of our last message */
 	gboolean authenticated;
-	guint failures;
 	guint64 max_msg_size, max_obj_size; /* the phone's; 0 = not said */
 	GPtrArray *syncs;                   /* struct sync * */
 	GPtrArray *statuses;                /* struct status *, in the order of the commands */
@@ -129,12 +128,13 @@ struct session {
 	gint64 id, now;
 	const struct sml_message *message;
 	gboolean suspended;
-	gboolean busy;      /* nothing was done, and 101 is all there is to say */
-	guint refused;      /* commands and items of it that failed, said or not */
-	GPtrArray *cut;     /* struct cut_object * */
-	GHashTable *mapped; /* Maps that were worked on -> their status */
-	guint pieces;       /* of objects, in it */
-	guint devinfs;      /* likewise */
+	gboolean login_failed; /* credentials were wrong */
+	gboolean busy;         /* nothing was done, and 101 is all there is to say */
+	guint refused;         /* commands and items of it that failed, said or not */
+	GPtrArray *cut;        /* struct cut_object * */
+	GHashTable *mapped;    /* Maps that were worked on -> their status */
+	guint pieces;          /* of objects, in it */
+	guint devinfs;         /* likewise */
 };
 typedef struct session session_t;
 

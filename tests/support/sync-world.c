@@ -100,7 +100,7 @@ GBytes *sync_post(const struct sml_service *service, GBytes *body, enum sml_enco
 	enum sml_verdict verdict = SML_VERDICT_NONE;
 	struct sml_answer answer;
 
-	if (claim != NULL)
+	if (claim != NULL && claim->scheme == AUTH_BASIC)
 		verdict = verdict_of(claim->password);
 	sml_exchange_run(exchange, verdict, WORLD_USER, &answer);
 	*http_r = answer.http_status;
