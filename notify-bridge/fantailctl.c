@@ -22,7 +22,7 @@
 static struct {
 	char *socket;
 	char *store, *zone, *config;
-	gboolean json, full, version;
+	gboolean json, full, version, remove;
 	int limit, hours, mib;
 } options = {.limit = 0};
 
@@ -435,6 +435,44 @@ static int run_sync_status(int argc, char **argv)
 	return print_text(text);
 }
 
+/* The digest is made from the name as the phone says it. */
+#define PASSWORD_HELP                                                                              \
+	"A phone that insists on md5 (or MAC) cannot log in with the mail password: both sides\n"  \
+	"would have to know it, and mail passwords are kept as hashes. This makes a password of\n" \
+	"the device's own, prints it once, and keeps what digests need.\n\n"                       \
+	"What md5 implies: no password travels, but what is kept is as good as the password for\n" \
+	"synchronising as that device, and for nothing else; who hears a login on the way, over\n" \
+	"plain HTTP, can try passwords at home, which this one is long enough for, and read the\n" \
+	"data all the same. So use TLS if the phone can.\n\n"                                      \
+	"In the phone the user name has to be spelled exactly as USER. DEVICE is what the phone\n" \
+	"calls itself: fantailctl pim devices USER shows it once it has tried to log in with "     \
+	"the\n"                                                                                    \
+	"mail password, and the log of fantail-syncml does always; often it is IMEI:NUMBER."
+
+static int run_sync_password(int argc, char **argv)
+{
+	const char *fields[] = {"user",  argv[0],  "device",
+				argv[1], "remove", options.remove ? "yes" : NULL};
+	g_autoptr(JsonObject) result = NULL;
+	int code = ask(&ctl_syncml, "PASSWORD", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, NULL,
+		       &result);
+	const char *password;
+
+	if (code != EX_OK)
+		return code;
+	if (options.json)
+		return print_json_object(result);
+	if (options.remove)
+		return print("Removed.\n") ? EX_OK : EX_IOERR;
+	if (!json_object_get_boolean_member_with_default(result, "known", FALSE))
+		complain("this device has never synchronised; its name and the user's have to be "
+			 "right");
+	password = json_object_get_string_member_with_default(result, "password", "");
+	GString *text = g_string_new(password);
+	g_string_append_c(text, '\n');
+	return print_text(text);
+}
+
 /* --- the command line ----------------------------------------------------------------- */
 
 static const GOptionEntry common_entries[] = {
@@ -490,6 +528,11 @@ static const GOptionEntry history_entries[] = {
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
 
+static const GOptionEntry password_entries[] = {
+	{"remove", 'r', 0, G_OPTION_ARG_NONE, &options.remove, "Take it away again", NULL},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
+
 static const struct command {
 	const char *name, *sub; /* `sub`: second word, or NULL */
 	const char *arguments;
@@ -528,6 +571,8 @@ static const struct command {
 	{"pim", "check", "USER", 1, 1, pim_entries, run_pim_check, "Looks for what cannot be"},
 	{"pim", "sweep", "[USER]", 0, 1, sweep_entries, run_pim_sweep,
 	 "Forgets what is old now; the daemon does so daily"},
+	{"sync-password", NULL, "USER DEVICE", 2, 2, password_entries, run_sync_password,
+	 "Gives a phone that needs md5 a password of its own"},
 	{"sync", "status", "", 0, 0, NULL, run_sync_status, "How fantail-syncml is doing"},
 	{"sync-transcript", NULL, "USER DEVICE on|off|show", 3, 3, transcript_entries,
 	 run_transcript, "What a phone and fantail-syncml say"},
@@ -586,6 +631,8 @@ static int run(const struct command *command, int argc, char **argv)
 	int skip = command->sub != NULL ? 2 : 1;
 
 	g_option_context_set_summary(context, command->summary);
+	if (command->run == run_sync_password)
+		g_option_context_set_description(context, PASSWORD_HELP);
 	g_option_context_add_main_entries(context, common_entries, NULL);
 	if (command->entries != NULL)
 		g_option_context_add_main_entries(context, command->entries, NULL);

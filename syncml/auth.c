@@ -256,6 +256,28 @@ gboolean auth_check(const struct auth_claim *claim, const char *secret, const vo
 	return CRYPTO_memcmp(digest, claim->digest, sizeof(digest)) == 0;
 }
 
+/* --- passwords -------------------------------------------------------------------------- */
+
+char *auth_password_new(void)
+{
+	static const char alphabet[] = "abcdefghjkmnopqrstuvwxyz";
+	const guint letters = sizeof(alphabet) - 1, fair = 256 - 256 % letters;
+	char password[19];
+	guint len = 0;
+
+	while (len < sizeof(password) - 1) {
+		guint8 random;
+
+		if (RAND_bytes(&random, 1) != 1)
+			g_error("no random numbers");
+		/* Past that some letters would be likelier than others. */
+		if (random < fair)
+			password[len++] = alphabet[random % letters];
+	}
+	password[len] = '\0';
+	return g_strdup(password);
+}
+
 /* --- challenges ------------------------------------------------------------------------ */
 
 char *auth_nonce_new(void)

@@ -45,6 +45,9 @@ gboolean auth_check(const struct auth_claim *claim, const char *secret, const vo
 		    gsize nonce_len, GBytes *body);
 /* 16 printable characters without ':' (some phones take it as a C string). New. */
 char *auth_nonce_new(void);
+/* A sync password, made for a keypad: 18 small letters, none of which looks like another, more than
+ * 82 bits. Whoever hears a digest can try passwords as fast as a computer can. New. */
+char *auth_password_new(void);
 /* The Chal for a scheme; `nonce` as auth_nonce_new(), NULL with basic. Lives as `message`. */
 const struct sml_meta *auth_challenge(struct sml_message *message, enum auth_scheme scheme,
 				      const char *nonce);

@@ -1,43 +1,113 @@
 #include "device.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Device information, and the rest as strings ("" = NULL). */
-#define STATE_TYPE "(aysssss)"
-#define STATE_VERSION "1"
+#include "auth.h"
 
-static char *or_null(const char *text)
+/* Device information, and the rest by names; what is NULL is not there. */
+#define STATE_TYPE "(aysa{ss})"
+#define STATE_VERSION "2"
+/* Of version 1: all strings in their order, "" = NULL. */
+#define STATE_TYPE_1 "(aysssss)"
+
+static const struct {
+	const char *name;
+	gsize offset;
+} strings[] = {
+	{"user-agent", offsetof(struct device, user_agent)},
+	{"sent-devinf", offsetof(struct device, sent_devinf)},
+	{"nonce", offsetof(struct device, nonce)},
+	{"former-nonce", offsetof(struct device, former_nonce)},
+	{"notify-server", offsetof(struct device, notify_server)},
+	{"notify-secret", offsetof(struct device, notify_secret)},
+};
+
+static char **string_at(struct device *device, guint index)
 {
-	return *text == '\0' ? NULL : g_strdup(text);
+	return (char **)((char *)device + strings[index].offset);
 }
 
-static const char *or_empty(const char *text)
+static void read_devinf(struct device *device, GVariant *document)
 {
-	return text == NULL ? "" : text;
+	gsize len;
+	const void *data = g_variant_get_fixed_array(document, &len, 1);
+
+	if (len > 0)
+		device->devinf = devinf_parse(data, len, NULL);
+}
+
+/* NULL: of another version, or damaged. */
+static GVariant *state_as(const char *type, const char *version, const void *state, gsize len)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(state, len);
+	g_autoptr(GVariant) variant =
+		g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(type), bytes, FALSE));
+	const char *said;
+
+	if (!g_variant_is_normal_form(variant))
+		return NULL;
+	g_variant_get_child(variant, 1, "&s", &said);
+	return strcmp(said, version) == 0 ? g_steal_pointer(&variant) : NULL;
+}
+
+static void read_state_1(struct device *device, const void *state, gsize len)
+{
+	g_autoptr(GVariant) variant = state_as(STATE_TYPE_1, "1", state, len);
+	g_autoptr(GVariant) document = NULL;
+
+	if (variant == NULL)
+		return;
+	document = g_variant_get_child_value(variant, 0);
+	read_devinf(device, document);
+	for (guint i = 0; i < 4; i++) {
+		const char *value;
+
+		g_variant_get_child(variant, 2 + i, "&s", &value);
+		*string_at(device, i) = *value == '\0' ? NULL : g_strdup(value);
+	}
 }
 
 /* One that cannot be read is a device that is not known yet. */
 static void read_state(struct device *device, const void *state, gsize len)
 {
-	g_autoptr(GBytes) bytes = g_bytes_new(state, len);
-	g_autoptr(GVariant) variant = g_variant_ref_sink(
-		g_variant_new_from_bytes(G_VARIANT_TYPE(STATE_TYPE), bytes, FALSE));
-	g_autoptr(GVariant) document = NULL;
-	const char *version, *user_agent, *sent, *nonce, *former;
-	const void *data;
-	gsize document_len;
+	g_autoptr(GVariant) variant = state_as(STATE_TYPE, STATE_VERSION, state, len);
+	g_autoptr(GVariant) document = NULL, rest = NULL;
+	const char *number;
 
-	g_variant_get(variant, "(@ay&s&s&s&s&s)", &document, &version, &user_agent, &sent, &nonce,
-		      &former);
-	if (strcmp(version, STATE_VERSION) != 0)
+	if (variant == NULL) {
+		read_state_1(device, state, len);
 		return;
-	data = g_variant_get_fixed_array(document, &document_len, 1);
-	if (document_len > 0)
-		device->devinf = devinf_parse(data, document_len, NULL);
-	device->user_agent = or_null(user_agent);
-	device->sent_devinf = or_null(sent);
-	device->nonce = or_null(nonce);
-	device->former_nonce = or_null(former);
+	}
+	document = g_variant_get_child_value(variant, 0);
+	rest = g_variant_get_child_value(variant, 2);
+	read_devinf(device, document);
+	for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
+		g_variant_lookup(rest, strings[i].name, "s", string_at(device, i));
+	if (g_variant_lookup(rest, "version", "&s", &number))
+		device->version = (enum sml_version)CLAMP(atoi(number), SML_1_0, SML_1_2);
+	if (g_variant_lookup(rest, "encoding", "&s", &number))
+		device->encoding = atoi(number) == SML_WBXML ? SML_WBXML : SML_XML;
+}
+
+static GVariant *write_rest(struct device *device)
+{
+	GVariantBuilder builder;
+	char number[16];
+
+	g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+	for (guint i = 0; i < G_N_ELEMENTS(strings); i++) {
+		const char *value = *string_at(device, i);
+
+		if (value != NULL)
+			g_variant_builder_add(&builder, "{ss}", strings[i].name, value);
+	}
+	g_snprintf(number, sizeof(number), "%d", (int)device->version);
+	g_variant_builder_add(&builder, "{ss}", "version", number);
+	g_snprintf(number, sizeof(number), "%d", (int)device->encoding);
+	g_variant_builder_add(&builder, "{ss}", "encoding", number);
+	return g_variant_builder_end(&builder);
 }
 
 static void find_rules(struct device *device, const struct rules *rules)
@@ -59,6 +129,7 @@ struct device *device_load(struct pim_txn *txn, const struct rules *rules, const
 	device->id = g_strdup(id);
 	device->secret_user = g_strdup(peer.secret_user);
 	device->secret = g_strdup(peer.secret);
+	device->version = SML_1_2;
 	if (peer.state_len > 0)
 		read_state(device, peer.state, peer.state_len);
 	if (user_agent != NULL && g_strcmp0(user_agent, device->user_agent) != 0) {
@@ -77,9 +148,7 @@ gboolean device_save(struct pim_txn *txn, struct device *device, gint64 now, GEr
 					     : devinf_document(device->devinf, SML_WBXML);
 	GVariant *array = g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, document, TRUE);
 	g_autoptr(GVariant) state = g_variant_ref_sink(
-		g_variant_new("(@aysssss)", array, STATE_VERSION, or_empty(device->user_agent),
-			      or_empty(device->sent_devinf), or_empty(device->nonce),
-			      or_empty(device->former_nonce)));
+		g_variant_new("(@ays@a{ss})", array, STATE_VERSION, write_rest(device)));
 
 	device->changed = FALSE;
 	return pim_txn_set_peer(txn, device->peer, now, g_variant_get_data(state),
@@ -107,6 +176,8 @@ void device_free(struct device *device)
 	g_free(device->sent_devinf);
 	g_free(device->nonce);
 	g_free(device->former_nonce);
+	g_free(device->notify_server);
+	g_free(device->notify_secret);
 	g_free(device->secret_user);
 	g_free(device->secret);
 	device_rules_clear(&device->rules);
@@ -128,6 +199,38 @@ void device_set_nonce(struct device *device, const char *nonce)
 	device->former_nonce = device->nonce;
 	device->nonce = g_strdup(nonce);
 	device->changed = TRUE;
+}
+
+void device_set_spoken(struct device *device, enum sml_version version, enum sml_encoding encoding)
+{
+	device->changed =
+		device->changed || device->version != version || device->encoding != encoding;
+	device->version = version;
+	device->encoding = encoding;
+}
+
+gboolean device_set_password(struct pim_txn *txn, const struct rules *rules, const char *user,
+			     const char *id, const char *server_id, const char *password,
+			     gint64 now, GError **error)
+{
+	g_autoptr(device_t) device = device_load(txn, rules, id, NULL, now, error);
+	g_autofree char *secret = NULL;
+
+	if (device == NULL)
+		return FALSE;
+	/* Nonces that go with another secret are of no use. */
+	g_clear_pointer(&device->nonce, g_free);
+	g_clear_pointer(&device->former_nonce, g_free);
+	g_clear_pointer(&device->notify_server, g_free);
+	g_clear_pointer(&device->notify_secret, g_free);
+	if (password != NULL) {
+		secret = auth_secret(user, password);
+		device->notify_server = g_strdup(server_id);
+		device->notify_secret = auth_secret(server_id, password);
+	}
+	return pim_txn_set_secret(txn, device->peer, password == NULL ? NULL : user, secret,
+				  error) &&
+	       device_save(txn, device, now, error);
 }
 
 void device_set_sent_devinf(struct device *device, const char *version)

@@ -17,6 +17,11 @@ struct device {
 	char *nonce;           /* for its next digest; NULL = none was given */
 	char *former_nonce;
 	char *secret_user, *secret; /* of its sync password; NULL = none */
+	/* The same for what we send to it: of which server's name, and B64(MD5(name ":" password)).
+	 */
+	char *notify_server, *notify_secret;
+	enum sml_version version; /* as it spoke last */
+	enum sml_encoding encoding;
 	struct device_rules rules;
 	gboolean changed; /* to be saved */
 };
@@ -34,6 +39,12 @@ void device_set_nonce(struct device *device, const char *nonce);
 /* Only the nonce that it was challenged with: who has shown nothing changes nothing else. */
 gboolean device_save_nonce(struct pim_txn *txn, const struct rules *rules, struct device *device,
 			   gint64 now, GError **error);
+void device_set_spoken(struct device *device, enum sml_version version, enum sml_encoding encoding);
+/* A sync password: what digests need of it, both ways. It is kept nowhere. NULL: it has none any
+ * more. The device need not have been here before. */
+gboolean device_set_password(struct pim_txn *txn, const struct rules *rules, const char *user,
+			     const char *id, const char *server_id, const char *password,
+			     gint64 now, GError **error);
 void device_set_sent_devinf(struct device *device, const char *version);
 
 /* How items of one of its databases are written and read. */

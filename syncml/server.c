@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <gio/gio.h>
+
 #include "http-gzip.h"
 #include "http.h"
 #include "limits.h"
@@ -42,6 +44,7 @@ struct server {
 	GHashTable *jobs;  /* key -> struct job * */
 	gint64 started;    /* unix seconds */
 	gint64 started_us; /* monotonic */
+	guint tasks;       /* of server_run() under way */
 	gboolean stopping;
 };
 
@@ -531,6 +534,50 @@ static gboolean listen_for_metrics(struct server *server, const struct syncml_co
 	return syncml_metrics_listen(server->metrics, config->metrics, error);
 }
 
+/* --- other work --------------------------------------------------------------------------- */
+
+struct task {
+	struct server *server;
+	struct generation *generation;
+	server_work *work;
+	server_done *done;
+	gpointer data;
+};
+
+static void task_run(GTask *gtask, gpointer source, gpointer data, GCancellable *cancellable)
+{
+	struct task *task = data;
+
+	task->work(&task->generation->service, task->data);
+	g_task_return_boolean(gtask, TRUE);
+}
+
+static void task_done(GObject *source, GAsyncResult *result, gpointer data)
+{
+	struct task *task = data;
+
+	task->done(task->data);
+	task->server->tasks--;
+	generation_unref(task->generation);
+	g_free(task);
+}
+
+/* GLib's threads and not ours: what a phone waits for does not wait for an operator. */
+void server_run(struct server *server, server_work *function, server_done *done, gpointer data)
+{
+	struct task *task = g_new0(struct task, 1);
+	g_autoptr(GTask) gtask = g_task_new(NULL, NULL, task_done, task);
+
+	task->server = server;
+	task->generation = generation_ref(server->generation);
+	task->work = function;
+	task->done = done;
+	task->data = data;
+	server->tasks++;
+	g_task_set_task_data(gtask, task, NULL);
+	g_task_run_in_thread(gtask, task_run);
+}
+
 /* --- the server --------------------------------------------------------------------------- */
 
 gboolean server_check(const char *config_path, GError **error)
@@ -661,7 +708,7 @@ void server_stop(struct server **server)
 	sweeper_free(&self->sweeper);
 	if (self->prune != 0)
 		g_source_remove(self->prune);
-	while (g_hash_table_size(self->jobs) > 0)
+	while (g_hash_table_size(self->jobs) > 0 || self->tasks > 0)
 		g_main_context_iteration(NULL, TRUE);
 	if (self->workers != NULL)
 		g_thread_pool_free(self->workers, FALSE, TRUE);

@@ -36,4 +36,10 @@ struct server_status {
 };
 void server_get_status(const struct server *server, struct server_status *status_r);
 
+/* Has a worker thread do something that blocks on the disk, with what is in force now; `done` is
+ * called by the main loop, before server_stop() returns. */
+typedef void server_work(const struct sml_service *service, gpointer data);
+typedef void server_done(gpointer data);
+void server_run(struct server *server, server_work *function, server_done *done, gpointer data);
+
 #endif

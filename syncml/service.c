@@ -577,6 +577,7 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 		return answer_unproved(run, user, error) && leave_stranger(run, error);
 	if (!session_answer(session, &exchange->answer, error))
 		return FALSE;
+	device_set_spoken(run->device, session->version, session->encoding);
 	if (!pim_txn_release(run->txn, error) || !save_session(run, error))
 		return FALSE;
 	exchange->authenticated = TRUE;

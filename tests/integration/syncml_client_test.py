@@ -397,4 +397,23 @@ def logs_in_with_the_mail_password():
             equal(wrong.status, 401, f"a wrong password:\n{wrong.text}")
 
 
+@suite.test
+def logs_in_with_a_sync_password():
+    passwords = scratch_dir("sync-password") / "passwords"
+    passwords.write_text("alice:{PLAIN}secret\n")
+    passwords.chmod(0o600)
+    with Site("digests", {"password-file": passwords, "basic": "no"}) as site:
+        password = site.daemon.ctl("sync-password", "alice", "one").stdout.strip()
+        client = site.client("one", password=password)
+        fill(client, 3)
+        well(client.sync())
+        check(any(b"syncml:auth-md5" in body for _, _, body in site.proxy.requests), "md5")
+        check(not any(b"syncml:auth-basic" in body for _, _, body in site.proxy.requests),
+              "and not basic")
+        report = well(client.sync())
+        equal(report.moved(), 0, "items moved by a further run")
+        wrong = site.client("two", password=password).sync()
+        equal(wrong.status, 401, f"another device with that password:\n{wrong.text}")
+
+
 suite.run([word for word in sys.argv[1:] if word != "--long"])

@@ -7,6 +7,7 @@ library only.
 """
 
 import base64
+import hashlib
 import http.client
 import json
 import re
@@ -117,6 +118,39 @@ def hello(user=None, password=None, device="IMEI:1", session="1", msg=1):
 <Meta><Type xmlns="syncml:metinf">application/vnd.syncml-devinf+xml</Type></Meta>
 <Item><Target><LocURI>./devinf11</LocURI></Target></Item></Get><Final/></SyncBody></SyncML>
 """.encode()
+
+
+def secret_of(user, password):
+    """What a digest is made of, beside the nonce."""
+    return base64.b64encode(hashlib.md5(f"{user}:{password}".encode()).digest()).decode()
+
+
+def digest(user, password, nonce=b"", body=None):
+    """auth-md5's, or auth-MAC's of a body; base64."""
+    text = secret_of(user, password).encode() + b":" + nonce
+    if body is not None:
+        text += b":" + base64.b64encode(hashlib.md5(body).digest())
+    return base64.b64encode(hashlib.md5(text).digest()).decode()
+
+
+def with_digest(message, user, value):
+    """A message of hello() with auth-md5, or for MAC, value None, with the name alone."""
+    cred = "" if value is None else (
+        "<Cred><Meta><Format xmlns='syncml:metinf'>b64</Format><Type xmlns='syncml:metinf'>"
+        f"syncml:auth-md5</Type></Meta><Data>{value}</Data></Cred>")
+    return re.sub(r"(<Source><LocURI>[^<]*</LocURI>)</Source>(<Cred>.*?</Cred>)?",
+                  lambda m: f"{m[1]}<LocName>{user}</LocName></Source>{cred}",
+                  message.decode(), count=1).encode()
+
+
+def challenge(answer):
+    """(scheme, nonce) that an answer asks for; None: nothing."""
+    found = re.search(r"<Chal>(.*?)</Chal>", answer, re.DOTALL)
+    if not found:
+        return None
+    nonce = re.search(r"<NextNonce[^>]*>(.*?)</NextNonce>", found[1])
+    return (re.search(r"<Type[^>]*>syncml:auth-(.*?)</Type>", found[1])[1],
+            base64.b64decode(nonce[1]) if nonce else None)
 
 
 def header_status(answer):

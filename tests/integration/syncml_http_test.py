@@ -17,7 +17,8 @@ import time
 from dovecot import Dovecot, version
 from scratch import BUILD, scratch_dir
 from syncevolution import card
-from syncml_daemon import SyncmlDaemon, XML, auth_listener, header_status, hello, resp_uri
+from syncml_daemon import (SyncmlDaemon, XML, auth_listener, challenge, digest, header_status,
+                           hello, resp_uri, with_digest)
 from syncml_phone import Phone
 from tap import Suite, check, equal, eventually
 
@@ -580,6 +581,113 @@ def fantailctl_asks_how_it_is():
     result = other.ctl("sync", "status", check=False)
     equal(result.returncode, 69, "when it is gone")
     check("systemctl start fantail-syncml" in result.stderr, f"the remedy: {result.stderr}")
+
+
+# --- sync passwords --------------------------------------------------------------------------
+
+def sync_password(server, user, device, *more):
+    return server.ctl("sync-password", user, device, *more).stdout.strip()
+
+
+@suite.test
+def a_sync_password_is_for_digests():
+    with SyncmlDaemon(folder / "md5", login={"password-file": folder / "passwords"}) as other:
+        result = other.ctl("sync-password", "alice", "IMEI:1")
+        password = result.stdout.strip()
+        check(len(password) == 18 and password.isalpha() and password.islower(), password)
+        check("never synchronised" in result.stderr, "a hint to look at the names again")
+
+        def attempt(nonce, session, value=password):
+            message = hello(device="IMEI:1", session=session)
+            return other.post(with_digest(message, "alice", digest("alice", value, nonce)))
+
+        first = attempt(b"", "1")
+        scheme, nonce = challenge(first)
+        equal((header_status(first), scheme), ("401", "md5"), "without the nonce")
+        equal(header_status(attempt(nonce, "1", "wrong")), "401", "a wrong password")
+        second = attempt(nonce, "1")
+        equal(header_status(second), "212", "with the nonce")
+        equal(header_status(attempt(nonce, "2")), "401", "the same nonce again")
+        equal(header_status(attempt(challenge(second)[1], "3")), "212", "the next one")
+
+        # Durable, and of that device alone.
+        nonce = challenge(attempt(b"", "4"))[1]
+        other.kill()
+        other.start()
+        equal(header_status(attempt(nonce, "4")), "212", "after a crash")
+        message = with_digest(hello(device="IMEI:2"), "alice", digest("alice", password))
+        equal(challenge(other.post(message))[0], "basic", "another device")
+        equal(header_status(other.post(hello("alice", "secret", device="IMEI:1", session="5"))),
+              "212", "the mail password is good as well")
+
+        # Another replaces it; without one it is the mail password again.
+        equal(other.ctl_json("sync-password", "alice", "IMEI:1")["known"], True, "known")
+        nonce = challenge(attempt(b"", "6"))[1]
+        equal(header_status(attempt(nonce, "6")), "401", "the former one")
+        equal(other.ctl("sync-password", "--remove", "alice", "IMEI:1").returncode, 0, "remove")
+        equal(challenge(attempt(b"", "7"))[0], "basic", "what it is asked for then")
+        equal(other.ctl("sync-password", "--remove", "alice", "IMEI:1", check=False).returncode,
+              67, "there is none")
+        equal(other.ctl("sync-password", "--remove", "nobody", "x", check=False).returncode, 67,
+              "no such user")
+        check(password not in other.log_text(), "no password in the log")
+
+
+@suite.test
+def mac_is_a_digest_of_the_message():
+    with SyncmlDaemon(folder / "mac", login={"password-file": folder / "passwords",
+                                             "md5": "no"}) as other:
+        password = sync_password(other, "bob", "IMEI:1")
+
+        def attempt(nonce, spoil=b""):
+            message = with_digest(hello(device="IMEI:1"), "bob", None)
+            mac = digest("bob", password, nonce, message + spoil)
+            return other.post(message, x_syncml_hmac=f'algorithm=MD5, username="bob", mac={mac}')
+
+        scheme, nonce = challenge(attempt(b""))
+        equal(scheme, "MAC", "what is asked for")
+        equal(header_status(attempt(nonce, b" ")), "401", "of another message")
+        answer = attempt(nonce)
+        equal(header_status(answer), "212", "of this one")
+
+
+@suite.test
+def poor_devices_have_no_nonce():
+    rules = folder / "rules"
+    rules.write_text("[no nonces]\ndevice-id = POOR:*\nlegacy-nonce = yes\n")
+    with SyncmlDaemon(folder / "poor", login={"password-file": folder / "passwords",
+                                              "basic": "no"},
+                      syncml={"rules": rules}) as other:
+        for device, status in (("POOR:1", "212"), ("GOOD:1", "401")):
+            value = digest("alice", sync_password(other, "alice", device))
+            answer = other.post(with_digest(hello(device=device), "alice", value))
+            equal(header_status(answer), status, device)
+        answer = other.post(hello("alice", "secret"))
+        equal((header_status(answer), challenge(answer)[0]), ("401", "md5"), "basic is off")
+
+
+@suite.test
+def too_many_wrong_digests_are_asked_to_come_again():
+    with SyncmlDaemon(folder / "digests", login={"password-file": folder / "passwords"},
+                      limits={"logins-per-user": 5}) as other:
+        password = sync_password(other, "alice", "IMEI:1")
+
+        def attempt(device="IMEI:1", value="wrong", nonce=b""):
+            message = hello(device=device)
+            body = with_digest(message, "alice", digest("alice", value, nonce))
+            status, _, answer = other.request(body=body)
+            return status, answer.decode()
+
+        nonce = challenge(attempt()[1])[1]
+        # Right ones do not count.
+        for _ in range(10):
+            status, answer = attempt(value=password, nonce=nonce)
+            equal(status, 200, "a right one")
+            nonce = challenge(answer)[1]
+        equal([attempt()[0] for _ in range(6)][-1], 503, "wrong ones")
+        equal(attempt("IMEI:2")[0], 200, "another device of the user")
+        equal(header_status(other.post(hello("alice", "secret", device="IMEI:3"))), "212",
+              "and the mail password")
 
 
 @suite.test

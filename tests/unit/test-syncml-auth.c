@@ -141,6 +141,16 @@ static void test_challenge(void)
 	}
 }
 
+/* Small letters of a keypad, none of which is taken for another; never the same twice. */
+static void test_passwords(void)
+{
+	g_autofree char *one = auth_password_new(), *two = auth_password_new();
+
+	g_assert_cmpuint(strlen(one), ==, 18);
+	g_assert_cmpuint(strspn(one, "abcdefghjkmnopqrstuvwxyz"), ==, 18);
+	g_assert_cmpstr(one, !=, two);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -148,5 +158,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-auth/mac", test_mac);
 	g_test_add_func("/syncml-auth/claims", test_claims);
 	g_test_add_func("/syncml-auth/challenge", test_challenge);
+	g_test_add_func("/syncml-auth/passwords", test_passwords);
 	return g_test_run();
 }
