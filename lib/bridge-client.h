@@ -2,9 +2,9 @@
  * A bounded conversation with the bridge: connect, greet, one request and its
  * answer at a time, never longer in all than the time given at the start.
  *
- * It blocks its caller, who is a mail delivery; so each wait is a poll() with
- * what is left of the time on the monotonic clock, and nothing here needs or
- * touches an ioloop. libc and lib/ only.
+ * It blocks its caller, who is a mail delivery (or a thread of a daemon); so each wait is a poll()
+ * with what is left of the time on the monotonic clock, and nothing here needs or touches an
+ * ioloop. libc and lib/ only.
  */
 #ifndef FANTAIL_BRIDGE_CLIENT_H
 #define FANTAIL_BRIDGE_CLIENT_H
