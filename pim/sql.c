@@ -4,7 +4,7 @@
 
 /* How long another process (fantailctl's import, a backup) may keep the file. */
 #define BUSY_MSECS 10000
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
 	"CREATE TABLE collection(id INTEGER PRIMARY KEY, head INTEGER NOT NULL DEFAULT 0,"
@@ -53,6 +53,18 @@ static const char schema[] =
 	"CREATE TABLE chunk_part(id INTEGER PRIMARY KEY, target INTEGER NOT NULL,"
 	" data BLOB NOT NULL);"
 	"CREATE INDEX chunk_part_target ON chunk_part(target);";
+
+/* From each version to the next; the last one leads to SCHEMA_VERSION. */
+static const char *const steps[] = {
+	schema,
+	/* Devices that have to be told of changes, by collection; session and tries of the
+	 * notifications that were sent. */
+	"CREATE TABLE alert(peer INTEGER NOT NULL, collection INTEGER NOT NULL,"
+	" revision INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" session INTEGER NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL,"
+	" PRIMARY KEY(peer, collection)) WITHOUT ROWID;",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(steps) == SCHEMA_VERSION);
 
 GQuark pim_store_error_quark(void)
 {
@@ -161,9 +173,9 @@ static gboolean make_schema(struct sql *sql, GError **error)
 	if (!sql_exec(sql, "BEGIN IMMEDIATE", error))
 		return FALSE;
 	version = user_version(sql, error);
-	if (version == 0 && sql_exec(sql, schema, error) && sql_exec(sql, set, error))
-		version = SCHEMA_VERSION;
-	if (version == SCHEMA_VERSION)
+	while (version >= 0 && version < SCHEMA_VERSION && sql_exec(sql, steps[version], error))
+		version++;
+	if (version == SCHEMA_VERSION && sql_exec(sql, set, error))
 		return sql_exec(sql, "COMMIT", error);
 	sqlite3_exec(sql->db, "ROLLBACK", NULL, NULL, NULL);
 	return FALSE;
@@ -186,7 +198,7 @@ static gboolean set_up(struct sql *sql, GError **error)
 			    sql->path, version);
 		return FALSE;
 	}
-	return version == SCHEMA_VERSION || (version == 0 && make_schema(sql, error));
+	return version == SCHEMA_VERSION || (version >= 0 && make_schema(sql, error));
 }
 
 static void finalize(gpointer statement)

@@ -108,22 +108,6 @@ static void bind_content(sqlite3_stmt *statement, int index, GBytes *content)
 
 /* --- changing ------------------------------------------------------------------------ */
 
-static gboolean next_revision(struct pim_txn *txn, enum pim_collection collection,
-			      guint64 *revision_r, GError **error)
-{
-	sqlite3_stmt *update = sql_prepare(
-		txn->sql, "UPDATE collection SET head = head + 1 WHERE id = ? RETURNING head");
-	int found;
-
-	sqlite3_bind_int(update, 1, (int)collection);
-	found = sql_fetch(txn->sql, update, error);
-	if (found != 1)
-		return FALSE;
-	*revision_r = (guint64)sqlite3_column_int64(update, 0);
-	sqlite3_reset(update);
-	return TRUE;
-}
-
 static enum pim_collection collection_of(enum pim_component component)
 {
 	switch (component) {
@@ -136,6 +120,25 @@ static enum pim_collection collection_of(enum pim_component component)
 		return PIM_NOTES;
 	}
 	g_assert_not_reached();
+}
+
+/* For a change of an item. */
+static gboolean next_revision(struct pim_txn *txn, enum pim_component component, gint64 now,
+			      guint64 *revision_r, GError **error)
+{
+	sqlite3_stmt *update = sql_prepare(
+		txn->sql, "UPDATE collection SET head = head + 1 WHERE id = ? RETURNING head");
+	int found;
+
+	txn->changed |= PIM_COMPONENT_BIT(component);
+	txn->changed_at = now;
+	sqlite3_bind_int(update, 1, (int)collection_of(component));
+	found = sql_fetch(txn->sql, update, error);
+	if (found != 1)
+		return FALSE;
+	*revision_r = (guint64)sqlite3_column_int64(update, 0);
+	sqlite3_reset(update);
+	return TRUE;
 }
 
 static gboolean forget_keys(struct pim_txn *txn, gint64 id, GError **error)
@@ -196,7 +199,7 @@ gboolean pim_txn_add(struct pim_txn *txn, const struct pim_item *item, const cha
 	guint8 hash[16];
 
 	(void)origin; /* there is no former version to go to the history */
-	if (!next_revision(txn, collection, revision_r, error))
+	if (!next_revision(txn, component, now, revision_r, error))
 		return FALSE;
 	pim_item_hash(item, hash);
 	insert = sql_prepare(txn->sql,
@@ -238,7 +241,7 @@ gboolean pim_txn_replace(struct pim_txn *txn, gint64 id, const struct pim_item *
 	sqlite3_stmt *update;
 	guint8 hash[16];
 
-	if (!next_revision(txn, collection_of(component), revision_r, error) ||
+	if (!next_revision(txn, component, now, revision_r, error) ||
 	    !remember(txn, id, origin, "replaced", now, error) || !forget_keys(txn, id, error))
 		return FALSE;
 	pim_item_hash(item, hash);
@@ -268,7 +271,7 @@ gboolean pim_txn_delete(struct pim_txn *txn, gint64 id, const char *origin, gint
 		*revision_r = found ? row.revision : 0;
 		return TRUE;
 	}
-	if (!next_revision(txn, row.collection, revision_r, error) ||
+	if (!next_revision(txn, row.component, now, revision_r, error) ||
 	    !remember(txn, id, origin, "deleted", now, error) || !forget_keys(txn, id, error))
 		return FALSE;
 	update = sql_prepare(txn->sql, "UPDATE item SET revision = ?, deleted = 1, modified = ?,"

@@ -108,6 +108,7 @@ gboolean pim_txn_forget_peer(struct pim_txn *txn, gint64 peer, GError **error)
 		"DELETE FROM target WHERE peer = ?",
 		"DELETE FROM session WHERE peer = ?",
 		"DELETE FROM peer WHERE id = ?",
+		"DELETE FROM alert WHERE peer = ?",
 	};
 
 	return run_each(txn, statements, G_N_ELEMENTS(statements), peer, error);

@@ -197,6 +197,8 @@ static const struct {
 	{"SELECT t.id FROM target t JOIN collection c ON c.id = t.collection"
 	 " WHERE t.cursor > c.head",
 	 "database # of a device has seen revisions that were never given"},
+	{"SELECT a.peer FROM alert a LEFT JOIN peer p ON p.id = a.peer WHERE p.id IS NULL",
+	 "an alert is of device #, which does not exist"},
 	{"SELECT t.id FROM target t LEFT JOIN peer p ON p.id = t.peer WHERE p.id IS NULL",
 	 "database # is of no device"},
 	{"SELECT k.item FROM item_key k LEFT JOIN item i ON i.id = k.item AND i.deleted = 0"

@@ -28,6 +28,8 @@ struct pim_store {
 	GCond released;
 	GHashTable *users; /* name -> struct pim_user: open, or somebody has or wants it */
 	GQueue idle;       /* the one that was used last at the end */
+	pim_store_alerted *alerted;
+	gpointer alerted_data;
 };
 
 /* --- files --------------------------------------------------------------------- */
@@ -100,6 +102,12 @@ void pim_store_close(struct pim_store **store_p)
 	g_cond_clear(&store->released);
 	g_free(store->dir);
 	g_free(store);
+}
+
+void pim_store_watch_alerts(struct pim_store *store, pim_store_alerted *alerted, gpointer data)
+{
+	store->alerted = alerted;
+	store->alerted_data = data;
 }
 
 static void add_users(GPtrArray *users, const char *folder)
@@ -252,6 +260,16 @@ struct pim_txn *pim_txn_begin(struct pim_store *store, const char *name, gboolea
 	return txn;
 }
 
+const char *pim_txn_user(const struct pim_txn *txn)
+{
+	return txn->user->name;
+}
+
+const char *pim_txn_dir(const struct pim_txn *txn)
+{
+	return txn->store->dir;
+}
+
 static void end(struct pim_txn *txn)
 {
 	give_back(txn->store, txn->user);
@@ -272,12 +290,19 @@ static void reset_all(struct sql *sql)
 
 gboolean pim_txn_commit(struct pim_txn *txn, GError **error)
 {
+	struct pim_store *store = txn->store;
+	g_autofree char *user = NULL;
+
 	reset_all(txn->sql);
-	if (!sql_exec(txn->sql, "COMMIT", error)) {
+	if (!pim_alerts_note(txn, error) || !sql_exec(txn->sql, "COMMIT", error)) {
 		pim_txn_abort(txn);
 		return FALSE;
 	}
+	if (txn->noted && store->alerted != NULL)
+		user = g_strdup(txn->user->name);
 	end(txn);
+	if (user != NULL)
+		store->alerted(user, store->alerted_data);
 	return TRUE;
 }
 

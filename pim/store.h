@@ -302,6 +302,43 @@ gboolean pim_txn_append_chunk(struct pim_txn *txn, gint64 target, const void *da
 			      GError **error);
 gboolean pim_txn_drop_chunk(struct pim_txn *txn, gint64 target, GError **error);
 
+/* --- telling devices of changes ------------------------------------------------------ */
+
+/* A commit that changed items notes, for each other device that syncs such items, that it has to be
+ * told: store-alerts.c. Whose changes they are, as a peer; 0, the default = no device's. */
+void pim_txn_set_author(struct pim_txn *txn, gint64 peer);
+
+/* Notes are kept until somebody drops them, and users who have any are found again. On or off is
+ * for the store at `dir`, whoever has it open; off forgets all that is noted. */
+gboolean pim_alerts_enable(const char *dir, gboolean on, GError **error);
+/* Those with notes, perhaps of late. New. */
+char **pim_alerts_users(const char *dir);
+/* Is called after a commit that noted something, by whichever thread. Before there are
+ * transactions. */
+typedef void pim_store_alerted(const char *user, gpointer data);
+void pim_store_watch_alerts(struct pim_store *store, pim_store_alerted *alerted, gpointer data);
+
+struct pim_alert {
+	gint64 peer;
+	enum pim_collection collection;
+	guint64 revision;   /* that it has to have */
+	gint64 first, last; /* changes */
+	/* Whoever tells keeps these. */
+	guint16 session;
+	guint tries;
+	gint64 due;
+	gboolean answered; /* it has that revision: nothing is to be told */
+};
+typedef gboolean pim_alert_each(const struct pim_alert *alert, gpointer data);
+/* In the order of peers. `each` may not write. */
+gboolean pim_txn_alerts(struct pim_txn *txn, pim_alert_each *each, gpointer data, GError **error);
+/* session, tries, due. */
+gboolean pim_txn_set_alert(struct pim_txn *txn, const struct pim_alert *alert, GError **error);
+gboolean pim_txn_drop_alert(struct pim_txn *txn, gint64 peer, enum pim_collection collection,
+			    GError **error);
+/* If the user has no notes any more nobody needs to look. */
+gboolean pim_txn_settle_alerts(struct pim_txn *txn, GError **error);
+
 /* --- housekeeping ------------------------------------------------------- */
 
 /* How long what nobody may want again is kept (keep.h has what is usual). */

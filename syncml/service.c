@@ -614,6 +614,7 @@ static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict
 	if (run->device == NULL)
 		return FALSE;
 	run->had_nonce = run->device->nonce != NULL;
+	pim_txn_set_author(run->txn, run->device->peer);
 	if (run->device->rules.reject != 0)
 		return reject(run, error);
 	found = find_session(run, error);
