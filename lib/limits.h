@@ -454,6 +454,9 @@
 /* Messages that are being worked on or wait for it, and seconds after which who came on top of
  * them is told to come again. */
 #define LIMIT_SYNCML_PENDING 512
+/* Users whose devices wait to be alerted, in memory: some 100 bytes each. Those beyond are found on
+ * the disk. */
+#define LIMIT_SYNCML_ALERT_USERS 100000
 /* The same message again while it is worked on: a phone that hears nothing for a while. */
 #define LIMIT_SYNCML_TWINS 8
 #define LIMIT_SYNCML_RETRY_SECS 30

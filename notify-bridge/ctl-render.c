@@ -306,6 +306,33 @@ void ctl_render_sync_status(GString *out, JsonObject *status)
 	say(out, "in work", "%" G_GINT64_FORMAT " messages", int_of(status, "messages"));
 }
 
+void ctl_render_alerted(GString *out, GPtrArray *rows, const struct ctl_style *style)
+{
+	static const struct ctl_column columns[] = {
+		{"DEVICE", FALSE, 12},
+		{"DATABASES", FALSE, 8},
+		{"ALERTED", FALSE, 12},
+		{NULL, FALSE, 0},
+	};
+	struct ctl_table *table = ctl_table_new(columns);
+
+	for (guint i = 0; i < rows->len; i++) {
+		JsonObject *row = rows->pdata[i];
+		const char *why = text_of(row, "why");
+
+		ctl_table_add(table, text_of(row, "device"));
+		ctl_table_add(table, text_of(row, "databases"));
+		if (!bool_of(row, "alerted"))
+			ctl_table_add_take(table,
+					   g_strdup_printf("no: %s", why != NULL ? why : "-"));
+		else if (!bool_of(row, "registered"))
+			ctl_table_add(table, "the bridge has it, and knows no way to the device");
+		else
+			ctl_table_add(table, "yes, by the bridge");
+	}
+	ctl_table_print(table, out, style->width, style->color);
+}
+
 /* --- queue, devices ---------------------------------------------------------------- */
 
 void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *style)

@@ -25,6 +25,7 @@ void ctl_render_status(GString *out, JsonObject *status, const struct ctl_style 
 /* Of fantail-syncml. */
 void ctl_render_sync_status(GString *out, JsonObject *status);
 /* Rows are JsonObject *. */
+void ctl_render_alerted(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style *style);

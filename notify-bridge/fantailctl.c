@@ -339,6 +339,20 @@ static struct ctl_pim pim_now(void)
 	};
 }
 
+/* The daemon has devices alerted of what we have changed. If it is not there it finds out when it
+ * starts. */
+static void tell_syncml(const char *user)
+{
+	const char *fields[] = {"user", user};
+	struct ctl_client *syncml = ctl_client_open(&ctl_syncml, options.socket, NULL);
+	g_autoptr(JsonObject) result = NULL;
+
+	if (syncml != NULL)
+		ctl_client_ask(syncml, "LOOK", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, NULL,
+			       &result, NULL);
+	ctl_client_close(&syncml);
+}
+
 static int run_pim_import(int argc, char **argv)
 {
 	struct ctl_pim pim = pim_now();
@@ -349,6 +363,7 @@ static int run_pim_import(int argc, char **argv)
 
 		worst = code != EX_OK ? code : worst;
 	}
+	tell_syncml(argv[0]);
 	return worst;
 }
 
@@ -380,7 +395,11 @@ static int run_pim_restore(int argc, char **argv)
 	struct ctl_pim pim = pim_now();
 	GString *text = g_string_new(NULL);
 
-	return print_pim(ctl_pim_restore(&pim, argv[0], argv[1], text), text);
+	int code = ctl_pim_restore(&pim, argv[0], argv[1], text);
+
+	if (code == EX_OK)
+		tell_syncml(argv[0]);
+	return print_pim(code, text);
 }
 
 static int run_pim_devices(int argc, char **argv)
@@ -433,6 +452,32 @@ static int run_sync_status(int argc, char **argv)
 	GString *text = g_string_new(NULL);
 	ctl_render_sync_status(text, status);
 	return print_text(text);
+}
+
+/* Not alerted is not done; who is not registered with the bridge may be by another way. */
+static int run_sync_now(int argc, char **argv)
+{
+	const char *fields[] = {"user", argv[0], "device", argc > 1 ? argv[1] : NULL};
+	g_autoptr(GPtrArray) rows = rows_new();
+	g_autoptr(JsonObject) result = NULL;
+	struct ctl_style style = style_now();
+	int code =
+		ask(&ctl_syncml, "SYNC", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, rows, &result);
+
+	if (code != EX_OK)
+		return code;
+	if (options.json) {
+		code = print_json_rows(rows);
+	} else {
+		GString *text = g_string_new(NULL);
+		ctl_render_alerted(text, rows, &style);
+		code = print_text(text);
+	}
+	for (guint i = 0; i < rows->len && code == EX_OK; i++) {
+		if (!json_object_get_boolean_member_with_default(rows->pdata[i], "alerted", FALSE))
+			code = EX_TEMPFAIL;
+	}
+	return code;
 }
 
 /* The digest is made from the name as the phone says it. */
@@ -573,6 +618,7 @@ static const struct command {
 	 "Forgets what is old now; the daemon does so daily"},
 	{"sync-password", NULL, "USER DEVICE", 2, 2, password_entries, run_sync_password,
 	 "Gives a phone that needs md5 a password of its own"},
+	{"sync", "now", "USER [DEVICE]", 1, 2, NULL, run_sync_now, "Asks phones to synchronise"},
 	{"sync", "status", "", 0, 0, NULL, run_sync_status, "How fantail-syncml is doing"},
 	{"sync-transcript", NULL, "USER DEVICE on|off|show", 3, 3, transcript_entries,
 	 run_transcript, "What a phone and fantail-syncml say"},

@@ -183,14 +183,15 @@ gboolean pim_txn_set_alert(struct pim_txn *txn, const struct pim_alert *alert, G
 	return sql_run(txn->sql, update, error);
 }
 
-gboolean pim_txn_drop_alert(struct pim_txn *txn, gint64 peer, enum pim_collection collection,
-			    GError **error)
+gboolean pim_txn_drop_alert(struct pim_txn *txn, const struct pim_alert *alert, GError **error)
 {
 	sqlite3_stmt *delete =
-		sql_prepare(txn->sql, "DELETE FROM alert WHERE peer = ? AND collection = ?");
+		sql_prepare(txn->sql, "DELETE FROM alert WHERE peer = ? AND collection = ?"
+				      " AND revision = ?");
 
-	sqlite3_bind_int64(delete, 1, peer);
-	sqlite3_bind_int(delete, 2, (int)collection);
+	sqlite3_bind_int64(delete, 1, alert->peer);
+	sqlite3_bind_int(delete, 2, (int)alert->collection);
+	sqlite3_bind_int64(delete, 3, (gint64)alert->revision);
 	return sql_run(txn->sql, delete, error);
 }
 

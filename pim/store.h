@@ -334,8 +334,8 @@ typedef gboolean pim_alert_each(const struct pim_alert *alert, gpointer data);
 gboolean pim_txn_alerts(struct pim_txn *txn, pim_alert_each *each, gpointer data, GError **error);
 /* session, tries, due. */
 gboolean pim_txn_set_alert(struct pim_txn *txn, const struct pim_alert *alert, GError **error);
-gboolean pim_txn_drop_alert(struct pim_txn *txn, gint64 peer, enum pim_collection collection,
-			    GError **error);
+/* Stays if there has been another change since it was read. */
+gboolean pim_txn_drop_alert(struct pim_txn *txn, const struct pim_alert *alert, GError **error);
 /* If the user has no notes any more nobody needs to look. */
 gboolean pim_txn_settle_alerts(struct pim_txn *txn, GError **error);
 

@@ -255,6 +255,7 @@ static gboolean alert_database(struct session *session, const struct sml_command
 		return FALSE;
 	sync = add_sync(session, uri, server_uri, item);
 	sync->target = target.id;
+	device_set_uri(session->device, uri->name, server_uri);
 	filter_code = set_filter(sync, item->filter, uri->filter);
 	if (!decide(session, sync, &target, command->code, item->meta.anchor_last, &code, error))
 		return FALSE;

@@ -10,6 +10,7 @@
 
 struct control {
 	struct server *server;
+	struct alerts *alerts;
 	struct line_server *socket; /* NULL: none is configured */
 };
 
@@ -39,6 +40,76 @@ static gboolean do_status(gpointer data, const struct control_call *call)
 	control_json_int(builder, "users", status.users);
 	control_json_int(builder, "messages", status.messages);
 	control_answer(call->peer, "OK", call->id, control_json_end(builder));
+	return TRUE;
+}
+
+/* --- LOOK, SYNC ----------------------------------------------------------------------------- */
+
+/* fantailctl has changed something in the user's file, and noted it. */
+static gboolean do_look(gpointer data, const struct control_call *call)
+{
+	const struct control *control = data;
+
+	alerts_look(control->alerts, control_call_get(call, "user"));
+	control_answer_empty(call->peer, call->id);
+	return TRUE;
+}
+
+struct sync_request {
+	struct line_peer *peer;
+	char *id;
+};
+
+static void synced(const struct alert_send *send, gpointer data)
+{
+	struct sync_request *request = data;
+	JsonBuilder *builder;
+	guint sent = 0;
+
+	for (guint i = 0; i < send->told->len; i++) {
+		const struct alert_told *told = send->told->pdata[i];
+
+		sent += told->sent;
+		builder = control_json_begin();
+		control_json_text(builder, "device", told->device);
+		control_json_text(builder, "databases", told->databases);
+		control_json_bool(builder, "alerted", told->sent);
+		control_json_bool(builder, "registered", told->registered);
+		control_json_text(builder, "why", told->why);
+		control_answer(request->peer, "ITEM", request->id, control_json_end(builder));
+	}
+	if (send->told->len == 0 && send->trouble != NULL) {
+		line_peer_no(request->peer, request->id, "unavailable", send->trouble);
+	} else if (send->told->len == 0) {
+		line_peer_no(request->peer, request->id, "notfound",
+			     send->device != NULL ? "no such device; fantailctl pim devices USER "
+						    "lists them"
+						  : "no device of that user has ever synchronised");
+	} else {
+		builder = control_json_begin();
+		control_json_int(builder, "alerted", sent);
+		control_answer(request->peer, "OK", request->id, control_json_end(builder));
+	}
+	line_peer_unref(request->peer);
+	g_free(request->id);
+	g_free(request);
+}
+
+static gboolean do_sync(gpointer data, const struct control_call *call)
+{
+	const struct control *control = data;
+	struct sync_request *request = g_new0(struct sync_request, 1);
+
+	request->peer = line_peer_ref(call->peer);
+	request->id = g_strdup(call->id);
+	if (alerts_send_now(control->alerts, control_call_get(call, "user"),
+			    control_call_get(call, "device"), synced, request))
+		return TRUE;
+	line_peer_no(call->peer, call->id, "config",
+		     "no bridge is configured: bridge-socket in fantail-syncml.conf(5)");
+	line_peer_unref(request->peer);
+	g_free(request->id);
+	g_free(request);
 	return TRUE;
 }
 
@@ -138,8 +209,10 @@ static gboolean do_password(gpointer data, const struct control_call *call)
 /* ------------------------------------------------------------------------------------------- */
 
 static const struct control_verb verbs[] = {
+	{"LOOK", TRUE, FALSE, do_look},
 	{"PASSWORD", TRUE, TRUE, do_password},
 	{"STATUS", FALSE, FALSE, do_status},
+	{"SYNC", TRUE, FALSE, do_sync},
 };
 
 static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,
@@ -150,7 +223,7 @@ static gboolean take_line(struct line_peer *peer, const struct tabline_field *fi
 
 static const struct line_server_handler handler = {.line = take_line};
 
-struct control *control_new(struct server *server, GError **error)
+struct control *control_new(struct server *server, struct alerts *alerts, GError **error)
 {
 	const struct syncml_config *config = server_config(server);
 	const struct line_server_settings settings = {
@@ -163,6 +236,7 @@ struct control *control_new(struct server *server, GError **error)
 	struct control *control = g_new0(struct control, 1);
 
 	control->server = server;
+	control->alerts = alerts;
 	if (settings.path != NULL) {
 		control->socket = line_server_new(&settings, &handler, control, error);
 		if (control->socket == NULL)

@@ -4,13 +4,13 @@
 #ifndef FANTAIL_SYNCML_CONTROL_H
 #define FANTAIL_SYNCML_CONTROL_H
 
-#include "server.h"
+#include "alerts.h"
 
 struct control;
 
-/* Listens on the configuration's control-socket; without one nobody can ask. `server` is borrowed
- * and outlives it. */
-struct control *control_new(struct server *server, GError **error);
+/* Listens on the configuration's control-socket; without one nobody can ask. What it asks is
+ * borrowed and outlives it. */
+struct control *control_new(struct server *server, struct alerts *alerts, GError **error);
 /* NULL is fine; clears the pointer. */
 void control_free(struct control **control);
 

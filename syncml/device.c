@@ -9,6 +9,7 @@
 /* Device information, and the rest by names; what is NULL is not there. */
 #define STATE_TYPE "(aysa{ss})"
 #define STATE_VERSION "2"
+#define URI_PREFIX "uri "
 /* Of version 1: all strings in their order, "" = NULL. */
 #define STATE_TYPE_1 "(aysssss)"
 
@@ -20,6 +21,7 @@ static const struct {
 	{"sent-devinf", offsetof(struct device, sent_devinf)},
 	{"nonce", offsetof(struct device, nonce)},
 	{"former-nonce", offsetof(struct device, former_nonce)},
+	{"server", offsetof(struct device, server)},
 	{"notify-server", offsetof(struct device, notify_server)},
 	{"notify-secret", offsetof(struct device, notify_secret)},
 };
@@ -69,6 +71,19 @@ static void read_state_1(struct device *device, const void *state, gsize len)
 	}
 }
 
+static void read_uris(struct device *device, GVariant *rest)
+{
+	GVariantIter iter;
+	const char *name, *value;
+
+	g_variant_iter_init(&iter, rest);
+	while (g_variant_iter_next(&iter, "{&s&s}", &name, &value)) {
+		if (g_str_has_prefix(name, URI_PREFIX))
+			device_set_uri(device, name + strlen(URI_PREFIX), value);
+	}
+	device->changed = FALSE;
+}
+
 /* One that cannot be read is a device that is not known yet. */
 static void read_state(struct device *device, const void *state, gsize len)
 {
@@ -85,6 +100,7 @@ static void read_state(struct device *device, const void *state, gsize len)
 	read_devinf(device, document);
 	for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_variant_lookup(rest, strings[i].name, "s", string_at(device, i));
+	read_uris(device, rest);
 	if (g_variant_lookup(rest, "version", "&s", &number))
 		device->version = (enum sml_version)CLAMP(atoi(number), SML_1_0, SML_1_2);
 	if (g_variant_lookup(rest, "encoding", "&s", &number))
@@ -94,6 +110,8 @@ static void read_state(struct device *device, const void *state, gsize len)
 static GVariant *write_rest(struct device *device)
 {
 	GVariantBuilder builder;
+	GHashTableIter iter;
+	gpointer name, uri;
 	char number[16];
 
 	g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
@@ -102,6 +120,12 @@ static GVariant *write_rest(struct device *device)
 
 		if (value != NULL)
 			g_variant_builder_add(&builder, "{ss}", strings[i].name, value);
+	}
+	g_hash_table_iter_init(&iter, device->uris);
+	while (g_hash_table_iter_next(&iter, &name, &uri)) {
+		g_autofree char *key = g_strconcat(URI_PREFIX, name, NULL);
+
+		g_variant_builder_add(&builder, "{ss}", key, (const char *)uri);
 	}
 	g_snprintf(number, sizeof(number), "%d", (int)device->version);
 	g_variant_builder_add(&builder, "{ss}", "version", number);
@@ -130,6 +154,7 @@ struct device *device_load(struct pim_txn *txn, const struct rules *rules, const
 	device->secret_user = g_strdup(peer.secret_user);
 	device->secret = g_strdup(peer.secret);
 	device->version = SML_1_2;
+	device->uris = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	if (peer.state_len > 0)
 		read_state(device, peer.state, peer.state_len);
 	if (user_agent != NULL && g_strcmp0(user_agent, device->user_agent) != 0) {
@@ -176,6 +201,8 @@ void device_free(struct device *device)
 	g_free(device->sent_devinf);
 	g_free(device->nonce);
 	g_free(device->former_nonce);
+	g_free(device->server);
+	g_hash_table_unref(device->uris);
 	g_free(device->notify_server);
 	g_free(device->notify_secret);
 	g_free(device->secret_user);
@@ -207,6 +234,30 @@ void device_set_spoken(struct device *device, enum sml_version version, enum sml
 		device->changed || device->version != version || device->encoding != encoding;
 	device->version = version;
 	device->encoding = encoding;
+}
+
+void device_set_server(struct device *device, const char *address)
+{
+	if (g_strcmp0(device->server, address) == 0)
+		return;
+	g_free(device->server);
+	device->server = g_strdup(address);
+	device->changed = TRUE;
+}
+
+void device_set_uri(struct device *device, const char *name, const char *uri)
+{
+	if (strcmp(device_uri(device, name), uri) == 0)
+		return;
+	g_hash_table_replace(device->uris, g_strdup(name), g_strdup(uri));
+	device->changed = TRUE;
+}
+
+const char *device_uri(const struct device *device, const char *name)
+{
+	const char *uri = g_hash_table_lookup(device->uris, name);
+
+	return uri != NULL ? uri : name;
 }
 
 gboolean device_set_password(struct pim_txn *txn, const struct rules *rules, const char *user,

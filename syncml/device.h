@@ -17,6 +17,8 @@ struct device {
 	char *nonce;           /* for its next digest; NULL = none was given */
 	char *former_nonce;
 	char *secret_user, *secret; /* of its sync password; NULL = none */
+	char *server;               /* our address as it is set in the device; NULL = not known */
+	GHashTable *uris;           /* of our databases, where the device calls them otherwise */
 	/* The same for what we send to it: of which server's name, and B64(MD5(name ":" password)).
 	 */
 	char *notify_server, *notify_secret;
@@ -40,6 +42,10 @@ void device_set_nonce(struct device *device, const char *nonce);
 gboolean device_save_nonce(struct pim_txn *txn, const struct rules *rules, struct device *device,
 			   gint64 now, GError **error);
 void device_set_spoken(struct device *device, enum sml_version version, enum sml_encoding encoding);
+void device_set_server(struct device *device, const char *address);
+/* How the device calls one of our databases; `name` if it has never said. */
+void device_set_uri(struct device *device, const char *name, const char *uri);
+const char *device_uri(const struct device *device, const char *name);
 /* A sync password: what digests need of it, both ways. It is kept nowhere. NULL: it has none any
  * more. The device need not have been here before. */
 gboolean device_set_password(struct pim_txn *txn, const struct rules *rules, const char *user,

@@ -1,5 +1,6 @@
 /* fantail-syncml: options, signals, readiness. What it does is in server.c. */
 #include "config-file.h"
+#include "alerts.h"
 #include "control.h"
 #include "daemon-loop.h"
 #include "daemon-main.h"
@@ -24,6 +25,7 @@ static int run(const char *config_path)
 	int sockets = sd_listen_fds(1);
 	g_autoptr(GError) error = NULL;
 	struct control *control;
+	struct alerts *alerts;
 	struct server *server;
 
 	daemon_raise_descriptors(DESCRIPTORS);
@@ -38,15 +40,20 @@ static int run(const char *config_path)
 		g_critical("%s", error->message);
 		return error->domain == CONFIG_ERROR ? EX_CONFIG : EX_UNAVAILABLE;
 	}
-	control = control_new(server, &error);
+	alerts = alerts_new(server);
+	control = control_new(server, alerts, &error);
 	if (control == NULL) {
 		g_critical("%s", error->message);
+		alerts_stop(alerts);
 		server_stop(&server);
+		alerts_free(&alerts);
 		return EX_UNAVAILABLE;
 	}
 	daemon_loop_run("fantail-syncml", config_path, reload, server);
 	control_free(&control);
+	alerts_stop(alerts);
 	server_stop(&server);
+	alerts_free(&alerts);
 	return EX_OK;
 }
 

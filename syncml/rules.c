@@ -156,6 +156,7 @@ static const struct config_key keys[] = {
 	{NULL, "lenient-anchor", config_key_bool, RULE(lenient_anchor), 0, 0},
 	{NULL, "lenient-delete", config_key_bool, RULE(lenient_delete), 0, 0},
 	{NULL, "legacy-nonce", config_key_bool, RULE(legacy_nonce), 0, 0},
+	{NULL, "no-alerts", config_key_bool, RULE(no_alerts), 0, 0},
 	{NULL, "reuse-msg-id", config_key_bool, RULE(reuse_msg_id), 0, 0},
 	{NULL, "no-item-in-status", config_key_bool, RULE(no_item_in_status), 0, 0},
 	{NULL, "no-size-in-capabilities", config_key_bool, RULE(no_size_in_capabilities), 0, 0},

@@ -45,6 +45,9 @@ struct server {
 	gint64 started;    /* unix seconds */
 	gint64 started_us; /* monotonic */
 	guint tasks;       /* of server_run() under way */
+	gint notes;        /* on their way from workers to the main loop */
+	pim_store_alerted *noted;
+	gpointer noted_data;
 	gboolean stopping;
 };
 
@@ -578,6 +581,49 @@ void server_run(struct server *server, server_work *function, server_done *done,
 	g_task_run_in_thread(gtask, task_run);
 }
 
+/* --- alerts ------------------------------------------------------------------------------- */
+
+struct noted {
+	struct server *server;
+	char *user;
+};
+
+static gboolean on_noted(gpointer data)
+{
+	struct noted *noted = data;
+	struct server *server = noted->server;
+
+	if (server->noted != NULL)
+		server->noted(noted->user, server->noted_data);
+	g_atomic_int_add(&server->notes, -1);
+	g_free(noted->user);
+	g_free(noted);
+	return G_SOURCE_REMOVE;
+}
+
+/* Any thread. */
+static void note(const char *user, gpointer data)
+{
+	struct noted *noted = g_new(struct noted, 1);
+
+	noted->server = data;
+	noted->user = g_strdup(user);
+	g_atomic_int_inc(&noted->server->notes);
+	g_idle_add_full(G_PRIORITY_DEFAULT, on_noted, noted, NULL);
+}
+
+void server_watch_alerts(struct server *server, pim_store_alerted *noted, gpointer data)
+{
+	server->noted = noted;
+	server->noted_data = data;
+}
+
+char **server_devices_in_session(const struct server *server, const char *user, gint64 secs)
+{
+	return session_table_devices(server->sessions, user,
+				     g_get_real_time() / G_USEC_PER_SEC - secs);
+}
+
 /* --- the server --------------------------------------------------------------------------- */
 
 gboolean server_check(const char *config_path, GError **error)
@@ -618,6 +664,9 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 		goto failed;
 	server->generation->service.store = server->store;
 	server->generation->service.held = server->held = held_new();
+	pim_store_watch_alerts(server->store, note, server);
+	if (!pim_alerts_enable(config->state_dir, config->bridge_socket != NULL, error))
+		goto failed;
 	server->workers = g_thread_pool_new(work, NULL, (gint)config->workers, FALSE, error);
 	if (server->workers == NULL)
 		goto failed;
@@ -663,6 +712,10 @@ gboolean server_reload(struct server *server, GError **error)
 	stays("state-dir", old->state_dir, generation->config->state_dir);
 	stays("control-socket", or_none(old->control_socket),
 	      or_none(generation->config->control_socket));
+	if (!pim_alerts_enable(old->state_dir, generation->config->bridge_socket != NULL, error)) {
+		login_free(&login);
+		return FALSE;
+	}
 	/* Who waits for the old one is asked to come again. */
 	login_free(&server->login);
 	server->login = login;
@@ -708,7 +761,8 @@ void server_stop(struct server **server)
 	sweeper_free(&self->sweeper);
 	if (self->prune != 0)
 		g_source_remove(self->prune);
-	while (g_hash_table_size(self->jobs) > 0 || self->tasks > 0)
+	while (g_hash_table_size(self->jobs) > 0 || self->tasks > 0 ||
+	       g_atomic_int_get(&self->notes) > 0)
 		g_main_context_iteration(NULL, TRUE);
 	if (self->workers != NULL)
 		g_thread_pool_free(self->workers, FALSE, TRUE);

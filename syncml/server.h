@@ -42,4 +42,9 @@ typedef void server_work(const struct sml_service *service, gpointer data);
 typedef void server_done(gpointer data);
 void server_run(struct server *server, server_work *function, server_done *done, gpointer data);
 
+/* `noted` is called by the main loop after something was noted to be told to devices of a user. */
+void server_watch_alerts(struct server *server, pim_store_alerted *noted, gpointer data);
+/* Devices that said something within the last seconds, and have not ended their session. New. */
+char **server_devices_in_session(const struct server *server, const char *user, gint64 secs);
+
 #endif

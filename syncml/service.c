@@ -578,6 +578,8 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	if (!session_answer(session, &exchange->answer, error))
 		return FALSE;
 	device_set_spoken(run->device, session->version, session->encoding);
+	if (!run->by_key)
+		device_set_server(run->device, exchange->message->target);
 	if (!pim_txn_release(run->txn, error) || !save_session(run, error))
 		return FALSE;
 	exchange->authenticated = TRUE;

@@ -133,3 +133,20 @@ guint session_table_count(struct session_table *table, const struct session_limi
 	*users_r = g_hash_table_size(table->users);
 	return table->order.length;
 }
+
+char **session_table_devices(const struct session_table *table, const char *user, gint64 since)
+{
+	g_autoptr(GPtrArray) devices = g_ptr_array_new();
+
+	/* In the order of when they were heard of. */
+	for (const GList *link = table->order.head; link != NULL; link = link->next) {
+		const struct entry *entry = link->data;
+
+		if (entry->heard < since)
+			break;
+		if (strcmp(entry->user, user) == 0)
+			g_ptr_array_add(devices, g_strdup(entry->key + strlen(user) + 1));
+	}
+	g_ptr_array_add(devices, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&devices), FALSE);
+}

@@ -31,4 +31,7 @@ void session_table_note(struct session_table *table, const char *user, const cha
 guint session_table_count(struct session_table *table, const struct session_limits *limits,
 			  gint64 now, guint *users_r);
 
+/* Devices of a user that said something since. NULL-terminated, new. */
+char **session_table_devices(const struct session_table *table, const char *user, gint64 since);
+
 #endif

@@ -145,6 +145,28 @@ static gboolean set_conflict(void *place, const struct config_key *key, const ch
 				 value);
 }
 
+static gboolean set_repeats(void *place, const struct config_key *key, const char *value,
+			    GError **error)
+{
+	struct alert_schedule *schedule = place;
+	g_auto(GStrv) items = list_or_none(value);
+	struct alert_schedule read = *schedule;
+
+	read.repeats_len = 0;
+	for (char **item = items; item != NULL && *item != NULL; item++) {
+		gint64 us;
+
+		if (read.repeats_len == ALERT_REPEATS_MAX)
+			return config_value_fail(error, "more than %d; leave some out",
+						 ALERT_REPEATS_MAX);
+		if (!config_value_duration(*item, (gint64)key->min, (gint64)key->max, &us, error))
+			return FALSE;
+		read.repeats[read.repeats_len++] = us / G_USEC_PER_SEC;
+	}
+	*schedule = read;
+	return TRUE;
+}
+
 #define SEC G_GUINT64_CONSTANT(1000000)
 #define DAY (86400 * SEC)
 #define AT(name) G_STRUCT_OFFSET(struct syncml_config, name)
@@ -189,9 +211,14 @@ static const struct config_key keys[] = {
 	{"sync", "former-anchor", config_key_bool, AT(former_anchor), 0, 0},
 
 	PIM_KEEP_KEYS(AT(keep)),
+
+	{"alerts", "bridge-socket", set_socket, AT(bridge_socket), 0, 0},
+	{"alerts", "delay", config_key_secs64, AT(alerts.delay), 1 * SEC, 3600 * SEC},
+	{"alerts", "repeats", set_repeats, AT(alerts), 1 * SEC, 7 * DAY},
 };
 
-static const char *const sections[] = {"syncml", "login", "limits", "sync", PIM_KEEP_SECTION, NULL};
+static const char *const sections[] = {"syncml",         "login",  "limits", "sync",
+				       PIM_KEEP_SECTION, "alerts", NULL};
 
 static const struct config_table table = {
 	.keys = keys,
@@ -276,6 +303,12 @@ static struct syncml_config *defaults(void)
 	config->former_anchor = TRUE;
 
 	config->keep = (struct pim_keep)PIM_KEEP_DEFAULTS;
+
+	config->alerts = (struct alert_schedule){
+		.delay = 5,
+		.repeats = {60, 300, 1800},
+		.repeats_len = 3,
+	};
 	return config;
 }
 
@@ -353,6 +386,7 @@ void syncml_config_unref(struct syncml_config *config)
 	trusted_proxies_free(config->proxies);
 	g_strfreev(config->rules);
 	g_free(config->server_id);
+	g_free(config->bridge_socket);
 	g_free(config->zone);
 	g_free(config->log_level);
 	g_free(config->metrics);

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "alert-plan.h"
 #include "config-file.h"
 #include "http-peer.h"
 #include "keep.h"
@@ -53,6 +54,10 @@ struct syncml_config {
 
 	/* [keep] */
 	struct pim_keep keep;
+
+	/* [alerts] */
+	char *bridge_socket; /* NULL = none: no device is alerted */
+	struct alert_schedule alerts;
 
 	/* The same as the service wants it; its strings are those above. */
 	struct sml_settings settings;

@@ -1,5 +1,5 @@
-"""A phone of the plainest kind, for looks at what a server has and for load: SyncML 1.2 in
-XML, one database, standard library only.
+"""A phone of the plainest kind, for looks at what a server has and for load: SyncML 1.2 or
+1.1 in XML, one database, standard library only.
 
     phone = Phone(port, "/sync", "alice", "secret", "looker")
     phone.sync(205)          # refresh from the server
@@ -30,7 +30,8 @@ def _parse(text):
 
 class Phone:
     def __init__(self, port, path, user, password, device, database="card",
-                 content="text/vcard"):
+                 content="text/vcard", version="1.2"):
+        self.version = version
         self.port, self.path, self.user, self.device = port, path, user, device
         self.database, self.content = database, content
         self.cred = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -39,15 +40,19 @@ class Phone:
         self.session = 0
         self.seconds = []  # that each message took
 
-    def sync(self, code, adds=()):
-        """A whole session; adds: LUID -> text, sent as new. The number of messages."""
-        self.session += 1
+    def sync(self, code, adds=(), answers=None):
+        """A whole session; adds: LUID -> text, sent as new. answers: the session that it was asked
+        for by a message of the server's. The number of messages."""
+        self.session = self.session + 1 if answers is None else answers
+        taken = "" if answers is None else "".join(
+            f"<Status><CmdID>{50 + ref}</CmdID><MsgRef>1</MsgRef><CmdRef>{ref}</CmdRef><Cmd>{name}"
+            "</Cmd><Data>200</Data></Status>" for ref, name in enumerate(("SyncHdr", "Alert")))
         self.message, self.address = 0, self.path
         anchor = str(time.time_ns())
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         last = f"<Last>{self.last}</Last>" if self.last else ""
         answer = self._send(
-            self._devinf() + f"<Alert><CmdID>1</CmdID><Data>{code}</Data><Item><Target><LocURI>{self.database}"
+            taken + self._devinf() + f"<Alert><CmdID>1</CmdID><Data>{code}</Data><Item><Target><LocURI>{self.database}"
             "</LocURI></Target><Source><LocURI>local</LocURI></Source><Meta><Anchor "
             f'xmlns="syncml:metinf">{last}<Next>{anchor}</Next></Anchor></Meta></Item></Alert>')
         alerts = [int(alert.findtext("Data")) for alert in answer.iter("Alert")]
@@ -79,8 +84,9 @@ class Phone:
         formats = "".join(f"<{kind}-Pref><CTType>{self.content}</CTType><VerCT>{version}</VerCT>"
                           f"</{kind}-Pref>" for kind in ("Rx", "Tx"))
         return (f"<Put><CmdID>3</CmdID>{_meta(Type='application/vnd.syncml-devinf+xml')}<Item>"
-                '<Source><LocURI>./devinf12</LocURI></Source><Data><DevInf xmlns="syncml:devinf">'
-                f"<VerDTD>1.2</VerDTD><DevID>{self.device}</DevID><DevTyp>phone</DevTyp><UTC/>"
+                f'<Source><LocURI>./devinf{self.version.replace(".", "")}</LocURI></Source><Data>'
+                f'<DevInf xmlns="syncml:devinf"><VerDTD>{self.version}</VerDTD>'
+                f"<DevID>{self.device}</DevID><DevTyp>phone</DevTyp><UTC/>"
                 f"<DataStore><SourceRef>local</SourceRef>{formats}<SyncCap><SyncType>1</SyncType>"
                 "</SyncCap></DataStore></DevInf></Data></Item></Put>")
 
@@ -88,8 +94,8 @@ class Phone:
         self.message += 1
         cred = (f"<Cred>{_meta(Format='b64', Type='syncml:auth-basic')}<Data>{self.cred}</Data>"
                 "</Cred>") if self.message == 1 else ""
-        body = (f'<SyncML xmlns="SYNCML:SYNCML1.2"><SyncHdr><VerDTD>1.2</VerDTD><VerProto>'
-                f"SyncML/1.2</VerProto><SessionID>{self.session}</SessionID><MsgID>{self.message}"
+        body = (f'<SyncML xmlns="SYNCML:SYNCML{self.version}"><SyncHdr><VerDTD>{self.version}'
+                f"</VerDTD><VerProto>SyncML/{self.version}</VerProto><SessionID>{self.session}</SessionID><MsgID>{self.message}"
                 f"</MsgID><Target><LocURI>{escape(self.address)}</LocURI></Target><Source><LocURI>"
                 f"{self.device}</LocURI></Source>{cred}{_meta(MaxMsgSize=150000)}</SyncHdr>"
                 f"<SyncBody>{commands}{'<Final/>' if final else ''}</SyncBody></SyncML>")

@@ -42,6 +42,8 @@ static void test_errors(void)
 		 "f:2: [login] basic: is no, and so are md5 and mac; allow one of them"},
 		{"[limits]\nmessage-size = 1K\n",
 		 "f:2: [limits] message-size: 1K is out of range; write 3000 to 1048576 bytes"},
+		{"[alerts]\nrepeats = 1s;2s;3s;4s;5s;6s;7s;8s;9s\n",
+		 "f:2: [alerts] repeats: more than 8; leave some out"},
 		{"[sync]\nconflict = me\n", "f:2: [sync] conflict: nobody called 'me'; write "
 					    "server, client or duplicate"},
 		{"[syncml]\nlisten = unix:/a\nmetrics = unix:/a\n",
@@ -64,7 +66,8 @@ static void test_errors(void)
 static void test_example(void)
 {
 	g_autofree char *path = g_test_build_filename(G_TEST_DIST, "data", "syncml.conf", NULL);
-	static const char *const sections[] = {"syncml", "login", "limits", "sync", "keep"};
+	static const char *const sections[] = {"syncml", "login", "limits",
+					       "sync",   "keep",  "alerts"};
 	g_autoptr(GError) error = NULL;
 	g_autofree char *text = NULL;
 	g_autoptr(GString) active = g_string_new(NULL);
@@ -101,6 +104,10 @@ static void test_example(void)
 	g_assert_cmpuint(config->guard_percent, ==, defaults->guard_percent);
 	g_assert_cmpuint(config->guard_items, ==, defaults->guard_items);
 	g_assert_cmpint(config->former_anchor, ==, defaults->former_anchor);
+	g_assert_null(config->bridge_socket);
+	g_assert_cmpint(config->alerts.delay, ==, defaults->alerts.delay);
+	g_assert_cmpmem(&config->alerts, sizeof(config->alerts), &defaults->alerts,
+			sizeof(defaults->alerts));
 	g_assert_null(config->rules);
 	g_assert_null(config->public_url);
 }
