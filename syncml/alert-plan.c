@@ -24,7 +24,7 @@ gint64 alert_plan_due(const struct alert_schedule *schedule, const struct pim_al
 	return due;
 }
 
-gboolean alert_plan_is_new(const struct pim_alert *alerts, guint len)
+static gboolean is_new(const struct pim_alert *alerts, guint len)
 {
 	for (guint i = 0; i < len; i++) {
 		if (alerts[i].tries == 0)
@@ -33,12 +33,23 @@ gboolean alert_plan_is_new(const struct pim_alert *alerts, guint len)
 	return FALSE;
 }
 
+guint16 alert_plan_session(const struct pim_alert *alerts, guint len)
+{
+	gboolean begins = is_new(alerts, len);
+
+	for (guint i = 0; i < len; i++) {
+		if ((alerts[i].tries == 0) == begins && alerts[i].session != 0)
+			return alerts[i].session;
+	}
+	return 0;
+}
+
 gboolean alert_plan_sent(const struct alert_schedule *schedule, struct pim_alert *alerts, guint len,
 			 guint16 session, gint64 now)
 {
 	guint tries = 0;
 
-	if (!alert_plan_is_new(alerts, len)) {
+	if (!is_new(alerts, len)) {
 		for (guint i = 0; i < len; i++)
 			tries = MAX(tries, alerts[i].tries);
 	}

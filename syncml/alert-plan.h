@@ -18,8 +18,9 @@ struct alert_schedule {
 /* When the device that has these notes, at least one, is to be alerted next. */
 gint64 alert_plan_due(const struct alert_schedule *schedule, const struct pim_alert *alerts,
 		      guint len);
-/* Does a series of alerts begin, with a session id of its own? */
-gboolean alert_plan_is_new(const struct pim_alert *alerts, guint len);
+/* The session id of the series that these are alerted in: of one that goes on, or begins and was
+ * not noted as sent yet. 0 = one begins, and needs an id of its own. */
+guint16 alert_plan_session(const struct pim_alert *alerts, guint len);
 /* It was alerted of all of these. FALSE: that was the last time. */
 gboolean alert_plan_sent(const struct alert_schedule *schedule, struct pim_alert *alerts, guint len,
 			 guint16 session, gint64 now);

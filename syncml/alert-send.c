@@ -206,7 +206,34 @@ static void is_not_told(struct due *due, const char *why)
 	due->told->why = g_strdup(why);
 }
 
-/* Nothing is written but what is of no use any more. */
+static gboolean save_alerts(struct pim_txn *txn, const struct due *due, GError **error)
+{
+	for (guint i = 0; i < due->alerts->len; i++) {
+		if (!pim_txn_set_alert(txn, &g_array_index(due->alerts, struct pim_alert, i),
+				       error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Before it is sent: after a crash it is sent with the same one. */
+static gboolean set_session(struct pim_txn *txn, const struct alert_send *send, struct due *due,
+			    GError **error)
+{
+	struct pim_alert *alerts = (struct pim_alert *)(void *)due->alerts->data;
+
+	due->session = send->force ? 0 : alert_plan_session(alerts, due->alerts->len);
+	if (due->session != 0)
+		return TRUE;
+	due->session = new_session();
+	for (guint i = 0; i < due->alerts->len && !send->force; i++) {
+		if (alerts[i].tries == 0)
+			alerts[i].session = due->session;
+	}
+	return send->force || save_alerts(txn, due, error);
+}
+
+/* Nothing is written but the session id, and what is of no use any more. */
 static gboolean prepare(const struct sml_service *service, struct pim_txn *txn,
 			struct alert_send *send, struct due *due, GError **error)
 {
@@ -232,12 +259,8 @@ static gboolean prepare(const struct sml_service *service, struct pim_txn *txn,
 		is_not_told(due, "it has never synchronised anything to the end");
 		return drop_answered(txn, due, TRUE, error);
 	}
-	due->session =
-		send->force || alert_plan_is_new(
-				       (const struct pim_alert *)(const void *)due->alerts->data,
-				       due->alerts->len)
-			? new_session()
-			: g_array_index(due->alerts, struct pim_alert, 0).session;
+	if (!set_session(txn, send, due, error))
+		return FALSE;
 	make_package(service, due, device);
 	if (due->package != NULL)
 		return TRUE;
@@ -388,16 +411,6 @@ static void hand_over_all(struct alert_send *send, GPtrArray *devices)
 }
 
 /* --- what became of it -------------------------------------------------------------------- */
-
-static gboolean save_alerts(struct pim_txn *txn, const struct due *due, GError **error)
-{
-	for (guint i = 0; i < due->alerts->len; i++) {
-		if (!pim_txn_set_alert(txn, &g_array_index(due->alerts, struct pim_alert, i),
-				       error))
-			return FALSE;
-	}
-	return TRUE;
-}
 
 static gboolean note(struct pim_txn *txn, struct alert_send *send, struct due *due, GError **error)
 {

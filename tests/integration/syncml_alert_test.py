@@ -161,6 +161,19 @@ def a_crash_forgets_nothing():
 
 
 @suite.test
+def an_alert_that_was_sent_and_not_noted_is_the_same_again():
+    with Site("alert-unnoted", "30min") as site:
+        site.bridge.mode = "stall-batch"  # it has it, and never says so
+        site.change("Ann")
+        said = decode(base64.b64decode(site.events(1)[0]["package"]))
+        site.daemon.kill()
+        site.bridge.mode = "ok"
+        site.daemon.start()
+        again = site.events(2)
+        equal(decode(base64.b64decode(again[1]["package"])), said, "after a crash")
+
+
+@suite.test
 def a_bridge_that_was_away_is_told_later():
     with Site("alert-away", "30min") as site:
         site.bridge.mode, site.bridge.code = "no", "full"

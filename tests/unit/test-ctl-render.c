@@ -227,6 +227,28 @@ static void test_sync_status(void)
 	g_assert_nonnull(strstr(out->str, "sessions        0 of 0 users\n"));
 }
 
+static void test_alerted(void)
+{
+	static const char *const texts[] = {
+		"{\"device\":\"IMEI:1\",\"databases\":\"contacts calendar\",\"alerted\":true,"
+		"\"registered\":true,\"why\":null}",
+		"{\"device\":\"two\",\"databases\":\"notes\",\"alerted\":true,\"registered\":"
+		"false}",
+		"{\"device\":\"three\",\"databases\":null,\"alerted\":false,\"why\":\"a rule\"}",
+		"{}", NULL};
+	g_autoptr(GPtrArray) rows = parse_rows(texts);
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	ctl_render_alerted(out, rows, &plain);
+	g_assert_cmpstr(
+		out->str, ==,
+		"DEVICE  DATABASES          ALERTED\n"
+		"IMEI:1  contacts calendar  yes, by the bridge\n"
+		"two     notes              the bridge has it, and knows no way to the device\n"
+		"three   -                  no: a rule\n"
+		"-       -                  no: -\n");
+}
+
 static void test_queue(void)
 {
 	static const char *const texts[] = {
@@ -359,6 +381,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl-render/table", test_table);
 	g_test_add_func("/ctl-render/status", test_status);
 	g_test_add_func("/ctl-render/sync-status", test_sync_status);
+	g_test_add_func("/ctl-render/alerted", test_alerted);
 	g_test_add_func("/ctl-render/queue", test_queue);
 	g_test_add_func("/ctl-render/devices", test_devices);
 	g_test_add_func("/ctl-render/device", test_device);

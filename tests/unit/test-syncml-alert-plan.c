@@ -9,19 +9,30 @@ static const struct {
 	struct pim_alert alerts[2];
 	guint len;
 	gint64 due;
-	gboolean is_new;
+	guint16 session;
 } rows[] = {
-	{"one change", {{.first = 100, .last = 100}}, 1, 105, TRUE},
-	{"another one later", {{.first = 100, .last = 104}}, 1, 109, TRUE},
-	{"changes without end", {{.first = 100, .last = 1000}}, 1, 150, TRUE},
-	{"the bridge was away", {{.first = 100, .last = 100, .due = 200}}, 1, 200, TRUE},
-	{"alerted once", {{.first = 100, .last = 300, .tries = 1, .due = 165}}, 1, 165, FALSE},
-	{"two collections", {{.first = 100, .last = 100}, {.first = 90, .last = 90}}, 2, 95, TRUE},
+	{"one change", {{.first = 100, .last = 100}}, 1, 105, 0},
+	{"another one later", {{.first = 100, .last = 104}}, 1, 109, 0},
+	{"changes without end", {{.first = 100, .last = 1000}}, 1, 150, 0},
+	{"the bridge was away", {{.first = 100, .last = 100, .due = 200}}, 1, 200, 0},
+	{"alerted once",
+	 {{.first = 100, .last = 300, .session = 7, .tries = 1, .due = 165}},
+	 1,
+	 165,
+	 7},
+	{"two collections", {{.first = 100, .last = 100}, {.first = 90, .last = 90}}, 2, 95, 0},
 	{"a second collection while the first repeats",
-	 {{.first = 100, .last = 100, .tries = 2, .due = 400}, {.first = 200, .last = 200}},
+	 {{.first = 100, .last = 100, .session = 7, .tries = 2, .due = 400},
+	  {.first = 200, .last = 200}},
 	 2,
 	 205,
-	 TRUE},
+	 0},
+	{"it began, and nobody noted that it was sent",
+	 {{.first = 100, .last = 100, .session = 7, .tries = 2, .due = 400},
+	  {.first = 200, .last = 200, .session = 8}},
+	 2,
+	 205,
+	 8},
 };
 
 static void test_due(void)
@@ -30,7 +41,8 @@ static void test_due(void)
 		g_test_message("%s", rows[i].name);
 		g_assert_cmpint(alert_plan_due(&schedule, rows[i].alerts, rows[i].len), ==,
 				rows[i].due);
-		g_assert_cmpint(alert_plan_is_new(rows[i].alerts, rows[i].len), ==, rows[i].is_new);
+		g_assert_cmpuint(alert_plan_session(rows[i].alerts, rows[i].len), ==,
+				 rows[i].session);
 	}
 }
 
@@ -44,7 +56,7 @@ static void test_series(void)
 		gboolean again;
 
 		g_assert_cmpint(alert_plan_due(&schedule, &alert, 1), ==, times[i]);
-		g_assert_cmpint(alert_plan_is_new(&alert, 1), ==, i == 0);
+		g_assert_cmpuint(alert_plan_session(&alert, 1), ==, i == 0 ? 0 : 7);
 		again = alert_plan_sent(&schedule, &alert, 1, 7, times[i]);
 		g_assert_cmpint(again, ==, i + 1 < G_N_ELEMENTS(times));
 		g_assert_cmpuint(alert.session, ==, 7);
