@@ -737,7 +737,8 @@ struct unmapped {
 static gboolean collect_part(struct unmapped *unmapped, gint64 id, const char *part,
 			     gboolean *sent_r)
 {
-	struct unsent unsent = {.id = id};
+	GArray *all = unmapped->unsent;
+	struct unsent *unsent;
 	struct pim_map map;
 
 	if (!pim_txn_map_by_item(unmapped->session->txn, unmapped->sync->target, id, part, sent_r,
@@ -745,8 +746,10 @@ static gboolean collect_part(struct unmapped *unmapped, gint64 id, const char *p
 		return FALSE;
 	if (*sent_r)
 		return TRUE;
-	unsent.part = g_strdup(part);
-	g_array_append_val(unmapped->unsent, unsent);
+	g_array_set_size(all, all->len + 1);
+	unsent = &g_array_index(all, struct unsent, all->len - 1);
+	unsent->id = id;
+	unsent->part = g_strdup(part);
 	unmapped->items += *part == '\0';
 	return TRUE;
 }

@@ -610,6 +610,7 @@ static void note(const char *user, gpointer data)
 	noted->user = g_strdup(user);
 	g_atomic_int_inc(&noted->server->notes);
 	g_idle_add_full(G_PRIORITY_DEFAULT, on_noted, noted, NULL);
+	/* cppcheck-suppress memleak ; on_noted() has it */
 }
 
 void server_watch_alerts(struct server *server, pim_store_alerted *noted, gpointer data)

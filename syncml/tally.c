@@ -41,13 +41,14 @@ struct tally_mark *tally_mark_new(const struct session *session)
 	mark->over = session_is_over(session);
 	mark->syncs = g_array_new(FALSE, FALSE, sizeof(struct counts));
 	g_array_set_clear_func(mark->syncs, counts_clear);
+	g_array_set_size(mark->syncs, session->syncs->len);
 	for (guint i = 0; i < session->syncs->len; i++) {
 		const struct sync *sync = session->syncs->pdata[i];
-		struct counts counts = counts_of(sync);
+		struct counts *counts = &g_array_index(mark->syncs, struct counts, i);
 
-		counts.name = g_strdup(sync->name);
-		counts.anchor = g_strdup(sync->server_next);
-		g_array_append_val(mark->syncs, counts);
+		*counts = counts_of(sync);
+		counts->name = g_strdup(sync->name);
+		counts->anchor = g_strdup(sync->server_next);
 	}
 	return mark;
 }
