@@ -23,6 +23,7 @@ import os
 import pathlib
 import poplib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -35,12 +36,23 @@ import time
 NOBODY = 65534
 
 
+# Below those that connections are given (net.ipv4.ip_local_port_range): nobody's takes one
+# before it is listened on.
+PORTS = range(10000, 32768)
+
+
 def free_ports(count):
-    """Different ones: all are held until the last is found."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Different ones: all are held until the last is found. At random, since several tests may
+    look at the same time."""
+    sockets = []
     try:
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            listener = socket.socket()
+            try:
+                listener.bind(("127.0.0.1", random.choice(PORTS)))
+                sockets.append(listener)
+            except OSError:
+                listener.close()
         return [listener.getsockname()[1] for listener in sockets]
     finally:
         for listener in sockets:
