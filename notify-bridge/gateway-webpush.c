@@ -134,7 +134,7 @@ static GBytes *encrypt_payload(const struct gateway_context *context, const stru
 	payload = payload_build(device, notification, minimal);
 	data = g_bytes_get_data(payload, &len);
 	/* The minimal form is for services that found the full one too large. */
-	pad_to = minimal ? 0 : MAX(context->config->pad_to, 1);
+	pad_to = minimal ? 0 : context->config->pad_to;
 	return webpush_encrypt(crypto, device->p256dh, device->auth, data, len, pad_to, error);
 }
 
