@@ -168,6 +168,9 @@ static pim_group_mask believed(const struct session *session, struct sync *sync,
 static gboolean put_known(struct session *session, struct sync *sync, struct pim_map *map,
 			  const struct pim_row *row, const char *luid, const struct pim_item *item,
 			  guint *status_r, GError **error);
+static gboolean revive(struct session *session, struct sync *sync, struct pim_map *map,
+		       const struct ours *ours, const char *luid, const struct pim_item *theirs,
+		       guint *status_r, GError **error);
 
 /* --- a first meeting: slow sync ----------------------------------------------------------------
  */
@@ -350,9 +353,13 @@ static gboolean first_meeting(struct session *session, struct sync *sync, struct
 		return FALSE;
 	if (id == 0)
 		return add_new(session, sync, map, luid, item, status_r, error);
-	return pim_txn_get(session->txn, id, &found, &row, error) &&
-	       load_ours(session, sync, &row, part == NULL ? "" : part, &ours, error) &&
-	       meet(session, sync, map, &ours, luid, item, status_r, error);
+	if (!pim_txn_get(session->txn, id, &found, &row, error) ||
+	    !load_ours(session, sync, &row, part == NULL ? "" : part, &ours, error))
+		return FALSE;
+	/* An exception that it was, and which is none any more. */
+	if (ours.item == NULL)
+		return revive(session, sync, map, &ours, luid, item, status_r, error);
+	return meet(session, sync, map, &ours, luid, item, status_r, error);
 }
 
 /* --- a known item --------------------------------------------------------------------------------
