@@ -91,8 +91,9 @@ static gboolean find_tombstones(struct pim_txn *txn, int collection, gint64 befo
 static gboolean drop_tombstone(struct pim_txn *txn, int collection, gint64 id, GError **error)
 {
 	sqlite3_stmt *maps =
-		sql_prepare(txn->sql, "DELETE FROM map WHERE target IN (SELECT id FROM target WHERE"
-				      " collection = ?) AND item = ?");
+		/* Those of before a slow sync are under the negative number. */
+		sql_prepare(txn->sql, "DELETE FROM map WHERE abs(target) IN (SELECT id FROM target"
+				      " WHERE collection = ?) AND item = ?");
 	sqlite3_stmt *item = sql_prepare(txn->sql, "DELETE FROM item WHERE id = ?");
 
 	sqlite3_bind_int(maps, 1, collection);
