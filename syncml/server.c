@@ -277,8 +277,9 @@ static void run(struct job *job)
 {
 	const struct session_limits limits = session_limits_of(job->generation->config);
 
-	/* A session that is under way has its own address. */
-	if (job->request.session_key == NULL &&
+	/* A session that is under way has its own address; who logs in begins one, whatever the
+	 * address says. */
+	if ((job->request.session_key == NULL || job->user != NULL) &&
 	    !session_table_admits(job->server->sessions, &limits, job->user,
 				  sml_exchange_device(job->exchange),
 				  job->http_request->peer.address, job->request.now)) {
@@ -408,8 +409,8 @@ static char *key_of(const struct http_request *request)
 {
 	g_autofree char *hash = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, request->body);
 
-	return g_strconcat(hash, " ", request->session_key != NULL ? request->session_key : "",
-			   NULL);
+	return g_strconcat(hash, " ", request->session_key != NULL ? request->session_key : "", " ",
+			   request->mac, NULL);
 }
 
 static struct sml_request request_of(const struct http_request *request)
@@ -510,7 +511,7 @@ static gboolean on_prune(gpointer data)
 {
 	const struct server *server = data;
 
-	transcript_prune(server->generation->config->state_dir, g_get_real_time() / G_USEC_PER_SEC);
+	transcript_prune(server->state_dir, g_get_real_time() / G_USEC_PER_SEC);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -713,7 +714,8 @@ gboolean server_reload(struct server *server, GError **error)
 	stays("state-dir", old->state_dir, generation->config->state_dir);
 	stays("control-socket", or_none(old->control_socket),
 	      or_none(generation->config->control_socket));
-	if (!pim_alerts_enable(old->state_dir, generation->config->bridge_socket != NULL, error)) {
+	if (!pim_alerts_enable(server->state_dir, generation->config->bridge_socket != NULL,
+			       error)) {
 		login_free(&login);
 		return FALSE;
 	}
@@ -729,6 +731,11 @@ gboolean server_reload(struct server *server, GError **error)
 	server->generation = g_steal_pointer(&generation);
 	g_message("configuration %s is in force", server->config_path);
 	return TRUE;
+}
+
+const char *server_state_dir(const struct server *server)
+{
+	return server->state_dir;
 }
 
 const struct syncml_config *server_config(const struct server *server)

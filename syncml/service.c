@@ -50,13 +50,16 @@ static gboolean find_encoding(const char *type, enum sml_encoding *encoding_r)
 
 /* --- the request --------------------------------------------------------------------------- */
 
-static void hash_body(struct sml_exchange *exchange)
+static void hash_request(struct sml_exchange *exchange)
 {
 	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
 	gsize len = sizeof(exchange->hash), size;
 	const void *data = g_bytes_get_data(exchange->request->body, &size);
 
 	g_checksum_update(checksum, data, (gssize)size);
+	/* Who shows no MAC, or another, has not sent the same. */
+	if (exchange->request->mac != NULL)
+		g_checksum_update(checksum, (const guchar *)exchange->request->mac, -1);
 	g_checksum_get_digest(checksum, exchange->hash, &len);
 	g_checksum_free(checksum);
 }
@@ -105,7 +108,7 @@ struct sml_exchange *sml_exchange_new(const struct sml_service *service,
 	read_message(exchange);
 	if (exchange->message == NULL)
 		return exchange;
-	hash_body(exchange);
+	hash_request(exchange);
 	exchange->claim = auth_claim_new(exchange->message, find_cred(exchange->message),
 					 request->mac, &error);
 	if (error != NULL)
@@ -355,6 +358,7 @@ static gboolean run_held(struct run *run, GError **error)
 	session->message = run->held;
 	ok = session_run(session, error);
 	session->message = run->exchange->message;
+	take_sizes(session, session->message);
 	return ok;
 }
 
@@ -508,17 +512,15 @@ static void say_later(struct sml_exchange *exchange)
 
 /* The key of a session is for who has shown a password, or knows it. What is held for who has not
  * has a key of its own. */
-static gboolean answer_unproved(struct run *run, const char *user, GError **error)
+static gboolean answer_unproved(struct run *run, const char *user, gboolean readable,
+				GError **error)
 {
 	struct session *session = run->session;
 	g_autofree char *key = new_key();
 
-	if (hold_unproved(run, key)) {
-		g_free(session->resp_uri);
+	g_clear_pointer(&session->resp_uri, g_free);
+	if (readable && hold_unproved(run, key))
 		session->resp_uri = resp_uri_of(run->exchange->request, user, key);
-	} else if (!run->by_key) {
-		g_clear_pointer(&session->resp_uri, g_free);
-	}
 	return session_answer(session, &run->exchange->answer, error);
 }
 
@@ -555,7 +557,7 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 	struct sml_exchange *exchange = run->exchange;
 	struct session *session = run->session;
 	g_autoptr(tally_mark_t) before = tally_mark_new(session);
-	gboolean begun = run->row.id == 0;
+	gboolean begun = run->row.id == 0, readable;
 	struct sml_tally tally;
 
 	if (!pim_txn_savepoint(run->txn, error) || !make_row(run, user, error))
@@ -569,25 +571,29 @@ static gboolean run_message(struct run *run, const char *user, enum sml_verdict 
 		say_later(exchange);
 		return TRUE;
 	}
-	if (check_version(run) &&
+	readable = check_version(run);
+	if (readable &&
 	    session_authenticate(session, exchange->claim, verdict, exchange->request->body) &&
 	    !(run_held(run, error) && session_run(session, error)))
 		return FALSE;
 	if (!session->authenticated)
-		return answer_unproved(run, user, error) && leave_stranger(run, error);
+		return answer_unproved(run, user, readable, error) && leave_stranger(run, error);
 	if (!session_answer(session, &exchange->answer, error))
 		return FALSE;
 	device_set_spoken(run->device, session->version, session->encoding);
-	if (!run->by_key)
+	/* The address that it was given, not that of a session. */
+	if (run->held != NULL)
+		device_set_server(run->device, run->held->target);
+	else if (exchange->request->session_key == NULL)
 		device_set_server(run->device, exchange->message->target);
 	if (!pim_txn_release(run->txn, error) || !save_session(run, error))
 		return FALSE;
-	exchange->authenticated = TRUE;
-	exchange->finished = session->phase == SESSION_DONE;
 	tally_session(before, session, &tally);
 	tally.begun = begun && session->authenticated;
 	if (!pim_txn_commit(g_steal_pointer(&run->txn), error))
 		return FALSE;
+	exchange->authenticated = TRUE;
+	exchange->finished = session->phase == SESSION_DONE;
 	exchange->tally = tally;
 	if (session->authenticated && run->asked_key != NULL && exchange->service->held != NULL)
 		held_drop(exchange->service->held, run->asked_key);
@@ -624,7 +630,6 @@ static gboolean run_for_user(struct run *run, const char *user, enum sml_verdict
 		return FALSE;
 	if (found == FOUND_AGAIN) {
 		exchange->answer = g_bytes_new(run->row.answer, run->row.answer_len);
-		exchange->authenticated = TRUE;
 		return TRUE;
 	}
 	return run_message(run, user, verdict, found == FOUND_WRONG, error);
@@ -646,6 +651,9 @@ static char *find_user(struct run *run, enum sml_verdict verdict, const char *us
 		run->key = g_strdup(run->asked_key);
 		return g_steal_pointer(&of_key);
 	}
+	/* Nor is what is held under it that user's. */
+	if (of_key != NULL && *of_key != '\0')
+		g_clear_pointer(&run->asked_key, g_free);
 	if (claim == NULL || claim->scheme == AUTH_UNKNOWN)
 		return NULL;
 	if (claim->scheme == AUTH_BASIC)
@@ -705,6 +713,9 @@ static gboolean hold_busy(const struct sml_exchange *exchange, const char *key, 
 	if (held == NULL)
 		return FALSE;
 	before = held_find(held, key, now, &why, &encoding);
+	/* What would be lost is what this one is about. */
+	if (before != NULL && why == HELD_UNPROVED)
+		return FALSE;
 	*again_r = before != NULL && why == HELD_BUSY && has_alert(exchange->message, 221);
 	return *again_r ||
 	       held_put(held, key, HELD_BUSY, exchange->encoding, exchange->request->body, now);

@@ -92,7 +92,8 @@ void syncml_metrics_message(struct syncml_metrics *metrics, guint http_status, g
 		metrics->bytes_out += g_bytes_get_size(answer->body);
 	if (answer->store_error >= 0)
 		metrics->store_errors[answer->store_error]++;
-	if (answer->digest)
+	/* One that comes with every message is looked at once. */
+	if (answer->digest && (answer->tally.logged_in || answer->login_failed))
 		openmetrics_count(metrics->logins, "digest",
 				  answer->tally.logged_in ? "ok" : "wrong", 1);
 	add_tally(metrics, &answer->tally);

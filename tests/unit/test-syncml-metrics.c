@@ -28,7 +28,7 @@ static void fill(struct syncml_metrics *metrics)
 	const struct sml_answer failed = {.tally = {.end = SML_END_FAILED}, .store_error = -1};
 	const struct sml_answer digest = {
 		.digest = TRUE, .tally = {.logged_in = TRUE}, .store_error = -1};
-	const struct sml_answer wrong = {.digest = TRUE, .store_error = -1};
+	const struct sml_answer wrong = {.digest = TRUE, .login_failed = TRUE, .store_error = -1};
 	const struct sml_answer busy = {.store_error = PIM_STORE_ERROR_BUSY};
 	const struct sml_answer full = {.store_error = PIM_STORE_ERROR_FULL};
 	const struct pim_swept swept = {.versions = 4, .deletions = 3, .devices = 2, .sessions = 1};
