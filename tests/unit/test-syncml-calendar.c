@@ -365,6 +365,18 @@ static void test_refresh(void)
 	}
 }
 
+/* The same from a device that has an exception which was deleted with us. */
+static void test_refresh_revives(void)
+{
+	struct scene scene;
+
+	scene_begin(&scene);
+	server_puts(&scene, WEEKLY("Weekly", ""));
+	assert_synced(&scene, 203, 0, BOTH);
+	g_assert_cmpuint(server_count(&scene), ==, 1);
+	scene_clear(&scene);
+}
+
 /* In messages of the smallest size each part takes one of its own. */
 static void test_small_messages(void)
 {
@@ -525,6 +537,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-calendar/both-change", test_both_change);
 	g_test_add_func("/syncml-calendar/slow", test_slow);
 	g_test_add_func("/syncml-calendar/refresh", test_refresh);
+	g_test_add_func("/syncml-calendar/refresh-revives", test_refresh_revives);
 	g_test_add_func("/syncml-calendar/small-messages", test_small_messages);
 	g_test_add_func("/syncml-calendar/deaths", test_deaths);
 	g_test_add_func("/syncml-calendar/without-recurrence-id", test_without_recurrence_id);
