@@ -393,8 +393,9 @@ static void add_types(struct vproperty *property, const char *text)
 {
 	g_auto(GStrv) types = g_strsplit(text, ",", LIMIT_VOBJECT_PARAMS);
 
+	/* In 2.1 one that is called as an encoding would be read as that. */
 	for (guint i = 0; types[i] != NULL; i++) {
-		if (*g_strstrip(types[i]) != '\0')
+		if (*g_strstrip(types[i]) != '\0' && !is_encoding(types[i]))
 			vproperty_add_param(property, "TYPE", types[i]);
 	}
 }

@@ -73,6 +73,8 @@ static const struct {
 	{"groups", V30("item1.TEL:1\r\n"), "VCARD\nitem1.TEL|1\n"},
 	{"folding of 3.0", V30("NOTE:ab\r\n c\r\n\td\r\n"), "VCARD\nNOTE|abcd\n"},
 	{"folding of 2.1", V21("NOTE:ab\r\n c\r\n"), "VCARD\nNOTE|ab c\n"},
+	{"types that are called as encodings", V21("TEL;HOME,BASE64,b:1\r\nTEL:2\r\n"),
+	 "VCARD\nTEL;TYPE=HOME|1\nTEL|2\n"},
 	{"quoted-printable", V21("NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=UTF-8:a=C3=A4=0D=0Ab\r\n"),
 	 "VCARD\nNOTE|a\303\244\nb\n"},
 	{"quoted-printable, soft breaks", V21("NOTE;QUOTED-PRINTABLE:a=\r\nb=\r\nc\r\nTEL:1\r\n"),
