@@ -367,6 +367,7 @@ static gboolean run_held(struct run *run, GError **error)
 /* Without a user nothing is looked up and nothing kept: a challenge is all there is. */
 static void hold_for_stranger(struct run *run)
 {
+	g_free(run->key);
 	run->key = run->asked_key != NULL ? g_strdup(run->asked_key) : new_key();
 	if (hold_unproved(run, run->key))
 		run->session->resp_uri = resp_uri_of(run->exchange->request, "", run->key);
