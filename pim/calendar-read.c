@@ -462,6 +462,7 @@ static gboolean add_exceptions(const struct reader *reader, struct vobject *norm
 			       const struct vobject *parsed, const struct vobject *master)
 {
 	struct icaltimetype start;
+	guint count = 0;
 
 	if (!calendar_time(calendar_master(normal), "DTSTART", reader->zones, &start))
 		return TRUE;
@@ -472,6 +473,11 @@ static gboolean add_exceptions(const struct reader *reader, struct vobject *norm
 
 		if (!is_exception_of(child, master))
 			continue;
+		if (++count > LIMIT_EVENT_EXCEPTIONS) {
+			g_set_error(reader->error, PIM_ITEM_ERROR, PIM_ITEM_ERROR_LIMIT,
+				    "more than %d occurrences that differ", LIMIT_EVENT_EXCEPTIONS);
+			return FALSE;
+		}
 		if (!add_component(reader, normal, child))
 			return FALSE;
 		read_recurrence_id(reader, normal->children->pdata[normal->children->len - 1],
