@@ -78,7 +78,7 @@ static struct pim_item *merge(const struct session *session, struct sync *sync,
 /* --- the map after it --------------------------------------------------------------------- */
 
 /* The device has `theirs`; we have `item`, at that revision. If ours is more than theirs, it is
- * sent. */
+ * sent: in this session, or in the next one that sends anything. */
 static gboolean put_map(struct session *session, struct sync *sync, struct pim_map *map, gint64 id,
 			const char *part, const char *luid, const struct pim_item *theirs,
 			const struct pim_item *item, guint64 revision, GError **error)
@@ -98,14 +98,13 @@ static gboolean put_map(struct session *session, struct sync *sync, struct pim_m
 	pim_item_groups(theirs, &map->device_groups);
 	pim_item_groups(item, &map->item_groups);
 	projected_groups(session, sync, item, &projected);
-	if (pim_groups_differ(&projected, &map->device_groups) == 0) {
-		map->seen = revision;
-	} else if (sync_sends(sync) &&
-		   !(sync->mode == SYNC_SLOW && session->device->rules.no_replace_in_slow_sync)) {
-		map->seen = 0;
+	map->seen = revision;
+	if (pim_groups_differ(&projected, &map->device_groups) != 0) {
 		map->pending = PIM_PENDING_REPLACE;
-	} else {
-		map->seen = revision;
+		/* After a refresh from it the device may delete what it has not heard of: nobody
+		 * else has worked on that since. */
+		if (sync->mode != SYNC_REFRESH_FROM_CLIENT)
+			map->seen = 0;
 	}
 	return pim_txn_put_map(session->txn, map, error);
 }

@@ -99,13 +99,19 @@ static gboolean is_inside(struct sync *sync, const struct pim_item *item, const 
 
 /* --- what there is to say -------------------------------------------------------------------- */
 
+/* We have more of it than the device. */
+static gboolean is_news(const struct change *change)
+{
+	return change->revision > change->map.seen || change->map.pending == PIM_PENDING_REPLACE;
+}
+
 static enum operation operation_outside(const struct sync *sync, struct change *change,
 					gboolean known)
 {
 	if (!known)
 		return NOTHING;
 	if (sync->filter_inclusive)
-		return change->revision > change->map.seen ? SEND_REPLACE : NOTHING;
+		return is_news(change) ? SEND_REPLACE : NOTHING;
 	change->state_after = PIM_MAP_FILTERED;
 	return SEND_DELETE;
 }
@@ -129,7 +135,7 @@ static enum operation operation_inside(const struct change *change, gboolean map
 	}
 	if (!known)
 		return SEND_ADD;
-	return change->revision > map->seen ? SEND_REPLACE : NOTHING;
+	return is_news(change) ? SEND_REPLACE : NOTHING;
 }
 
 static void keep_map(struct change *change, const struct pim_map *map)
@@ -348,6 +354,14 @@ static gboolean is_under_way(const struct session *session, const struct change 
 	       change->map.sent >= change->revision;
 }
 
+/* It is for the next session: some devices cannot take it in a slow sync. */
+static gboolean has_to_wait(const struct session *session, const struct sync *sync,
+			    const struct change *change)
+{
+	return change->operation == SEND_REPLACE && sync->mode == SYNC_SLOW &&
+	       session->device->rules.no_replace_in_slow_sync;
+}
+
 gboolean engine_count(struct session *session, struct sync *sync, guint64 *count_r, GError **error)
 {
 	struct walk walk = {.pending = TRUE};
@@ -376,7 +390,8 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 		for (guint i = 0; i < changes->len; i++) {
 			const struct change *change = changes->pdata[i];
 
-			*count_r += change->operation != NOTHING;
+			*count_r +=
+				change->operation != NOTHING && !has_to_wait(session, sync, change);
 			adds += change->operation == SEND_ADD;
 			deletes += change->operation == SEND_DELETE;
 		}
@@ -735,7 +750,8 @@ static gboolean send_change(struct session *session, struct sync *sync, struct a
 	gboolean waits;
 
 	*sent_r = TRUE;
-	if (change->operation == SEND_ADD && !has_room(sync))
+	if (has_to_wait(session, sync, change) ||
+	    (change->operation == SEND_ADD && !has_room(sync)))
 		return leave_out(session, sync, change, error);
 	if (change->operation != SEND_DELETE) {
 		data = data_of(session, sync, change);
