@@ -378,7 +378,8 @@ def first_syncs_without_each_answer():
 
 @long_test
 def first_syncs_without_each_request():
-    first_sync_at_each_message("addressbook", cut_off("lose_requests"))
+    for store in KINDS:
+        first_sync_at_each_message(store, cut_off("lose_requests"))
 
 
 # --- logins -----------------------------------------------------------------------------------
