@@ -164,202 +164,6 @@ static pim_group_mask believed(const struct session *session, struct sync *sync,
 		       ? ~pim_schedule_groups(pim_item_component(item))
 		       : ~0u;
 }
-static gboolean put_known(struct session *session, struct sync *sync, struct pim_map *map,
-			  const struct pim_row *row, const char *luid, const struct pim_item *item,
-			  guint *status_r, GError **error);
-static gboolean revive(struct session *session, struct sync *sync, struct pim_map *map,
-		       const struct ours *ours, const char *luid, const struct pim_item *theirs,
-		       guint *status_r, GError **error);
-
-/* --- a first meeting: slow sync ----------------------------------------------------------------
- */
-
-/* Of what a device can have but one of many, at any: the series with that name of which it is
- * one. */
-static gboolean find_series(struct session *session, struct sync *sync, const struct pim_item *item,
-			    gint64 *id_r, char **part_r, GError **error)
-{
-	guint64 key = pim_item_series_key(item);
-	g_autoptr(pim_item_t) series = NULL;
-	struct pim_row row;
-	gboolean found;
-
-	if (key == 0 || pim_item_recurs(item))
-		return TRUE;
-	if (!pim_txn_match_keys(session->txn, sync->target, pim_item_component(item), FALSE, &key,
-				1, id_r, part_r, error))
-		return FALSE;
-	if (*id_r == 0)
-		return TRUE;
-	if (!pim_txn_get(session->txn, *id_r, &found, &row, error))
-		return FALSE;
-	series = pim_item_load(row.component, row.content, row.content_len, error);
-	if (series == NULL)
-		return FALSE;
-	if (pim_item_is_lossy(series, sync_content(session, sync)->format) &&
-	    pim_item_occurs(series, item))
-		return TRUE;
-	*id_r = 0;
-	g_clear_pointer(part_r, g_free);
-	return TRUE;
-}
-
-static gboolean find_same(struct session *session, struct sync *sync, const struct pim_item *item,
-			  gint64 *id_r, GError **error)
-{
-	const char *uid = pim_item_uid(item);
-	guint8 hash[16];
-
-	pim_item_hash(item, hash);
-	if (!pim_txn_match_hash(session->txn, sync->target, hash, id_r, error))
-		return FALSE;
-	return *id_r != 0 || uid == NULL ||
-	       pim_txn_match_uid(session->txn, sync->target, uid, id_r, error);
-}
-
-/* *id_r 0: none. `part_r` is new. */
-static gboolean find_alike(struct session *session, struct sync *sync, const struct pim_item *item,
-			   gint64 *id_r, char **part_r, GError **error)
-{
-	const struct content *content = sync_content(session, sync);
-	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(guint64));
-
-	pim_item_keys(item, keys);
-	return pim_txn_match_keys(session->txn, sync->target, pim_item_component(item),
-				  pim_exceptions_apart(content->format, content->capability),
-				  (const guint64 *)(void *)keys->data, keys->len, id_r, part_r,
-				  error) &&
-	       (*id_r != 0 || find_series(session, sync, item, id_r, part_r, error));
-}
-
-/* Groups to be taken over when nobody knows what they were before: what we do not have; and in
- * a refresh, or where the client wins, what differs. */
-static pim_group_mask first_groups(const struct session *session, const struct sync *sync,
-				   const struct pim_groups *theirs, const struct pim_groups *ours)
-{
-	gboolean client_wins = sync->mode == SYNC_REFRESH_FROM_CLIENT ||
-			       sync->mode == SYNC_FROM_CLIENT ||
-			       session->service->settings->conflict == SML_CONFLICT_CLIENT;
-	pim_group_mask differ = pim_groups_differ(theirs, ours), groups = 0;
-
-	for (guint i = 0; i < PIM_GROUPS; i++) {
-		if ((differ & 1u << i) != 0 && theirs->hash[i] != 0 &&
-		    (ours->hash[i] == 0 || client_wins))
-			groups |= 1u << i;
-	}
-	return groups;
-}
-
-static gboolean meet(struct session *session, struct sync *sync, struct pim_map *map,
-		     const struct ours *ours, const char *luid, const struct pim_item *theirs,
-		     guint *status_r, GError **error)
-{
-	g_autoptr(pim_item_t) merged = NULL;
-	struct pim_groups their_groups, our_groups;
-	pim_group_mask groups, lost, belief = believed(session, sync, ours->item);
-
-	pim_item_groups(theirs, &their_groups);
-	projected_groups(session, sync, ours->item, &our_groups);
-	groups = first_groups(session, sync, &their_groups, &our_groups) & belief;
-	merged = merge(session, sync, ours->item, theirs, groups);
-	/* What the client had and does not keep: somebody may look for it. */
-	lost = pim_groups_differ(&their_groups, &our_groups) & ~groups & belief;
-	for (guint i = 0; i < PIM_GROUPS; i++) {
-		if (their_groups.hash[i] == 0)
-			lost &= ~(1u << i);
-	}
-	if (lost != 0) {
-		sync->conflicts++;
-		if (!pim_txn_keep_loser(session->txn, ours->row.id, theirs, origin(session),
-					session->now, error))
-			return FALSE;
-	}
-	*status_r = lost != 0 || groups != 0 ? 207 : 200;
-	return keep(session, sync, map, ours, luid, theirs, merged, error);
-}
-
-/* Does the device still have much of what it had under that id? Ids are given anew after a device
- * was wiped. The first group is what an item is called. */
-static gboolean is_the_same(const struct pim_groups *then, const struct pim_groups *now)
-{
-	guint equal = 0, all = 0;
-
-	for (guint i = 0; i < PIM_GROUPS; i++) {
-		all += now->hash[i] != 0;
-		equal += now->hash[i] != 0 && now->hash[i] == then->hash[i];
-	}
-	return (now->hash[0] != 0 && now->hash[0] == then->hash[0]) ||
-	       (equal >= 2 && equal * 2 >= all);
-}
-
-/* An item that neither its contents nor its keys find, since both sides have changed it: the maps
- * from before the slow sync say what it was. *found_r: map_r is of an item that is there and has
- * no other map. `part_r` is new; map_r has it, too. */
-static gboolean find_former(struct session *session, struct sync *sync, const char *luid,
-			    const struct pim_item *item, char **part_r, struct pim_map *map_r,
-			    struct pim_row *row_r, gboolean *found_r, GError **error)
-{
-	struct pim_groups groups;
-	struct pim_map other;
-	gboolean mapped;
-
-	if (!pim_txn_former_map(session->txn, sync->target, luid, found_r, map_r, error))
-		return FALSE;
-	if (!*found_r)
-		return TRUE;
-	pim_item_groups(item, &groups);
-	*found_r = map_r->state == PIM_MAP_LIVE && is_the_same(&map_r->device_groups, &groups);
-	if (!*found_r)
-		return TRUE;
-	/* What it points to is gone with the next look at the store. */
-	map_r->luid = luid;
-	map_r->part = *part_r = g_strdup(map_r->part);
-	map_r->tmpid = NULL;
-	if (!pim_txn_map_by_item(session->txn, sync->target, map_r->item, *part_r, &mapped, &other,
-				 error) ||
-	    !pim_txn_get(session->txn, map_r->item, found_r, row_r, error))
-		return FALSE;
-	*found_r = *found_r && !mapped && !row_r->deleted &&
-		   row_r->component == pim_item_component(item);
-	return TRUE;
-}
-
-static gboolean first_meeting(struct session *session, struct sync *sync, struct pim_map *map,
-			      const char *luid, const struct pim_item *item, guint *status_r,
-			      GError **error)
-{
-	gboolean compared = sync->mode == SYNC_SLOW || sync->mode == SYNC_REFRESH_FROM_CLIENT;
-	struct pim_map former;
-	g_autofree char *part = NULL;
-	g_auto(ours_t) ours = {.part = NULL};
-	struct pim_row row;
-	gboolean found = FALSE;
-	gint64 id = 0;
-
-	if (compared && !find_same(session, sync, item, &id, error))
-		return FALSE;
-	if (compared && id == 0 &&
-	    !find_former(session, sync, luid, item, &part, &former, &row, &found, error))
-		return FALSE;
-	if (found && sync->mode == SYNC_SLOW)
-		return put_known(session, sync, &former, &row, luid, item, status_r, error);
-	/* In a refresh it is as the phone has it. */
-	if (found)
-		id = row.id;
-	else
-		g_clear_pointer(&part, g_free);
-	if (compared && id == 0 && !find_alike(session, sync, item, &id, &part, error))
-		return FALSE;
-	if (id == 0)
-		return add_new(session, sync, map, luid, item, status_r, error);
-	if (!pim_txn_get(session->txn, id, &found, &row, error) ||
-	    !load_ours(session, sync, &row, part == NULL ? "" : part, &ours, error))
-		return FALSE;
-	/* An exception that it was, and which is none any more. */
-	if (ours.item == NULL)
-		return revive(session, sync, map, &ours, luid, item, status_r, error);
-	return meet(session, sync, map, &ours, luid, item, status_r, error);
-}
 
 /* --- a known item --------------------------------------------------------------------------------
  */
@@ -514,25 +318,240 @@ static gboolean put_known(struct session *session, struct sync *sync, struct pim
 	return update(session, sync, map, &ours, luid, item, status_r, error);
 }
 
-gboolean engine_put(struct session *session, struct sync *sync, const char *luid,
-		    const struct pim_item *item, guint *status_r, GError **error)
+/* --- a first meeting: slow sync ----------------------------------------------------------------
+ */
+
+/* Of what a device can have but one of many, at any: the series with that name of which it is
+ * one. */
+static gboolean find_series(struct session *session, struct sync *sync, const struct pim_item *item,
+			    gint64 *id_r, char **part_r, GError **error)
 {
-	struct pim_map map;
+	guint64 key = pim_item_series_key(item);
+	g_autoptr(pim_item_t) series = NULL;
 	struct pim_row row;
 	gboolean found;
 
-	if (!pim_txn_map_by_luid(session->txn, sync->target, luid, &found, &map, error))
+	if (key == 0 || pim_item_recurs(item))
+		return TRUE;
+	if (!pim_txn_match_keys(session->txn, sync->target, pim_item_component(item), FALSE, &key,
+				1, id_r, part_r, error))
 		return FALSE;
-	if (!found) {
+	if (*id_r == 0)
+		return TRUE;
+	if (!pim_txn_get(session->txn, *id_r, &found, &row, error))
+		return FALSE;
+	series = pim_item_load(row.component, row.content, row.content_len, error);
+	if (series == NULL)
+		return FALSE;
+	if (pim_item_is_lossy(series, sync_content(session, sync)->format) &&
+	    pim_item_occurs(series, item))
+		return TRUE;
+	*id_r = 0;
+	g_clear_pointer(part_r, g_free);
+	return TRUE;
+}
+
+static gboolean find_same(struct session *session, struct sync *sync, const struct pim_item *item,
+			  gint64 *id_r, GError **error)
+{
+	const char *uid = pim_item_uid(item);
+	guint8 hash[16];
+
+	pim_item_hash(item, hash);
+	if (!pim_txn_match_hash(session->txn, sync->target, hash, id_r, error))
+		return FALSE;
+	return *id_r != 0 || uid == NULL ||
+	       pim_txn_match_uid(session->txn, sync->target, uid, id_r, error);
+}
+
+/* *id_r 0: none. `part_r` is new. */
+static gboolean find_alike(struct session *session, struct sync *sync, const struct pim_item *item,
+			   gint64 *id_r, char **part_r, GError **error)
+{
+	const struct content *content = sync_content(session, sync);
+	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	pim_item_keys(item, keys);
+	return pim_txn_match_keys(session->txn, sync->target, pim_item_component(item),
+				  pim_exceptions_apart(content->format, content->capability),
+				  (const guint64 *)(void *)keys->data, keys->len, id_r, part_r,
+				  error) &&
+	       (*id_r != 0 || find_series(session, sync, item, id_r, part_r, error));
+}
+
+/* Groups to be taken over when nobody knows what they were before: what we do not have; and in
+ * a refresh, or where the client wins, what differs. */
+static pim_group_mask first_groups(const struct session *session, const struct sync *sync,
+				   const struct pim_groups *theirs, const struct pim_groups *ours)
+{
+	gboolean client_wins = winner_of(session, sync) == CLIENT_WINS;
+	pim_group_mask differ = pim_groups_differ(theirs, ours), groups = 0;
+
+	for (guint i = 0; i < PIM_GROUPS; i++) {
+		if ((differ & 1u << i) != 0 && theirs->hash[i] != 0 &&
+		    (ours->hash[i] == 0 || client_wins))
+			groups |= 1u << i;
+	}
+	return groups;
+}
+
+static gboolean meet(struct session *session, struct sync *sync, struct pim_map *map,
+		     const struct ours *ours, const char *luid, const struct pim_item *theirs,
+		     guint *status_r, GError **error)
+{
+	g_autoptr(pim_item_t) merged = NULL;
+	struct pim_groups their_groups, our_groups;
+	pim_group_mask groups, lost, belief = believed(session, sync, ours->item);
+
+	pim_item_groups(theirs, &their_groups);
+	projected_groups(session, sync, ours->item, &our_groups);
+	groups = first_groups(session, sync, &their_groups, &our_groups) & belief;
+	merged = merge(session, sync, ours->item, theirs, groups);
+	/* What the client had and does not keep: somebody may look for it. */
+	lost = pim_groups_differ(&their_groups, &our_groups) & ~groups & belief;
+	for (guint i = 0; i < PIM_GROUPS; i++) {
+		if (their_groups.hash[i] == 0)
+			lost &= ~(1u << i);
+	}
+	if (lost != 0) {
+		sync->conflicts++;
+		if (!pim_txn_keep_loser(session->txn, ours->row.id, theirs, origin(session),
+					session->now, error))
+			return FALSE;
+	}
+	*status_r = lost != 0 || groups != 0 ? 207 : 200;
+	return keep(session, sync, map, ours, luid, theirs, merged, error);
+}
+
+/* Does the device still have much of what it had under that id? Ids are given anew after a device
+ * was wiped. The first group is what an item is called. */
+static gboolean is_the_same(const struct pim_groups *then, const struct pim_groups *now)
+{
+	guint equal = 0, all = 0;
+
+	for (guint i = 0; i < PIM_GROUPS; i++) {
+		all += now->hash[i] != 0;
+		equal += now->hash[i] != 0 && now->hash[i] == then->hash[i];
+	}
+	return (now->hash[0] != 0 && now->hash[0] == then->hash[0]) ||
+	       (equal >= 2 && equal * 2 >= all);
+}
+
+/* An item that neither its contents nor its keys find, since both sides have changed it: the maps
+ * from before the slow sync say what it was. *found_r: map_r is of an item that is there and has
+ * no other map. `part_r` is new; map_r has it, too. */
+static gboolean find_former(struct session *session, struct sync *sync, const char *luid,
+			    const struct pim_item *item, char **part_r, struct pim_map *map_r,
+			    struct pim_row *row_r, gboolean *found_r, GError **error)
+{
+	struct pim_groups groups;
+	struct pim_map other;
+	gboolean mapped;
+
+	if (!pim_txn_former_map(session->txn, sync->target, luid, found_r, map_r, error))
+		return FALSE;
+	if (!*found_r)
+		return TRUE;
+	pim_item_groups(item, &groups);
+	*found_r = map_r->state == PIM_MAP_LIVE && is_the_same(&map_r->device_groups, &groups);
+	if (!*found_r)
+		return TRUE;
+	/* What it points to is gone with the next look at the store. */
+	map_r->luid = luid;
+	map_r->part = *part_r = g_strdup(map_r->part);
+	map_r->tmpid = NULL;
+	if (!pim_txn_map_by_item(session->txn, sync->target, map_r->item, *part_r, &mapped, &other,
+				 error) ||
+	    !pim_txn_get(session->txn, map_r->item, found_r, row_r, error))
+		return FALSE;
+	*found_r = *found_r && !mapped && !row_r->deleted &&
+		   row_r->component == pim_item_component(item);
+	return TRUE;
+}
+
+static gboolean first_meeting(struct session *session, struct sync *sync, struct pim_map *map,
+			      const char *luid, const struct pim_item *item, guint *status_r,
+			      GError **error)
+{
+	gboolean compared = sync->mode == SYNC_SLOW || sync->mode == SYNC_REFRESH_FROM_CLIENT;
+	struct pim_map former;
+	g_autofree char *part = NULL;
+	g_auto(ours_t) ours = {.part = NULL};
+	struct pim_row row;
+	gboolean found = FALSE;
+	gint64 id = 0;
+
+	if (compared && !find_same(session, sync, item, &id, error))
+		return FALSE;
+	if (compared && id == 0 &&
+	    !find_former(session, sync, luid, item, &part, &former, &row, &found, error))
+		return FALSE;
+	if (found && sync->mode == SYNC_SLOW)
+		return put_known(session, sync, &former, &row, luid, item, status_r, error);
+	/* In a refresh it is as the phone has it. */
+	if (found)
+		id = row.id;
+	else
+		g_clear_pointer(&part, g_free);
+	if (compared && id == 0 && !find_alike(session, sync, item, &id, &part, error))
+		return FALSE;
+	if (id == 0)
+		return add_new(session, sync, map, luid, item, status_r, error);
+	if (!pim_txn_get(session->txn, id, &found, &row, error) ||
+	    !load_ours(session, sync, &row, part == NULL ? "" : part, &ours, error))
+		return FALSE;
+	/* An exception that it was, and which is none any more. */
+	if (ours.item == NULL)
+		return revive(session, sync, map, &ours, luid, item, status_r, error);
+	return meet(session, sync, map, &ours, luid, item, status_r, error);
+}
+
+/* --- Add, Replace ---------------------------------------------------------------------------- */
+
+enum knowledge {
+	UNKNOWN,
+	FORGOTTEN, /* its item has gone, and the tombstone with it */
+	KNOWN,     /* its item is there, or deleted */
+};
+
+/* What the device calls by that id: the map unless it is unknown, the row if it is known. */
+static gboolean find_known(struct session *session, const struct sync *sync, const char *luid,
+			   enum knowledge *known_r, struct pim_map *map_r, struct pim_row *row_r,
+			   GError **error)
+{
+	gboolean found;
+
+	*known_r = UNKNOWN;
+	if (!pim_txn_map_by_luid(session->txn, sync->target, luid, &found, map_r, error))
+		return FALSE;
+	if (!found)
+		return TRUE;
+	if (!pim_txn_get(session->txn, map_r->item, &found, row_r, error))
+		return FALSE;
+	*known_r = found ? KNOWN : FORGOTTEN;
+	return TRUE;
+}
+
+gboolean engine_put(struct session *session, struct sync *sync, const char *luid,
+		    const struct pim_item *item, guint *status_r, GError **error)
+{
+	enum knowledge known;
+	struct pim_map map;
+	struct pim_row row;
+
+	if (!find_known(session, sync, luid, &known, &map, &row, error))
+		return FALSE;
+	switch (known) {
+	case UNKNOWN:
 		memset(&map, 0, sizeof(map));
 		return first_meeting(session, sync, &map, luid, item, status_r, error);
-	}
-	if (!pim_txn_get(session->txn, map.item, &found, &row, error))
-		return FALSE;
-	/* Its tombstone is gone, too: as if it had never been. The map's row is used again. */
-	if (!found)
+	case FORGOTTEN:
+		/* As if it had never been. The map's row is used again. */
 		return add_new(session, sync, &map, luid, item, status_r, error);
-	return put_known(session, sync, &map, &row, luid, item, status_r, error);
+	case KNOWN:
+		return put_known(session, sync, &map, &row, luid, item, status_r, error);
+	}
+	return TRUE;
 }
 
 /* --- Copy ------------------------------------------------------------------------------------ */
@@ -541,22 +560,20 @@ gboolean engine_copy(struct session *session, struct sync *sync, const char *fro
 		     guint *status_r, GError **error)
 {
 	g_auto(ours_t) ours = {0};
+	enum knowledge known;
 	struct pim_map map;
 	struct pim_row row;
-	gboolean found;
 
-	if (!pim_txn_map_by_luid(session->txn, sync->target, to, &found, &map, error))
+	if (!find_known(session, sync, to, &known, &map, &row, error))
 		return FALSE;
 	/* It is there. */
 	*status_r = 200;
-	if (found)
+	if (known != UNKNOWN)
 		return TRUE;
 	*status_r = 404;
-	if (!pim_txn_map_by_luid(session->txn, sync->target, from, &found, &map, error))
+	if (!find_known(session, sync, from, &known, &map, &row, error))
 		return FALSE;
-	if (found && !pim_txn_get(session->txn, map.item, &found, &row, error))
-		return FALSE;
-	if (!found || row.deleted)
+	if (known != KNOWN || row.deleted)
 		return TRUE;
 	if (!load_ours(session, sync, &row, map.part, &ours, error))
 		return FALSE;
@@ -688,21 +705,21 @@ static gboolean delete_known(struct session *session, struct sync *sync, struct 
 gboolean engine_delete(struct session *session, struct sync *sync, const char *luid, gboolean soft,
 		       guint *status_r, GError **error)
 {
+	enum knowledge known;
 	struct pim_map map;
 	struct pim_row row;
-	gboolean found;
 
-	if (!pim_txn_map_by_luid(session->txn, sync->target, luid, &found, &map, error))
+	if (!find_known(session, sync, luid, &known, &map, &row, error))
 		return FALSE;
-	if (!found) {
+	switch (known) {
+	case UNKNOWN:
 		*status_r = session->device->rules.lenient_delete ? 200 : 211;
 		return TRUE;
-	}
-	if (!pim_txn_get(session->txn, map.item, &found, &row, error))
-		return FALSE;
-	if (!found) {
+	case FORGOTTEN:
 		*status_r = 211;
 		return pim_txn_drop_map(session->txn, map.id, error);
+	case KNOWN:
+		break;
 	}
 	if (!soft)
 		return delete_known(session, sync, &map, &row, status_r, error);

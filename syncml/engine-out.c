@@ -500,9 +500,8 @@ static struct sml_command *command_for(struct answer *answer, const struct chang
 	return command;
 }
 
-/* The map says what was sent, where the answer to it will be found, and what holds then. */
-static gboolean note_sent(struct session *session, struct sync *sync, struct change *change,
-			  guint32 cmd, GError **error)
+/* What of it is under way, or waits. */
+static struct pim_map *map_of(struct change *change, const struct sync *sync)
 {
 	static const enum pim_pending pending[] = {
 		[SEND_ADD] = PIM_PENDING_ADD,
@@ -518,6 +517,15 @@ static gboolean note_sent(struct session *session, struct sync *sync, struct cha
 	map->tmpid = change->tmpid;
 	map->pending = pending[change->operation];
 	map->state = change->operation == SEND_DELETE ? change->state_after : PIM_MAP_LIVE;
+	return map;
+}
+
+/* The map says what was sent, where the answer to it will be found, and what holds then. */
+static gboolean note_sent(struct session *session, struct sync *sync, struct change *change,
+			  guint32 cmd, GError **error)
+{
+	struct pim_map *map = map_of(change, sync);
+
 	map->sent = change->revision;
 	map->sent_session = session->id;
 	map->sent_msg = session->msg_id;
@@ -534,19 +542,13 @@ static gboolean note_sent(struct session *session, struct sync *sync, struct cha
 	return pim_txn_put_map(session->txn, map, error);
 }
 
-/* Not in this session. The next one finds it, though the cursor has gone past it by then. */
+/* Not in this session. The next one finds it, though the cursor has gone past it by then. Of Adds
+ * and Replaces: there is room for a Delete in any message. */
 static gboolean leave_out(struct session *session, struct sync *sync, struct change *change,
 			  GError **error)
 {
-	struct pim_map *map = &change->map;
+	struct pim_map *map = map_of(change, sync);
 
-	map->target = sync->target;
-	map->item = change->item;
-	map->part = change->part == NULL ? "" : change->part;
-	map->luid = change->operation == SEND_ADD ? NULL : change->luid;
-	map->tmpid = change->tmpid;
-	map->state = PIM_MAP_LIVE;
-	map->pending = change->operation == SEND_ADD ? PIM_PENDING_ADD : PIM_PENDING_REPLACE;
 	map->sent_session = 0;
 	return pim_txn_put_map(session->txn, map, error);
 }
