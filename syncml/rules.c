@@ -1,6 +1,6 @@
 /*
- * Key files of rules, kept as they were read: a device's rules are read anew from the sections
- * that match it, so what a value means is said once, in the table.
+ * Key files of rules. Each section is read once, when the files are: what is left to do for a
+ * message is to find those that match, and to lay the keys that they have over each other.
  */
 #include "rules.h"
 
@@ -15,15 +15,20 @@ static const char built_in[] = ""
 #include "device-rules.inc"
 	;
 
-struct rules {
-	gatomicrefcount refs;
-	GPtrArray *files; /* struct keyfile * */
-};
+/* At least as many as there are rows in the table. */
+#define MAX_KEYS 64
 
 /* What a section says: whom it is about, and what holds for them. */
 struct section {
+	char *name;
 	char **manufacturer, **model, **software, **user_agent, **device_id; /* globs */
 	struct device_rules rules;
+	gboolean said[MAX_KEYS]; /* of the table's rows */
+};
+
+struct rules {
+	gatomicrefcount refs;
+	GPtrArray *sections; /* struct section *, in the order in which they were read */
 };
 
 /* --- values ----------------------------------------------------------------------------- */
@@ -98,7 +103,7 @@ static gboolean set_charset(void *place, const struct config_key *key, const cha
 	g_autofree char *known = g_strconcat("fantail-charset ", value, NULL);
 	GIConv conv;
 
-	/* Rules are read for each message, and iconv looks for a file each time. */
+	/* iconv looks for a file each time. */
 	if (g_quark_try_string(known) == 0) {
 		conv = g_iconv_open("UTF-8", value);
 		if (conv == (GIConv)-1)
@@ -175,16 +180,63 @@ static const struct config_table table = {
 	.manual = "fantail-syncml.conf(5)",
 };
 
-static void clear_globs(struct section *section)
+G_STATIC_ASSERT(G_N_ELEMENTS(keys) <= MAX_KEYS);
+
+/* Of the member that a row sets. */
+static gsize size_of(const struct config_key *key)
 {
-	g_clear_pointer(&section->manufacturer, g_strfreev);
-	g_clear_pointer(&section->model, g_strfreev);
-	g_clear_pointer(&section->software, g_strfreev);
-	g_clear_pointer(&section->user_agent, g_strfreev);
-	g_clear_pointer(&section->device_id, g_strfreev);
+	if (key->set == config_key_list || key->set == set_charset)
+		return sizeof(gpointer);
+	if (key->set == set_date)
+		return sizeof(gint64);
+	return sizeof(guint); /* gboolean and the enums likewise */
+}
+G_STATIC_ASSERT(sizeof(gboolean) == sizeof(guint) && sizeof(enum pim_times) == sizeof(guint));
+
+static void section_free(gpointer data)
+{
+	struct section *section = data;
+
+	g_free(section->name);
+	/* Lists, of globs and of rules. */
+	for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+		if (keys[i].set == config_key_list)
+			g_strfreev(*(char ***)((char *)section + keys[i].offset));
+	}
+	g_free(section);
 }
 
 /* --- files ------------------------------------------------------------------------------ */
+
+/* Phones of one family write their names now in capitals and now not. */
+static void fold(char **globs)
+{
+	for (; globs != NULL && *globs != NULL; globs++) {
+		char *glob = *globs;
+
+		*globs = g_ascii_strdown(glob, -1);
+		g_free(glob);
+	}
+}
+
+static gboolean add_section(struct rules *rules, const struct keyfile_section *from,
+			    const char *path, GError **error)
+{
+	struct section *section = g_new0(struct section, 1);
+
+	section->name = g_strdup(from->name);
+	g_ptr_array_add(rules->sections, section);
+	if (!config_table_read(&table, section, from, path, error))
+		return FALSE;
+	for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+		section->said[i] = keyfile_section_find(from, keys[i].name) != NULL;
+	fold(section->manufacturer);
+	fold(section->model);
+	fold(section->software);
+	fold(section->user_agent);
+	fold(section->device_id);
+	return TRUE;
+}
 
 static gboolean add_file(struct rules *rules, const char *text, gsize len, const char *path,
 			 GError **error)
@@ -194,15 +246,9 @@ static gboolean add_file(struct rules *rules, const char *text, gsize len, const
 	if (file == NULL)
 		return FALSE;
 	for (guint i = 0; i < file->sections->len; i++) {
-		struct section section = {0};
-		gboolean ok =
-			config_table_read(&table, &section, file->sections->pdata[i], path, error);
-
-		clear_globs(&section);
-		if (!ok)
+		if (!add_section(rules, file->sections->pdata[i], path, error))
 			return FALSE;
 	}
-	g_ptr_array_add(rules->files, g_steal_pointer(&file));
 	return TRUE;
 }
 
@@ -211,7 +257,7 @@ struct rules *rules_load(const char *const *paths, GError **error)
 	g_autoptr(rules_t) rules = g_new0(struct rules, 1);
 
 	g_atomic_ref_count_init(&rules->refs);
-	rules->files = g_ptr_array_new_with_free_func((GDestroyNotify)keyfile_free);
+	rules->sections = g_ptr_array_new_with_free_func(section_free);
 	if (!add_file(rules, built_in, strlen(built_in), "device-rules.conf", error))
 		return NULL;
 	for (; paths != NULL && *paths != NULL; paths++) {
@@ -237,25 +283,23 @@ void rules_unref(struct rules *rules)
 {
 	if (rules == NULL || !g_atomic_ref_count_dec(&rules->refs))
 		return;
-	g_ptr_array_unref(rules->files);
+	g_ptr_array_unref(rules->sections);
 	g_free(rules);
 }
 
 /* --- matching --------------------------------------------------------------------------- */
 
-/* Phones of one family write their names now in capitals and now not. */
 static gboolean matches(char **globs, const char *text)
 {
-	g_autofree char *folded = text == NULL ? NULL : g_ascii_strdown(text, -1);
+	g_autofree char *folded = NULL;
 
 	if (globs == NULL)
 		return TRUE;
-	if (folded == NULL)
+	if (text == NULL)
 		return FALSE;
+	folded = g_ascii_strdown(text, -1);
 	for (; *globs != NULL; globs++) {
-		g_autofree char *glob = g_ascii_strdown(*globs, -1);
-
-		if (g_pattern_match_simple(glob, folded))
+		if (g_pattern_match_simple(*globs, folded))
 			return TRUE;
 	}
 	return FALSE;
@@ -285,25 +329,18 @@ void rules_find(const struct rules *rules, const struct devinf *devinf, const ch
 	g_autoptr(GString) names = g_string_new(NULL);
 	struct section all = {0};
 
-	for (guint i = 0; i < rules->files->len; i++) {
-		const struct keyfile *file = rules->files->pdata[i];
+	for (guint i = 0; i < rules->sections->len; i++) {
+		const struct section *section = rules->sections->pdata[i];
 
-		for (guint j = 0; j < file->sections->len; j++) {
-			const struct keyfile_section *from = file->sections->pdata[j];
-			struct section section = {0};
-			gboolean found;
-
-			config_table_read(&table, &section, from, "", NULL);
-			found = applies(&section, &subject);
-			clear_globs(&section);
-			if (!found)
-				continue;
-			config_table_read(&table, &all, from, "", NULL);
-			g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "",
-					       from->name);
+		if (!applies(section, &subject))
+			continue;
+		for (guint j = 0; j < G_N_ELEMENTS(keys); j++) {
+			if (section->said[j])
+				memcpy((char *)&all + keys[j].offset,
+				       (const char *)section + keys[j].offset, size_of(&keys[j]));
 		}
+		g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", section->name);
 	}
-	clear_globs(&all);
 	all.rules.names = g_string_free(g_steal_pointer(&names), FALSE);
 	*rules_r = all.rules;
 }

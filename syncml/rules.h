@@ -15,7 +15,7 @@
 #include "devinf.h"
 #include "item.h"
 
-struct rules; /* the files; immutable, any thread */
+struct rules; /* the files, read once; immutable, any thread */
 typedef struct rules rules_t;
 
 /* Of one device. */
@@ -40,13 +40,14 @@ struct device_rules {
 	char *names;                      /* of the sections that apply: for people */
 };
 
-/* `path` NULL: only what is built in. Errors name file, line and remedy. */
+/* `paths` NULL: only what is built in. Errors name file, line and remedy. */
 struct rules *rules_load(const char *const *paths, GError **error);
 struct rules *rules_ref(const struct rules *rules);
 void rules_unref(struct rules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(rules_t, rules_unref)
 
-/* `devinf`, `user_agent`: NULL = not known yet. */
+/* `devinf`, `user_agent`: NULL = not known yet. Strings and lists of `rules_r`, but for the names,
+ * live as long as `rules`. */
 void rules_find(const struct rules *rules, const struct devinf *devinf, const char *device_id,
 		const char *user_agent, struct device_rules *rules_r);
 void device_rules_clear(struct device_rules *rules);

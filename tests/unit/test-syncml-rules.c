@@ -5,6 +5,8 @@
 
 #include <glib/gstdio.h>
 
+#include "config-table.h"
+
 static char *write_file(const char *text)
 {
 	g_autoptr(GError) error = NULL;
@@ -116,6 +118,44 @@ static void test_order(void)
 	device_rules_clear(&found);
 }
 
+static guint sections_read;
+
+gboolean __real_config_table_read(const struct config_table *table, void *config,
+				  const struct keyfile_section *section, const char *path,
+				  GError **error);
+gboolean __wrap_config_table_read(const struct config_table *table, void *config,
+				  const struct keyfile_section *section, const char *path,
+				  GError **error);
+
+gboolean __wrap_config_table_read(const struct config_table *table, void *config,
+				  const struct keyfile_section *section, const char *path,
+				  GError **error)
+{
+	sections_read++;
+	return __real_config_table_read(table, config, section, path, error);
+}
+
+/* What messages ask for was read before, and the file may be gone by then. */
+static void test_once(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(devinf_t) devinf = device("Nokia", "6230", NULL);
+	g_autoptr(rules_t) rules = NULL;
+	struct device_rules found;
+
+	sections_read = 0;
+	rules = load("[mine]\nmodel = 6230\nmsg-size-percent = 50\n", NULL, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(sections_read, >, 1);
+	sections_read = 0;
+	for (guint i = 0; i < 3; i++) {
+		rules_find(rules, devinf, "x", NULL, &found);
+		g_assert_cmpuint(found.msg_size_percent, ==, 50);
+		device_rules_clear(&found);
+	}
+	g_assert_cmpuint(sections_read, ==, 0);
+}
+
 static void test_errors(void)
 {
 	static const struct {
@@ -154,6 +194,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/syncml-rules/families", test_families);
 	g_test_add_func("/syncml-rules/order", test_order);
+	g_test_add_func("/syncml-rules/once", test_once);
 	g_test_add_func("/syncml-rules/errors", test_errors);
 	return g_test_run();
 }
