@@ -289,6 +289,8 @@ static gboolean alert_item(struct session *session, const struct sml_command *co
 		return TRUE;
 	}
 	database_uri_parse(server_uri, session->service->settings->service_path, &uri);
+	if (session->device->rules.merge_tasks_into_calendar)
+		database_uri_with_tasks(&uri);
 	if (!uri.known)
 		session_item_status(session, command, item, 404);
 	else if (command->code == ALERT_RESUME && session->version != SML_1_2)

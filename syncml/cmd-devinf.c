@@ -39,6 +39,24 @@ static guint take_devinf(struct session *session, const struct sml_item *item)
 	return 200;
 }
 
+void cmd_put_early(struct session *session)
+{
+	const GPtrArray *commands = session->message->commands;
+
+	for (guint i = 0; i < commands->len; i++) {
+		const struct sml_command *command = commands->pdata[i];
+		const struct sml_item *item =
+			command->kind == SML_CMD_PUT && command->items->len > 0
+				? command->items->pdata[0]
+				: NULL;
+
+		if (item != NULL && item->devinf != NULL) {
+			device_set_devinf(session->device, session->service->rules, item->devinf);
+			return;
+		}
+	}
+}
+
 gboolean cmd_put(struct session *session, const struct sml_command *command, GError **error)
 {
 	(void)error;

@@ -250,6 +250,16 @@ void database_uri_parse(const char *text, const char *service_path, struct datab
 		read_named_options(uri_r, options);
 }
 
+void database_uri_with_tasks(struct database_uri *uri)
+{
+	if (!uri->known || uri->components != PIM_COMPONENT_BIT(PIM_EVENT))
+		return;
+	/* What is known of the one has nothing of tasks: it is another database. */
+	g_free(uri->name);
+	uri->name = g_strdup("calendar");
+	uri->components |= PIM_COMPONENT_BIT(PIM_TASK);
+}
+
 void database_uri_clear(struct database_uri *uri)
 {
 	g_free(uri->name);

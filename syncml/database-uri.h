@@ -30,6 +30,9 @@ struct database_uri {
 /* `service_path`: the path under which we are reached ("/sync"), or NULL. */
 void database_uri_parse(const char *uri, const char *service_path, struct database_uri *uri_r);
 void database_uri_clear(struct database_uri *uri);
+/* Of a device that has its tasks among its events, whatever it calls that: one of events alone is
+ * one of both. */
+void database_uri_with_tasks(struct database_uri *uri);
 /* Do they name the same database? */
 gboolean database_uri_equal(const char *a, const char *b, const char *service_path);
 

@@ -267,6 +267,8 @@ static gboolean advance(struct session *session, GError **error)
 
 gboolean session_run(struct session *session, GError **error)
 {
+	if (session->authenticated)
+		cmd_put_early(session);
 	return run_commands(session, error) && advance(session, error);
 }
 

@@ -215,6 +215,8 @@ gboolean cmd_map(struct session *session, const struct sml_command *command, GEr
  * speaks of, and may stand anywhere. */
 gboolean cmd_map_early(struct session *session, GError **error);
 gboolean cmd_put(struct session *session, const struct sml_command *command, GError **error);
+/* Rules are about an Alert, too, that stands before what they follow from. */
+void cmd_put_early(struct session *session);
 gboolean cmd_get(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_results(struct session *session, const struct sml_command *command, GError **error);
 gboolean cmd_status(struct session *session, const struct sml_command *command, GError **error);

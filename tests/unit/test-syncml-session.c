@@ -105,6 +105,21 @@
 	"<Tx-Pref><CTType>text/x-vcard</CTType><VerCT>2.1</VerCT></Tx-Pref>"                    \
 	"<SyncCap><SyncType>1</SyncType></SyncCap></DataStore></DevInf></Data></Item></Put>"
 
+/* It comes after the Alert that its rules are about. */
+#define NOKIA_DEVINF(id)                                                                        \
+	"<Put><CmdID>" id "</CmdID><Meta><Type>application/vnd.syncml-devinf+xml</Type></Meta>" \
+	"<Item><Source><LocURI>./devinf12</LocURI></Source><Data><DevInf><VerDTD>1.2</VerDTD>"  \
+	"<Man>Nokia</Man><Mod>6230i</Mod><DevID>dev</DevID><DevTyp>phone</DevTyp><UTC/>"        \
+	"<SupportNumberOfChanges/><DataStore><SourceRef>./phone</SourceRef>"                    \
+	"<Rx-Pref><CTType>text/x-vcalendar</CTType><VerCT>1.0</VerCT></Rx-Pref>"                \
+	"<Tx-Pref><CTType>text/x-vcalendar</CTType><VerCT>1.0</VerCT></Tx-Pref>"                \
+	"<SyncCap><SyncType>1</SyncType></SyncCap></DataStore></DevInf></Data></Item></Put>"
+#define ADD_TASK(id, luid)                                                                   \
+	"<Add><CmdID>" id "</CmdID><Meta><Type>text/x-vcalendar</Type></Meta><Item><Source>" \
+	"<LocURI>" luid                                                                      \
+	"</LocURI></Source><Data>BEGIN:VCALENDAR\r\nVERSION:1.0\r\nBEGIN:VTODO\r\n"          \
+	"SUMMARY:x\r\nEND:VTODO\r\nEND:VCALENDAR\r\n</Data></Item></Add>"
+
 /* A first sync, after which both sides have Ann under 1 and Bob under 2. */
 #define FIRST_SYNC                                                                    \
 	{.says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},               \
