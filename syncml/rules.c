@@ -164,7 +164,6 @@ static const struct config_key keys[] = {
 	{NULL, "no-alerts", config_key_bool, RULE(no_alerts), 0, 0},
 	{NULL, "reuse-msg-id", config_key_bool, RULE(reuse_msg_id), 0, 0},
 	{NULL, "no-item-in-status", config_key_bool, RULE(no_item_in_status), 0, 0},
-	{NULL, "no-size-in-capabilities", config_key_bool, RULE(no_size_in_capabilities), 0, 0},
 	{NULL, "no-size", config_key_bool, RULE(no_size), 0, 0},
 	{NULL, "soft-delete", config_key_bool, RULE(soft_delete), 0, 0},
 	{NULL, "hold-commands", config_key_bool, RULE(hold_commands), 0, 0},

@@ -34,10 +34,9 @@ struct device_rules {
 	gboolean soft_delete;   /* it knows SftDel: what leaves a filter is not gone */
 	gboolean hold_commands; /* it does not repeat them with its credentials */
 	gboolean no_alerts;     /* it is never asked to synchronise */
-	gboolean no_size_in_capabilities; /* 1.0 CTCap without DataType and Size */
-	guint msg_size_percent;           /* of MaxMsgSize is used; 0 = 90 */
-	guint reject;                     /* a status for every session; 0 = none */
-	char *names;                      /* of the sections that apply: for people */
+	guint msg_size_percent; /* of MaxMsgSize is used; 0 = 90 */
+	guint reject;           /* a status for every session; 0 = none */
+	char *names;            /* of the sections that apply: for people */
 };
 
 /* `paths` NULL: only what is built in. Errors name file, line and remedy. */
