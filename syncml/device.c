@@ -37,7 +37,7 @@ static void read_devinf(struct device *device, GVariant *document)
 	const void *data = g_variant_get_fixed_array(document, &len, 1);
 
 	if (len > 0)
-		device->devinf = devinf_parse(data, len, NULL);
+		device->said = devinf_parse(data, len, NULL);
 }
 
 /* NULL: of another version, or damaged. */
@@ -136,8 +136,15 @@ static GVariant *write_rest(struct device *device)
 
 static void find_rules(struct device *device, const struct rules *rules)
 {
+	struct devinf *instead;
+
 	device_rules_clear(&device->rules);
-	rules_find(rules, device->devinf, device->id, device->user_agent, &device->rules);
+	rules_find(rules, device->said, device->id, device->user_agent, &device->rules);
+	instead = device->rules.device_information;
+	devinf_unref(device->devinf);
+	device->devinf = instead != NULL        ? devinf_ref(instead)
+			 : device->said != NULL ? devinf_ref(device->said)
+						: NULL;
 }
 
 struct device *device_load(struct pim_txn *txn, const struct rules *rules, const char *id,
@@ -168,9 +175,9 @@ struct device *device_load(struct pim_txn *txn, const struct rules *rules, const
 
 gboolean device_save(struct pim_txn *txn, struct device *device, gint64 now, GError **error)
 {
-	g_autoptr(GBytes) document = device->devinf == NULL
+	g_autoptr(GBytes) document = device->said == NULL
 					     ? g_bytes_new(NULL, 0)
-					     : devinf_document(device->devinf, SML_WBXML);
+					     : devinf_document(device->said, SML_WBXML);
 	GVariant *array = g_variant_new_from_bytes(G_VARIANT_TYPE_BYTESTRING, document, TRUE);
 	g_autoptr(GVariant) state = g_variant_ref_sink(
 		g_variant_new("(@ays@a{ss})", array, STATE_VERSION, write_rest(device)));
@@ -196,6 +203,7 @@ void device_free(struct device *device)
 	if (device == NULL)
 		return;
 	g_free(device->id);
+	devinf_unref(device->said);
 	devinf_unref(device->devinf);
 	g_free(device->user_agent);
 	g_free(device->sent_devinf);
@@ -214,8 +222,8 @@ void device_free(struct device *device)
 void device_set_devinf(struct device *device, const struct rules *rules, struct devinf *devinf)
 {
 	devinf_ref(devinf);
-	devinf_unref(device->devinf);
-	device->devinf = devinf;
+	devinf_unref(device->said);
+	device->said = devinf;
 	device->changed = TRUE;
 	find_rules(device, rules);
 }

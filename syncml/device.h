@@ -11,7 +11,8 @@
 struct device {
 	gint64 peer;
 	char *id;              /* SyncHdr's Source */
-	struct devinf *devinf; /* NULL = not known */
+	struct devinf *said;   /* its device information; NULL = not known */
+	struct devinf *devinf; /* what is believed: that, or what a rule has instead */
 	char *user_agent;      /* as it came last; NULL = never */
 	char *sent_devinf;     /* of which version of ours the phone knows; NULL = none */
 	char *nonce;           /* for its next digest; NULL = none was given */

@@ -9,6 +9,7 @@
 #include "config-file.h"
 #include "config-table.h"
 #include "config-value.h"
+#include "limits.h"
 
 /* data/device-rules.conf; an empty string before it for who reads this without the build. */
 static const char built_in[] = ""
@@ -118,6 +119,24 @@ static gboolean set_charset(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
+static gboolean set_devinf(void *place, const struct config_key *key, const char *value,
+			   GError **error)
+{
+	struct devinf **devinf = place;
+	g_autoptr(GError) reason = NULL;
+	g_autofree char *text = config_value_file(value, LIMIT_SYNCML_BODY, FALSE, error);
+
+	if (text == NULL)
+		return FALSE;
+	*devinf = devinf_parse(text, strlen(text), &reason);
+	if (*devinf == NULL)
+		return config_value_fail(error,
+					 "'%s' is no device information (%s); write its XML, from "
+					 "<DevInf> on",
+					 value, reason->message);
+	return TRUE;
+}
+
 #define AT(name) G_STRUCT_OFFSET(struct section, name)
 #define STYLE(name) G_STRUCT_OFFSET(struct section, rules.style.name)
 #define RULE(name) G_STRUCT_OFFSET(struct section, rules.name)
@@ -167,6 +186,7 @@ static const struct config_key keys[] = {
 	{NULL, "no-size", config_key_bool, RULE(no_size), 0, 0},
 	{NULL, "soft-delete", config_key_bool, RULE(soft_delete), 0, 0},
 	{NULL, "hold-commands", config_key_bool, RULE(hold_commands), 0, 0},
+	{NULL, "device-information", set_devinf, RULE(device_information), 0, 0},
 	{NULL, "msg-size-percent", config_key_uint, RULE(msg_size_percent), 10, 100},
 	{NULL, "reject", config_key_uint, RULE(reject), 400, 599},
 };
@@ -184,7 +204,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(keys) <= MAX_KEYS);
 /* Of the member that a row sets. */
 static gsize size_of(const struct config_key *key)
 {
-	if (key->set == config_key_list || key->set == set_charset)
+	if (key->set == config_key_list || key->set == set_charset || key->set == set_devinf)
 		return sizeof(gpointer);
 	if (key->set == set_date)
 		return sizeof(gint64);
@@ -202,6 +222,7 @@ static void section_free(gpointer data)
 		if (keys[i].set == config_key_list)
 			g_strfreev(*(char ***)((char *)section + keys[i].offset));
 	}
+	devinf_unref(section->rules.device_information);
 	g_free(section);
 }
 

@@ -34,9 +34,10 @@ struct device_rules {
 	gboolean soft_delete;   /* it knows SftDel: what leaves a filter is not gone */
 	gboolean hold_commands; /* it does not repeat them with its credentials */
 	gboolean no_alerts;     /* it is never asked to synchronise */
-	guint msg_size_percent; /* of MaxMsgSize is used; 0 = 90 */
-	guint reject;           /* a status for every session; 0 = none */
-	char *names;            /* of the sections that apply: for people */
+	struct devinf *device_information; /* instead of what it says; NULL = that */
+	guint msg_size_percent;            /* of MaxMsgSize is used; 0 = 90 */
+	guint reject;                      /* a status for every session; 0 = none */
+	char *names;                       /* of the sections that apply: for people */
 };
 
 /* `paths` NULL: only what is built in. Errors name file, line and remedy. */

@@ -282,7 +282,7 @@ static const struct devinf *devinf_of(const struct run *run)
 		    ((struct sml_item *)command->items->pdata[0])->devinf != NULL)
 			return ((struct sml_item *)command->items->pdata[0])->devinf;
 	}
-	return run->device == NULL ? NULL : run->device->devinf;
+	return run->device == NULL ? NULL : run->device->said;
 }
 
 static gboolean repeats_nothing(const struct run *run)

@@ -245,7 +245,7 @@ static gboolean advance(struct session *session, GError **error)
 		return TRUE;
 	switch (session->phase) {
 	case SESSION_INIT:
-		session->get_devinf = session->device->devinf == NULL;
+		session->get_devinf = session->device->said == NULL;
 		/* Without initialisation #1 is #3, too. */
 		if (any_seen(session))
 			return begin_server(session, error);

@@ -114,11 +114,70 @@ static void test_states(void)
 	sync_world_clear(&world);
 }
 
+/* What a rule has in place of what a device says of itself is what counts; what it said is kept,
+ * since rules are found by that. */
+static void test_information(void)
+{
+	static const char file[] =
+		"<DevInf><VerDTD>1.2</VerDTD><Man>Ours</Man><DevID>x</DevID><DevTyp>phone</DevTyp>"
+		"<DataStore><SourceRef>./con</SourceRef>"
+		"<Rx-Pref><CTType>text/vcard</CTType><VerCT>3.0</VerCT></Rx-Pref>"
+		"<Tx-Pref><CTType>text/vcard</CTType><VerCT>3.0</VerCT></Tx-Pref>"
+		"<CTCap><CTType>text/vcard</CTType><VerCT>3.0</VerCT>"
+		"<Property><PropName>TEL</PropName></Property></CTCap>"
+		"<SyncCap><SyncType>1</SyncType></SyncCap></DataStore></DevInf>";
+	struct sync_world world;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *path = NULL, *rules_path = NULL, *rule = NULL;
+	const char *paths[] = {NULL, NULL};
+	struct content content;
+
+	sync_world_init(&world);
+	path = g_build_filename(world.dir, "poor.xml", NULL);
+	paths[0] = rules_path = g_build_filename(world.dir, "rules.conf", NULL);
+	rule = g_strdup_printf("[poor]\nmodel = Poor\ndevice-information = %s\n", path);
+	g_assert_true(g_file_set_contents(path, file, -1, NULL));
+	g_assert_true(g_file_set_contents(rules_path, rule, -1, NULL));
+	g_autoptr(rules_t) rules = rules_load(paths, &error);
+	g_assert_no_error(error);
+	g_autoptr(pim_txn_t) txn = begin(&world);
+	g_autoptr(device_t) device = device_load(txn, rules, "dev", NULL, 1, &error);
+	g_autoptr(devinf_t) said = devinf_new(SML_1_2);
+
+	g_assert_no_error(error);
+	said->man = g_strdup("Theirs");
+	said->mod = g_strdup("Poor");
+	said->dev_id = g_strdup("dev");
+	said->utc = TRUE;
+	device_set_devinf(device, rules, said);
+	g_assert_cmpstr(device->said->man, ==, "Theirs");
+	g_assert_cmpstr(device->devinf->man, ==, "Ours");
+	g_assert_true(device_save(txn, device, 1, NULL));
+
+	g_autoptr(device_t) again = device_load(txn, rules, "dev", NULL, 1, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(again->said->man, ==, "Theirs");
+	g_assert_cmpstr(again->devinf->man, ==, "Ours");
+	content_init(&content, again, "./con", PIM_CONTACTS, PIM_COMPONENT_BIT(PIM_CONTACT), NULL);
+	g_assert_cmpint(content.format, ==, PIM_VCARD_3_0);
+	g_assert_cmpint(content.style.times, ==, PIM_TIMES_LOCAL);
+	g_assert_true(g_hash_table_contains(content.capability->properties, "TEL"));
+	g_assert_cmpuint(g_hash_table_size(content.capability->properties), ==, 1);
+	content_clear(&content);
+
+	/* Without that rule it is what it says. */
+	g_autoptr(device_t) plain = load(&world, txn, "dev");
+	g_assert_cmpstr(plain->devinf->man, ==, "Theirs");
+	g_clear_pointer(&txn, pim_txn_abort);
+	sync_world_clear(&world);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/syncml-device/round-trip", test_round_trip);
 	g_test_add_func("/syncml-device/password", test_password);
 	g_test_add_func("/syncml-device/states", test_states);
+	g_test_add_func("/syncml-device/information", test_information);
 	return g_test_run();
 }

@@ -174,6 +174,9 @@ static void test_errors(void)
 		{"[a]\nalarms = loud\n",
 		 "2: [a] alarms: no alarms 'loud'; write both, aalarm or dalarm"},
 		{"[a]\nreject = 200\n", "2: [a] reject: 200 is out of range; write 400 to 599"},
+		{"[a]\ndevice-information = /nowhere\n",
+		 "2: [a] device-information: cannot read '/nowhere' (No such file or directory); "
+		 "correct the path or its permissions"},
 		{"cdata = yes\n", "1: cdata: comes before any section; put its [section] above it"},
 	};
 
