@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include <glib/gstdio.h>
+#include "scratch.h"
 
 /* --- life ------------------------------------------------------------------------------- */
 
@@ -10,8 +10,7 @@ void sync_world_init(struct sync_world *world)
 {
 	g_autoptr(GError) error = NULL;
 
-	world->dir = g_dir_make_tmp("fantail-syncml-XXXXXX", &error);
-	g_assert_no_error(error);
+	world->dir = scratch_new();
 	world->store = pim_store_open(world->dir, &error);
 	g_assert_no_error(error);
 	world->rules = rules_load(NULL, &error);
@@ -32,26 +31,12 @@ void sync_world_init(struct sync_world *world)
 		(struct sml_service){world->store, world->rules, &world->settings, world->held};
 }
 
-static void remove_tree(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *inner = g_build_filename(path, name, NULL);
-
-		remove_tree(inner);
-	}
-	g_remove(path);
-}
-
 void sync_world_clear(struct sync_world *world)
 {
 	pim_store_close(&world->store);
 	rules_unref(world->rules);
 	held_free(&world->held);
-	remove_tree(world->dir);
-	g_free(world->dir);
+	scratch_remove(world->dir);
 }
 
 /* --- messages ----------------------------------------------------------------------------- */

@@ -153,4 +153,22 @@ static inline guint check_openmetrics(const char *text, gsize len)
 	return samples;
 }
 
+/* Is it well-formed, and that file of tests/unit but for what differs from run to run and from
+ * version to version? */
+static inline void check_golden(const GString *text, const char *file)
+{
+	g_autofree char *path = g_test_build_filename(G_TEST_DIST, "tests", "unit", file, NULL);
+	g_autoptr(GRegex) start = g_regex_new("(process_start_time_seconds) \\d+\\.\\d+$",
+					      G_REGEX_MULTILINE, 0, NULL);
+	g_autofree char *steady = g_regex_replace(start, text->str, -1, 0, "\\1 START", 0, NULL);
+	g_autoptr(GString) result = g_string_new(steady);
+	g_autofree char *golden = NULL;
+
+	check_openmetrics(text->str, text->len);
+	g_string_replace(result, "\"" FANTAIL_VERSION "\"", "\"VERSION\"", 1);
+	if (!g_file_get_contents(path, &golden, NULL, NULL) || strcmp(golden, result->str) != 0)
+		g_test_message("new text:\n%s", result->str);
+	g_assert_cmpstr(result->str, ==, golden);
+}
+
 #endif

@@ -3,9 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <glib/gstdio.h>
-
 #include "keep.h" /* pim's store.h: the bridge has one, too */
+#include "scratch.h"
 
 #define DAY 86400
 
@@ -15,19 +14,6 @@ static void complain(const char *text)
 {
 	g_free(complaint);
 	complaint = g_strdup(text);
-}
-
-static void remove_all(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *below = g_build_filename(path, name, NULL);
-
-		remove_all(below);
-	}
-	g_remove(path);
 }
 
 /* A note that was deleted 100 days ago, and one of 50. */
@@ -77,7 +63,7 @@ static void test_rows(void)
 	};
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;
-		g_autofree char *dir = g_dir_make_tmp("fantail-sweep-XXXXXX", &error);
+		char *dir = scratch_new();
 		g_autofree char *config = g_build_filename(dir, "config", NULL);
 		g_autofree char *usual = g_build_filename(dir, "usual", NULL);
 		g_autofree char *state = g_build_filename(dir, "state", NULL);
@@ -102,7 +88,7 @@ static void test_rows(void)
 			g_assert_cmpstr(complaint, ==, NULL);
 		else if (strstr(complaint, rows[i].complaint) == NULL)
 			g_assert_cmpstr(complaint, ==, rows[i].complaint);
-		remove_all(dir);
+		scratch_remove(dir);
 	}
 	g_clear_pointer(&complaint, g_free);
 }

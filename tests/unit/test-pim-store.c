@@ -1,9 +1,9 @@
 #include <string.h>
 
-#include <glib/gstdio.h>
 #include <sqlite3.h>
 
 #include "limits.h"
+#include "scratch.h"
 #include "store.h"
 
 #define USER "pat"
@@ -15,25 +15,11 @@ struct fixture {
 	struct pim_store *store;
 };
 
-static void remove_all(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *below = g_build_filename(path, name, NULL);
-
-		remove_all(below);
-	}
-	g_remove(path);
-}
-
 static void fixture_init(struct fixture *fixture)
 {
 	g_autoptr(GError) error = NULL;
 
-	fixture->dir = g_dir_make_tmp("fantail-pim-XXXXXX", &error);
-	g_assert_no_error(error);
+	fixture->dir = scratch_new();
 	fixture->store = pim_store_open(fixture->dir, &error);
 	g_assert_no_error(error);
 }
@@ -41,8 +27,7 @@ static void fixture_init(struct fixture *fixture)
 static void fixture_clear(struct fixture *fixture)
 {
 	pim_store_close(&fixture->store);
-	remove_all(fixture->dir);
-	g_free(fixture->dir);
+	scratch_remove(fixture->dir);
 }
 
 static struct pim_txn *begin_for(const struct fixture *fixture, const char *user)

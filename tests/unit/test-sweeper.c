@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include <glib/gstdio.h>
+#include "scratch.h"
 
 #define USERS 5
 #define MS G_TIME_SPAN_MILLISECOND
@@ -14,19 +14,6 @@ struct world {
 	GHashTable *swept; /* user -> versions that went */
 	guint errors;
 };
-
-static void remove_all(const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	const char *name;
-
-	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-		g_autofree char *below = g_build_filename(path, name, NULL);
-
-		remove_all(below);
-	}
-	g_remove(path);
-}
 
 /* One note of long ago that was deleted then. */
 static void add_user(const struct world *world, const char *user)
@@ -49,8 +36,7 @@ static void world_init(struct world *world)
 	g_autoptr(GError) error = NULL;
 
 	memset(world, 0, sizeof(*world));
-	world->dir = g_dir_make_tmp("fantail-sweeper-XXXXXX", &error);
-	g_assert_no_error(error);
+	world->dir = scratch_new();
 	world->store = pim_store_open(world->dir, &error);
 	g_assert_no_error(error);
 	world->loop = g_main_loop_new(NULL, FALSE);
@@ -65,8 +51,7 @@ static void world_init(struct world *world)
 static void world_clear(struct world *world)
 {
 	pim_store_close(&world->store);
-	remove_all(world->dir);
-	g_free(world->dir);
+	scratch_remove(world->dir);
 	g_main_loop_unref(world->loop);
 	g_hash_table_unref(world->swept);
 }
