@@ -111,15 +111,23 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	return 0;
 }
 
+/* In records as large as they may be: what is said at once arrives at once. */
 static gboolean write_all(struct serving *serving, SSL *ssl)
 {
+	g_autoptr(GByteArray) record = g_byte_array_new();
 	const uint8_t *data;
 	ssize_t len;
 
-	while ((len = nghttp2_session_mem_send(serving->session, &data)) > 0) {
-		if (SSL_write(ssl, data, (int)len) <= 0)
-			return FALSE;
-	}
+	do {
+		len = nghttp2_session_mem_send(serving->session, &data);
+		if (len > 0)
+			g_byte_array_append(record, data, (guint)len);
+		if (record->len > 0 && (len <= 0 || record->len >= SSL3_RT_MAX_PLAIN_LENGTH)) {
+			if (SSL_write(ssl, record->data, (int)record->len) <= 0)
+				return FALSE;
+			g_byte_array_set_size(record, 0);
+		}
+	} while (len > 0);
 	return len == 0;
 }
 
