@@ -598,7 +598,7 @@ static const struct command {
 	{"devices", NULL, "[USER]", 0, 1, limit_entries, run_devices_list,
 	 "The same as devices list"},
 	{"subscribe", NULL, "USER DEVICE sms:+NUMBER", 3, 3, NULL, run_subscribe,
-	 "Registers a phone that is to be told to synchronise"},
+	 "Registers a phone to be told to synchronise"},
 	{"test", NULL, "USER [DEVICE]", 1, 2, NULL, run_test,
 	 "Sends a push and prints what came of it"},
 	{"flush", NULL, "[USER]", 0, 1, NULL, run_flush, "Makes what waits due now"},
@@ -624,6 +624,8 @@ static const struct command {
 	 run_transcript, "What a phone and fantail-syncml say"},
 };
 
+#define USAGE_COLUMN 27
+
 static char *usage(void)
 {
 	GString *text = g_string_new("Usage:\n  fantailctl [OPTION...] COMMAND\n\nCommands:\n");
@@ -635,8 +637,12 @@ static char *usage(void)
 			command->sub != NULL ? command->sub : "", command->arguments);
 
 		/* "devices [USER]" is said by "devices list [USER]". */
-		if (strcmp(command->name, "devices") != 0 || command->sub != NULL)
-			g_string_append_printf(text, "  %-27s %s\n", words, command->summary);
+		if (strcmp(command->name, "devices") == 0 && command->sub == NULL)
+			continue;
+		g_string_append_printf(text, "  %-*s", USAGE_COLUMN, words);
+		if (strlen(words) > USAGE_COLUMN)
+			g_string_append_printf(text, "\n  %*s", USAGE_COLUMN, "");
+		g_string_append_printf(text, " %s\n", command->summary);
 	}
 	g_string_append(text, "\nOptions:\n"
 			      "  -s, --socket=PATH           The daemon's control socket (default\n"

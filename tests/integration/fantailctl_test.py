@@ -127,6 +127,22 @@ def exit_status_says_what_is_wrong():
 
 
 @suite.test
+def help_has_two_columns():
+    text = subprocess.run([BUILD / "notify-bridge" / "fantailctl", "--help"], check=True,
+                          capture_output=True, text=True).stdout
+    commands, options = text.split("Commands:\n")[1].split("\n\nOptions:\n")
+    column, waiting = 30, False
+    for line in commands.splitlines() + options.splitlines():
+        check(len(line) <= 80, f"fits a terminal: {line!r}")
+        left, right = line[:column], line[column:]
+        # Words that are longer than the column have the next line's.
+        check(not waiting or left.isspace(), f"what is said of the line before {line!r}")
+        waiting = len(line) <= column or left[-1] != " "
+        check(waiting or right[0] != " ", f"column of {line!r}")
+    check(not waiting, "what is said of the last one")
+
+
+@suite.test
 def who_may_not_open_the_socket_is_told_so():
     if os.geteuid() != 0:
         raise Skip("needs root to become somebody else")
