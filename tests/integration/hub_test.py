@@ -382,18 +382,20 @@ def subtrees():
     guest = dovecot.imap("treeguest")
     expect_ok(guest.append("shared/tree/Work/a", None, None, MESSAGE))
     guest.logout()
+
+    def told(expected):
+        for name, mailboxes in expected.items():
+            equal([clients[name].wake()["mailbox"] for _ in mailboxes], mailboxes, name)
+
+    # What the guest's process has said need not come before what ours says next.
+    told({"Work": ["Work", "Work/a/b", "Work/a"], "Work/a": ["Work/a/b", "Work/a"],
+          "INBOX": ["INBOX/Sub", "INBOX"]})
     expect_ok(imap.create("Work/new"))
     expect_ok(imap.rename("Workshop", "Work/in"))
     expect_ok(imap.rename("Work/in", "Out"))
     expect_ok(imap.rename("Out", "Further"))
-    expected = {
-        "Work": ["Work", "Work/a/b", "Work/a", "Work/new", "Work/in", "Out"],
-        "Work/a": ["Work/a/b", "Work/a"],
-        "Wor": [],
-        "INBOX": ["INBOX/Sub", "INBOX"],
-    }
+    told({"Work": ["Work/new", "Work/in", "Out"]})
     for name, client in clients.items():
-        equal([client.wake()["mailbox"] for _ in expected[name]], expected[name], name)
         silent(client, name)
         client.close()
     imap.logout()
