@@ -1,21 +1,10 @@
 /* A message that was read and written reads and writes as itself. */
-#include "message.h"
+#include "sml-written.h"
 
 #include <assert.h>
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static GBytes *written(const struct sml_message *message, enum sml_encoding encoding)
-{
-	struct markup_style style = {.encoding = encoding, .version = message->version};
-	g_autoptr(markup_writer_t) writer = markup_writer_new(&style);
-
-	sml_write_begin(writer, message);
-	for (guint i = 0; i < message->commands->len; i++)
-		sml_write_command(writer, message->commands->pdata[i]);
-	return sml_write_end(writer, message->final);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert((message == NULL) == (error != NULL));
 	if (message == NULL)
 		return 0;
-	first = written(message, encoding);
+	first = sml_written(message, encoding);
 	text = g_bytes_get_data(first, &len);
 	again = sml_message_read(encoding, text, len, &error);
 	/* Octets that were no UTF-8 are longer now. */
@@ -39,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       g_error_matches(error, MARKUP_ERROR, MARKUP_ERROR_LIMIT));
 		return 0;
 	}
-	second = written(again, encoding);
+	second = sml_written(again, encoding);
 	assert(g_bytes_equal(first, second));
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "sml-written.h"
 #include "sync-world.h"
 
 #define PASSWORD_CRED "cGF0OnNlY3JldA==" /* pat:secret */
@@ -79,22 +80,29 @@ void sim_phone_delete(struct sim_phone *phone, const char *luid)
 		g_hash_table_insert(phone->changed, g_strdup(copy), (gpointer) "Delete");
 }
 
-char *sim_phone_contacts(const struct sim_phone *phone)
+char *sim_phone_words(const struct sim_phone *phone, sync_word_of *word_of)
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	enum pim_format format;
 	GHashTableIter iter;
 	gpointer text;
 
+	g_assert_true(pim_format_find(phone->type, phone->version, &format));
 	g_hash_table_iter_init(&iter, phone->items);
 	while (g_hash_table_iter_next(&iter, NULL, &text)) {
 		g_autoptr(GError) error = NULL;
 		g_autoptr(pim_item_t) item =
-			pim_item_parse(PIM_VCARD_3_0, text, strlen(text), NULL, &error);
+			pim_item_parse(format, text, strlen(text), NULL, &error);
 
 		g_assert_no_error(error);
-		g_ptr_array_add(words, sync_contact_word(item));
+		g_ptr_array_add(words, word_of(item));
 	}
 	return sync_joined(words);
+}
+
+char *sim_phone_contacts(const struct sim_phone *phone)
+{
+	return sim_phone_words(phone, sync_contact_word);
 }
 
 /* --- messages -------------------------------------------------------------------------- */
@@ -133,17 +141,6 @@ static struct sml_command *add_command(struct talk *talk, enum sml_command_kind 
 	return command;
 }
 
-static GBytes *written(struct talk *talk)
-{
-	struct markup_style style = {.encoding = talk->phone->encoding, .version = SML_1_2};
-	g_autoptr(markup_writer_t) writer = markup_writer_new(&style);
-
-	sml_write_begin(writer, talk->out);
-	for (guint i = 0; i < talk->out->commands->len; i++)
-		sml_write_command(writer, talk->out->commands->pdata[i]);
-	return sml_write_end(writer, talk->out->final);
-}
-
 static GBytes *post(struct talk *talk, GBytes *body)
 {
 	struct sim_phone *phone = talk->phone;
@@ -164,7 +161,7 @@ static GBytes *post(struct talk *talk, GBytes *body)
 static gboolean exchange_messages(struct talk *talk)
 {
 	struct sim_phone *phone = talk->phone;
-	g_autoptr(GBytes) body = written(talk), answer = NULL;
+	g_autoptr(GBytes) body = sml_written(talk->out, talk->phone->encoding), answer = NULL;
 	g_autoptr(GError) error = NULL;
 	gsize len;
 	const void *data;
@@ -390,7 +387,7 @@ static gboolean say_alert(struct talk *talk, guint code)
 	return exchange_messages(talk);
 }
 
-/* The mode the server has chosen. */
+/* The mode the server has chosen, and what it says of ours. */
 static void read_alert(struct talk *talk)
 {
 	struct sim_phone *phone = talk->phone;
@@ -398,15 +395,18 @@ static void read_alert(struct talk *talk)
 	for (guint i = 0; i < talk->in->commands->len; i++) {
 		const struct sml_command *command = talk->in->commands->pdata[i];
 
-		if (command->kind == SML_CMD_ALERT)
+		if (command->kind == SML_CMD_ALERT && command->code < 222)
 			phone->mode = command->code;
-		if (command->kind == SML_CMD_STATUS && g_strcmp0(command->cmd, "Alert") == 0)
+		if (command->kind == SML_CMD_STATUS && command->msg_ref == 1 &&
+		    g_strcmp0(command->cmd, "Alert") == 0)
 			phone->status = command->code;
 	}
 }
 
-static gboolean skip_to_final(struct talk *talk)
+/* What is left of the server's package. any_r: changes were in it. */
+static gboolean take_package(struct talk *talk, gboolean *any_r)
 {
+	*any_r = find_sync(talk) != NULL;
 	while (!talk->in->final) {
 		begin(talk);
 		answer_all(talk);
@@ -414,6 +414,7 @@ static gboolean skip_to_final(struct talk *talk)
 		if (!exchange_messages(talk))
 			return FALSE;
 		read_alert(talk);
+		*any_r = *any_r || find_sync(talk) != NULL;
 	}
 	return TRUE;
 }
@@ -540,16 +541,10 @@ static gboolean say_changes(struct talk *talk)
 static gboolean take_changes(struct talk *talk)
 {
 	struct sim_phone *phone = talk->phone;
-	gboolean any = find_sync(talk) != NULL;
+	gboolean any;
 
-	while (!talk->in->final) {
-		begin(talk);
-		answer_all(talk);
-		next_message(talk);
-		if (!exchange_messages(talk))
-			return FALSE;
-		any = any || find_sync(talk) != NULL;
-	}
+	if (!take_package(talk, &any))
+		return FALSE;
 	if (!any)
 		return TRUE;
 	begin(talk);
@@ -565,11 +560,12 @@ static gboolean take_changes(struct talk *talk)
 static gboolean run(struct talk *talk, guint code)
 {
 	struct sim_phone *phone = talk->phone;
+	gboolean any;
 
 	if (!say_alert(talk, code))
 		return FALSE;
 	read_alert(talk);
-	if (!skip_to_final(talk))
+	if (!take_package(talk, &any))
 		return FALSE;
 	if (phone->mode == 205)
 		g_hash_table_remove_all(phone->items);

@@ -8,6 +8,7 @@
 #define FANTAIL_TEST_SIM_PHONE_H
 
 #include "service.h"
+#include "sync-world.h"
 
 struct sim_phone {
 	const struct sml_service *service;
@@ -45,7 +46,9 @@ void sim_phone_clear(struct sim_phone *phone);
 const char *sim_phone_add(struct sim_phone *phone, const char *text);
 void sim_phone_replace(struct sim_phone *phone, const char *luid, const char *text);
 void sim_phone_delete(struct sim_phone *phone, const char *luid);
-/* What it has, as sync_world_contacts() says what the server has. New. */
+/* What it has: a word for each item, sorted. New. */
+char *sim_phone_words(const struct sim_phone *phone, sync_word_of *word_of);
+/* As sync_world_contacts() says what the server has. New. */
 char *sim_phone_contacts(const struct sim_phone *phone);
 /* A whole session; `code` 200 .. 205, 225. FALSE: it died. */
 gboolean sim_phone_sync(struct sim_phone *phone, guint code);

@@ -35,6 +35,8 @@ GBytes *sync_post_busy(const struct sml_service *service, GBytes *body, enum sml
 
 /* "Family=number", sorted. New. */
 char *sync_world_contacts(const struct sync_world *world);
+/* What a test calls an item. New. */
+typedef char *sync_word_of(const struct pim_item *item);
 /* "Family=number" of one. New. */
 char *sync_contact_word(const struct pim_item *item);
 /* `words`, sorted and joined. They are freed with the array. New. */

@@ -64,24 +64,6 @@ static char *word_of(const struct pim_item *item)
 			       excepted);
 }
 
-static char *phone_has(const struct sim_phone *phone)
-{
-	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	gpointer text;
-
-	g_hash_table_iter_init(&iter, phone->items);
-	while (g_hash_table_iter_next(&iter, NULL, &text)) {
-		g_autoptr(GError) error = NULL;
-		g_autoptr(pim_item_t) item =
-			pim_item_parse(PIM_VCALENDAR_1_0, text, strlen(text), NULL, &error);
-
-		g_assert_no_error(error);
-		g_ptr_array_add(words, word_of(item));
-	}
-	return sync_joined(words);
-}
-
 static gboolean add_words(const struct pim_row *row, gpointer words)
 {
 	g_autoptr(pim_item_t) item = NULL;
@@ -175,7 +157,7 @@ static void assert_synced(struct scene *scene, guint code, guint told, const cha
 
 	g_assert_true(sim_phone_sync(&scene->old, code));
 	g_assert_cmpuint(scene->old.received, ==, told);
-	phone = phone_has(&scene->old);
+	phone = sim_phone_words(&scene->old, word_of);
 	server = server_has(scene);
 	g_assert_cmpstr(phone, ==, expected);
 	g_assert_cmpstr(server, ==, expected);

@@ -1,5 +1,5 @@
 #include "limits.h"
-#include "message.h"
+#include "sml-written.h"
 
 #include <string.h>
 
@@ -44,17 +44,6 @@ static const struct sml_item *item_at(const struct sml_command *command, guint i
 	return command->items->pdata[i];
 }
 
-static GBytes *write_message(const struct sml_message *message, enum sml_encoding encoding)
-{
-	struct markup_style style = {.encoding = encoding, .version = message->version};
-	g_autoptr(markup_writer_t) writer = markup_writer_new(&style);
-
-	sml_write_begin(writer, message);
-	for (guint i = 0; i < message->commands->len; i++)
-		sml_write_command(writer, message->commands->pdata[i]);
-	return sml_write_end(writer, message->final);
-}
-
 /* --- known documents ---------------------------------------------------------- */
 
 /* A Status 407 with an md5 challenge, as libwbxml decodes and encodes it, too. */
@@ -88,7 +77,7 @@ static void test_known(void)
 	g_assert_cmpstr(status->cmd, ==, "SyncHdr");
 	g_assert_cmpstr(status->chal->type, ==, "syncml:auth-md5");
 	g_assert_cmpstr(status->chal->next_nonce, ==, "Tm9uY2U=");
-	again = write_message(message, SML_WBXML);
+	again = sml_written(message, SML_WBXML);
 	g_assert_true(g_bytes_equal(document, again));
 }
 
@@ -122,7 +111,7 @@ static const char full[] =
 static void test_both_ways(void)
 {
 	g_autoptr(sml_message_t) first = read_xml(full);
-	g_autoptr(GBytes) wbxml = write_message(first, SML_WBXML);
+	g_autoptr(GBytes) wbxml = sml_written(first, SML_WBXML);
 	g_autoptr(sml_message_t) second = NULL;
 	g_autoptr(GBytes) xml = NULL;
 	g_autoptr(GError) error = NULL;
@@ -131,7 +120,7 @@ static void test_both_ways(void)
 
 	second = sml_message_read(SML_WBXML, data, len, &error);
 	g_assert_no_error(error);
-	xml = write_message(second, SML_XML);
+	xml = sml_written(second, SML_XML);
 	data = g_bytes_get_data(xml, &len);
 	g_assert_cmpmem(data, len, full, strlen(full));
 }

@@ -16,6 +16,7 @@
 
 #include "auth.h"
 #include "session.h"
+#include "sml-written.h"
 #include "store-faults.h"
 #include "sync-world.h"
 
@@ -371,16 +372,9 @@ static GBytes *in_wbxml(const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(sml_message_t) message = sml_message_read(SML_XML, text, strlen(text), &error);
-	struct markup_style style = {.encoding = SML_WBXML};
-	g_autoptr(markup_writer_t) writer = NULL;
 
 	g_assert_no_error(error);
-	style.version = message->version;
-	writer = markup_writer_new(&style);
-	sml_write_begin(writer, message);
-	for (guint i = 0; i < message->commands->len; i++)
-		sml_write_command(writer, message->commands->pdata[i]);
-	return sml_write_end(writer, message->final);
+	return sml_written(message, SML_WBXML);
 }
 
 /* Takes what in_wbxml() made. The string has no NUL, only the table an end. */
