@@ -9,7 +9,8 @@
  *	Final				the package ends
  *
  * Each is run in XML and, but for a few, in WBXML; and once with each write to the store
- * failing, which nobody may notice but by the 503.
+ * failing, which nobody may notice but by the 503, nor by what is said in a sync after it. Where
+ * the last sync of a transcript has ended for both sides, one more moves nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,7 @@ struct play {
 	char *url;
 	char *nonce;  /* of the last challenge; NULL = none */
 	GBytes *last; /* message */
+	char *heard;  /* the answer to it, in words */
 	gint64 now;
 };
 
@@ -500,6 +502,8 @@ static void hear(struct play *play, const struct step *step, guint number, GByte
 		g_assert_null(message->resp_uri);
 	if (step->stranger)
 		return;
+	g_free(play->heard);
+	play->heard = g_strdup(words);
 	for (guint i = 0; i < message->commands->len; i++)
 		take_nonce(play, message->commands->pdata[i]);
 	if (message->resp_uri != NULL) {
@@ -508,9 +512,8 @@ static void hear(struct play *play, const struct step *step, guint number, GByte
 	}
 }
 
-static void step_of_stranger(struct play *play, guint number)
+static void step_of_stranger(struct play *play, const struct step *step, guint number)
 {
-	const struct step *step = &play->script->steps[number];
 	struct play other = *play;
 	g_autofree char *mac = NULL;
 	g_autoptr(GBytes) answer = NULL;
@@ -528,15 +531,14 @@ static void step_of_stranger(struct play *play, guint number)
 	g_bytes_unref(other.last);
 }
 
-static void take_step(struct play *play, guint number)
+static void take_step(struct play *play, const struct step *step, guint number)
 {
-	const struct step *step = &play->script->steps[number];
 	g_autoptr(GBytes) answer = NULL;
 	g_autofree char *mac = NULL, *url = NULL;
 	guint http;
 
 	if (step->stranger) {
-		step_of_stranger(play, number);
+		step_of_stranger(play, step, number);
 		return;
 	}
 	if (step->anew || number == 0) {
@@ -571,47 +573,136 @@ static void take_step(struct play *play, guint number)
 		hear(play, step, number, answer);
 }
 
-static void run_script(const struct script *script, enum sml_encoding encoding, gboolean faults)
+/* --- one sync more ------------------------------------------------------------------------- */
+
+/* What is remembered of the phone's contacts. */
+struct standing {
+	gint64 target;
+	char *last; /* its anchor */
+	struct sync_mark mark;
+};
+
+static gboolean read_standing(const struct pim_target *target, gpointer data)
+{
+	struct standing *standing = data;
+
+	if (strcmp(target->name, "contacts") != 0)
+		return TRUE;
+	standing->target = target->id;
+	standing->last = g_strdup(target->client_anchor);
+	sync_mark_read(target, &standing->mark);
+	return FALSE;
+}
+
+static gboolean note_pending(const struct pim_map *map, gpointer pending)
+{
+	*(gboolean *)pending = TRUE;
+	return FALSE;
+}
+
+/* Is nothing left to say: its last sync has ended, was of all for both sides, and nothing was
+ * refused in it? `last_r` is the phone's anchor; new. */
+static gboolean has_all(const struct sync_world *world, char **last_r)
+{
+	g_autoptr(GError) error = NULL;
+	struct pim_txn *txn = pim_txn_begin(world->store, WORLD_USER, TRUE, &error);
+	struct standing standing = {.mark = {.phase = SYNC_NEVER}};
+	const struct sync_mark *mark = &standing.mark;
+	gboolean pending = FALSE;
+	struct pim_peer peer;
+
+	g_assert_true(pim_txn_peer(txn, "dev", 1, &peer, &error));
+	g_assert_true(pim_txn_targets(txn, peer.id, read_standing, &standing, &error));
+	g_assert_true(
+		pim_txn_maps(txn, standing.target, 0, TRUE, 1, note_pending, &pending, &error));
+	pim_txn_abort(txn);
+	*last_r = standing.last;
+	return mark->phase == SYNC_ENDED && mark->mode != SYNC_FROM_CLIENT &&
+	       mark->mode != SYNC_REFRESH_FROM_CLIENT && strcmp(mark->filter, "-") == 0 && !pending;
+}
+
+/* What the phone hears of a further sync in which it has nothing to say. */
+static char *sync_again(struct play *play, const char *last, guint number)
+{
+	g_autofree char *alert =
+		g_strdup_printf(ALERT("1", "200", ANCHORS("%s", "again")) FINAL, last);
+	const struct step init = {.anew = TRUE, .says = alert};
+	const struct step sync = {.says = SYNC("1", "") FINAL};
+	g_autofree char *first = NULL;
+
+	take_step(play, &init, number);
+	first = g_strdup(play->heard);
+	take_step(play, &sync, number + 1);
+	return g_strdup_printf("%s; %s", first, play->heard);
+}
+
+static gboolean moves_nothing(const char *words)
+{
+	return strstr(words, "Alert:200+last") != NULL &&
+	       (strstr(words, "Sync{} Final") != NULL || strstr(words, "Sync[0]{} Final") != NULL);
+}
+
+static char *play_script(const struct script *script, enum sml_encoding encoding, gboolean faults)
 {
 	struct play play = {
 		.script = script, .encoding = encoding, .faults = faults, .now = 1000000000};
-	g_autofree char *contacts = NULL;
+	g_autofree char *contacts = NULL, *last = NULL;
+	char *again = NULL;
+	gboolean all;
+	guint i;
 
 	sync_world_init(&play.world);
 	set_rules = script->rules;
 	if (script->prepare != NULL)
 		script->prepare(&play.world);
-	for (guint i = 0; i < G_N_ELEMENTS(script->steps); i++) {
+	for (i = 0; i < G_N_ELEMENTS(script->steps); i++) {
 		const struct step *step = &script->steps[i];
 
 		if (step->says == NULL && (i == 0 || step->hears == NULL))
 			break;
-		take_step(&play, i);
+		take_step(&play, step, i);
 	}
 	contacts = sync_world_contacts(&play.world);
 	if (script->contacts != NULL)
 		g_assert_cmpstr(contacts, ==, script->contacts);
+	play.faults = FALSE;
+	all = has_all(&play.world, &last);
+	again = sync_again(&play, last, i);
+	if (all && !moves_nothing(again)) {
+		g_test_message("a further sync is not expected to say: %s", again);
+		g_test_fail();
+	}
 	sync_world_assert_sound(&play.world);
 	set_rules = NULL;
 	g_free(play.url);
 	g_free(play.nonce);
+	g_free(play.heard);
 	g_clear_pointer(&play.last, g_bytes_unref);
 	sync_world_clear(&play.world);
+	return again;
+}
+
+static void run_script(const struct script *script, enum sml_encoding encoding)
+{
+	g_free(play_script(script, encoding, FALSE));
 }
 
 static void run_xml(gconstpointer script)
 {
-	run_script(script, SML_XML, FALSE);
+	run_script(script, SML_XML);
 }
 
 static void run_wbxml(gconstpointer script)
 {
-	run_script(script, SML_WBXML, FALSE);
+	run_script(script, SML_WBXML);
 }
 
 static void run_faults(gconstpointer script)
 {
-	run_script(script, SML_XML, TRUE);
+	g_autofree char *without = play_script(script, SML_XML, FALSE);
+	g_autofree char *with = play_script(script, SML_XML, TRUE);
+
+	g_assert_cmpstr(with, ==, without);
 }
 
 /* --- the transcripts ------------------------------------------------------------------------- */
