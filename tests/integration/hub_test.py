@@ -337,12 +337,12 @@ def rules_choose():
         expect_ok(imap.create(name))
     rows = {
         "kinds": [{"kinds": "FlagChange MessageExpunge", "owner": "rules"}],
-        "name": [{"kinds": ALL_KINDS, "owner": "rules", "mailbox": ["A", "X"]}],
+        "name": [{"kinds": CHANGES, "owner": "rules", "mailbox": ["A", "X"]}],
         "kind and name": [{"kinds": "FlagChange", "owner": "rules", "mailbox": "A"},
                           {"kinds": "MessageNew", "owner": "rules", "mailbox": "B"}],
-        "twice": [{"kinds": ALL_KINDS, "owner": "rules"},
-                  {"kinds": ALL_KINDS, "owner": "rules", "mailbox": ["A", "A"]}],
-        "another's": [{"kinds": ALL_KINDS, "owner": "rule"}],
+        "twice": [{"kinds": CHANGES, "owner": "rules"},
+                  {"kinds": CHANGES, "owner": "rules", "mailbox": ["A", "A"]}],
+        "another's": [{"kinds": CHANGES, "owner": "rule"}],
     }
     clients = {name: watcher("rules", rules=rules) for name, rules in rows.items()}
     expect_ok(imap.append("A", None, None, MESSAGE))
