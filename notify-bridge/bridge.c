@@ -1,6 +1,8 @@
 #include "bridge.h"
 #include "bridge-config.h"
+#include "config-keys.h"
 #include "control.h"
+#include "daemon-loop.h"
 #include "dispatcher.h"
 #include "gateway-context.h"
 #include "intake.h"
@@ -82,22 +84,6 @@ static void collect(struct metrics_gauges *gauges, gpointer data)
 
 /* --- reload ---------------------------------------------------------------- */
 
-static void say_restart(const char *was, const char *is, const char *key)
-{
-	if (g_strcmp0(was, is) != 0)
-		g_warning("%s has changed, which needs a restart; keeping %s", key, was);
-}
-
-static void say_what_needs_restart(const struct config *was, const struct config *is)
-{
-	say_restart(was->state_dir, is->state_dir, "[bridge] state-dir");
-	say_restart(was->socket, is->socket, "[bridge] socket");
-	say_restart(was->control_socket, is->control_socket, "[bridge] control-socket");
-	say_restart(was->spool_dir, is->spool_dir, "[bridge] spool-dir");
-	if (was->max_pending != is->max_pending || was->max_bytes != is->max_bytes)
-		g_warning("[queue] max-pending or max-bytes has changed, which needs a restart");
-}
-
 static void set_limits(struct bridge *bridge)
 {
 	const struct config *config = bridge->context->config;
@@ -115,7 +101,6 @@ static void set_context(struct bridge *bridge, struct gateway_context *context)
 	g_autoptr(gateway_context_t) old = bridge->context;
 
 	bridge->context = gateway_context_ref(context);
-	say_what_needs_restart(old->config, context->config);
 	set_limits(bridge);
 	dispatcher_set_context(bridge->dispatcher, context);
 	intake_set_context(bridge->intake, context);
@@ -155,20 +140,35 @@ static void reload_hooks_ready(const GError *error, gpointer data)
 	g_free(reload);
 }
 
+static const struct config_fixed fixed[] = {
+	{"bridge", "state-dir", 0},
+	{"bridge", "socket", 0},
+	{"bridge", "socket-mode", sizeof(mode_t)},
+	{"bridge", "control-socket", 0},
+	{"bridge", "control-mode", sizeof(mode_t)},
+	{"bridge", "spool-dir", 0},
+	{"queue", "max-pending", sizeof(guint64)},
+	{"queue", "max-bytes", sizeof(guint64)},
+	{NULL, NULL, 0},
+};
+
 gboolean bridge_reload(struct bridge *bridge, GError **error)
 {
 	g_autoptr(config_t) config = config_load(bridge->config_path, error);
 	g_autoptr(gateway_context_t) context = NULL;
+	g_auto(GStrv) kept = NULL;
 	struct reload *reload;
 
 	if (config == NULL)
 		return FALSE;
+	kept = config_table_keep(&config_keys, fixed, bridge->context->config, config);
 	context = gateway_context_new(config, bridge->context, error);
 	if (context == NULL)
 		return FALSE;
 	if (g_strcmp0(bridge->context->config->metrics, config->metrics) != 0 &&
 	    !metrics_listen(bridge->metrics, config->metrics, error))
 		return FALSE;
+	daemon_log_restart((const char *const *)kept);
 	reload = g_new0(struct reload, 1);
 	reload->bridge = bridge;
 	reload->context = g_steal_pointer(&context);

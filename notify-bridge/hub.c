@@ -1,5 +1,7 @@
 #include "hub.h"
 #include "bridge-config.h"
+#include "config-keys.h"
+#include "daemon-loop.h"
 #include "hub-kept.h"
 #include "hub-watch.h"
 #include "limits.h"
@@ -748,15 +750,21 @@ void hub_turn(struct hub *hub, int msecs, const sigset_t *mask, void (*alive)(vo
 
 /* --- start, reload, stop ---------------------------------------------------------- */
 
+static const struct config_fixed fixed[] = {
+	{"hub", "socket", 0},
+	{"hub", "socket-mode", sizeof(mode_t)},
+	{NULL, NULL, 0},
+};
+
 gboolean hub_reload(struct hub *hub, GError **error)
 {
 	struct config *config = config_load(hub->config_path, error);
+	g_auto(GStrv) kept = NULL;
 
 	if (config == NULL)
 		return FALSE;
-	if (strcmp(config->hub_socket, hub->config->hub_socket) != 0 ||
-	    config->hub_socket_mode != hub->config->hub_socket_mode)
-		g_warning("[hub] socket or socket-mode has changed, which needs a restart");
+	kept = config_table_keep(&config_keys, fixed, hub->config, config);
+	daemon_log_restart((const char *const *)kept);
 	config_unref(hub->config);
 	hub->config = config;
 	log_writer_set_level(config->log_level);

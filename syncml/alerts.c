@@ -176,7 +176,7 @@ static void add(struct alerts *alerts, const char *user, gint64 secs)
 
 static void add_noted(struct alerts *alerts)
 {
-	g_auto(GStrv) users = pim_alerts_users(server_state_dir(alerts->server));
+	g_auto(GStrv) users = pim_alerts_users(server_config(alerts->server)->state_dir);
 
 	alerts->incomplete = FALSE;
 	for (char **user = users; *user != NULL; user++)

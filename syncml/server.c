@@ -4,6 +4,7 @@
 
 #include <gio/gio.h>
 
+#include "daemon-loop.h"
 #include "http-gzip.h"
 #include "http.h"
 #include "limits.h"
@@ -29,7 +30,6 @@ struct generation {
 
 struct server {
 	char *config_path;
-	char *state_dir; /* where it was at the start */
 	struct generation *generation;
 	struct pim_store *store;
 	struct held *held;
@@ -200,7 +200,7 @@ static void add_to_transcript(const struct job *job, GString *text)
 /* If an operator wants one of this phone. Who could not log in is known by the name it gave. */
 static void keep_transcript(struct job *job)
 {
-	const char *dir = job->server->state_dir;
+	const char *dir = job->generation->config->state_dir;
 	const struct sml_answer *answer = &job->answer;
 	const struct auth_claim *claim = sml_exchange_claim(job->exchange);
 	const char *user = answer->user != NULL ? answer->user : claim != NULL ? claim->user : NULL;
@@ -511,7 +511,7 @@ static gboolean on_prune(gpointer data)
 {
 	const struct server *server = data;
 
-	transcript_prune(server->state_dir, g_get_real_time() / G_USEC_PER_SEC);
+	transcript_prune(server->generation->config->state_dir, g_get_real_time() / G_USEC_PER_SEC);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -660,7 +660,6 @@ struct server *server_start(const char *config_path, int fd, GError **error)
 	server->login = login_new(config, error);
 	if (server->login == NULL)
 		goto failed;
-	server->state_dir = g_strdup(config->state_dir);
 	server->store = pim_store_open(config->state_dir, error);
 	if (server->store == NULL)
 		goto failed;
@@ -683,39 +682,23 @@ failed:
 	return NULL;
 }
 
-static const char *or_none(const char *value)
-{
-	return value != NULL ? value : "none";
-}
-
-static gboolean stays(const char *name, const char *old, const char *new)
-{
-	if (strcmp(old, new) == 0)
-		return TRUE;
-	g_warning("%s = %s needs a restart; it is %s until then", name, new, old);
-	return FALSE;
-}
-
 gboolean server_reload(struct server *server, GError **error)
 {
 	g_autoptr(generation_t) generation =
 		generation_load(server->config_path, server->store, error);
-	const struct syncml_config *old = server->generation->config;
+	g_auto(GStrv) kept = NULL;
 	struct login *login;
 
 	if (generation == NULL)
 		return FALSE;
+	kept = syncml_config_keep(server->generation->config, generation->config);
 	login = login_new(generation->config, error);
 	if (login == NULL || !listen_for_metrics(server, generation->config, error)) {
 		login_free(&login);
 		return FALSE;
 	}
-	stays("listen", old->listen, generation->config->listen);
-	stays("state-dir", old->state_dir, generation->config->state_dir);
-	stays("control-socket", or_none(old->control_socket),
-	      or_none(generation->config->control_socket));
-	if (!pim_alerts_enable(server->state_dir, generation->config->bridge_socket != NULL,
-			       error)) {
+	if (!pim_alerts_enable(generation->config->state_dir,
+			       generation->config->bridge_socket != NULL, error)) {
 		login_free(&login);
 		return FALSE;
 	}
@@ -729,13 +712,9 @@ gboolean server_reload(struct server *server, GError **error)
 	generation->service.held = server->held;
 	generation_unref(server->generation);
 	server->generation = g_steal_pointer(&generation);
+	daemon_log_restart((const char *const *)kept);
 	g_message("configuration %s is in force", server->config_path);
 	return TRUE;
-}
-
-const char *server_state_dir(const struct server *server)
-{
-	return server->state_dir;
 }
 
 const struct syncml_config *server_config(const struct server *server)
@@ -785,6 +764,5 @@ void server_stop(struct server **server)
 	pace_free(&self->digest_pace);
 	g_hash_table_unref(self->jobs);
 	g_free(self->config_path);
-	g_free(self->state_dir);
 	g_free(self);
 }

@@ -26,8 +26,6 @@ gboolean server_check(const char *config_path, GError **error);
 
 /* The configuration in force; valid until a reload. */
 const struct syncml_config *server_config(const struct server *server);
-/* Where it has been since the start, whatever the configuration says now. */
-const char *server_state_dir(const struct server *server);
 
 struct server_status {
 	const char *config_path;

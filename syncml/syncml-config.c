@@ -366,6 +366,20 @@ struct syncml_config *syncml_config_load(const char *path, GError **error)
 	return text != NULL ? syncml_config_parse(text, len, path, error) : NULL;
 }
 
+char **syncml_config_keep(const struct syncml_config *was, struct syncml_config *is)
+{
+	static const struct config_fixed fixed[] = {
+		{"syncml", "listen", 0},
+		{"syncml", "socket-mode", sizeof(mode_t)},
+		{"syncml", "state-dir", 0},
+		{"syncml", "control-socket", 0},
+		{"syncml", "control-mode", sizeof(mode_t)},
+		{NULL, NULL, 0},
+	};
+
+	return config_table_keep(&table, fixed, was, is);
+}
+
 struct syncml_config *syncml_config_ref(const struct syncml_config *config)
 {
 	struct syncml_config *shared = (struct syncml_config *)config;

@@ -68,6 +68,8 @@ struct syncml_config *syncml_config_load(const char *path, GError **error);
 /* For tests and fuzzing: the same from memory; `path` is for messages. */
 struct syncml_config *syncml_config_parse(const char *text, gsize len, const char *path,
 					  GError **error);
+/* config_table_keep(), after a reload. */
+char **syncml_config_keep(const struct syncml_config *was, struct syncml_config *is);
 struct syncml_config *syncml_config_ref(const struct syncml_config *config);
 /* NULL is fine. */
 void syncml_config_unref(struct syncml_config *config);

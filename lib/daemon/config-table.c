@@ -92,6 +92,43 @@ gboolean config_table_read(const struct config_table *table, void *config,
 	return TRUE;
 }
 
+/* --- what stays as it is ---------------------------------------------------- */
+
+/* TRUE: it was to change. */
+static gboolean keep_text(char *const *was, char **is)
+{
+	if (g_strcmp0(*was, *is) == 0)
+		return FALSE;
+	config_key_take(is, g_strdup(*was));
+	return TRUE;
+}
+
+static gboolean keep_bytes(const void *was, void *is, gsize size)
+{
+	if (memcmp(was, is, size) == 0)
+		return FALSE;
+	memcpy(is, was, size);
+	return TRUE;
+}
+
+char **config_table_keep(const struct config_table *table, const struct config_fixed *fixed,
+			 const void *was, void *is)
+{
+	g_autoptr(GPtrArray) kept = g_ptr_array_new();
+
+	for (; fixed->section != NULL; fixed++) {
+		gsize offset = find(table, fixed->section, fixed->name)->offset;
+		const void *from = (const char *)was + offset;
+		void *to = (char *)is + offset;
+
+		if (fixed->size == 0 ? keep_text(from, to) : keep_bytes(from, to, fixed->size))
+			g_ptr_array_add(kept,
+					g_strdup_printf("[%s] %s", fixed->section, fixed->name));
+	}
+	g_ptr_array_add(kept, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&kept), FALSE);
+}
+
 /* --- rows ----------------------------------------------------------------- */
 
 void config_key_take(void *place, char *value)

@@ -31,6 +31,17 @@ struct config_table {
 /* Reads a section into `config`. */
 gboolean config_table_read(const struct config_table *table, void *config,
 			   const struct keyfile_section *section, const char *path, GError **error);
+
+/* A setting that only a restart changes. */
+struct config_fixed {
+	const char *section, *name;
+	gsize size; /* of the member; 0: it is a char * */
+};
+/* After a reload: `is`, which nobody else has yet, keeps the values that `was` has of such
+ * settings, and says what is in force. `fixed` ends with a section of NULL. New: "[section] name"
+ * of those that were to change, NULL-terminated. */
+char **config_table_keep(const struct config_table *table, const struct config_fixed *fixed,
+			 const void *was, void *is);
 /* All keys of a section. NULL-terminated, new. */
 char **config_table_names(const struct config_table *table, const char *section);
 

@@ -59,6 +59,13 @@ void daemon_raise_descriptors(guint most)
 		g_warning("cannot raise the limit of open files");
 }
 
+void daemon_log_restart(const char *const *settings)
+{
+	for (const char *const *setting = settings; *setting != NULL; setting++)
+		g_warning("%s has changed, which needs a restart; it stays as it was until then",
+			  *setting);
+}
+
 void daemon_loop_run(const char *name, const char *config_path,
 		     gboolean (*reload)(gpointer data, GError **error), gpointer data)
 {

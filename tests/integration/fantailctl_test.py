@@ -88,6 +88,28 @@ def reload_tells_what_is_wrong():
 
 
 @suite.test
+def reload_names_what_needs_a_restart():
+    with Stack("ctl-restart") as stack:
+        bridge = stack.bridge
+        changed = {"bridge": {"socket-mode": "0606", "control-mode": "0600", "spool-dir": "/other"},
+                   "queue": {"max-pending": "12345", "max-bytes": "12M"}}
+        good = bridge.config.read_text()
+        for section, keys in changed.items():
+            bridge.sections.setdefault(section, {}).update(keys)
+        bridge.write_config()
+        for time in (1, 2):  # it is so until the restart
+            equal(bridge.ctl("reload", check=False).stderr, "", "reload")
+            for section, keys in changed.items():
+                for key in keys:
+                    said = f"[{section}] {key} has changed, which needs a restart"
+                    equal(bridge.log_text().count(said), time, said)
+        bridge.config.write_text(good)
+        before = bridge.log_text().count("needs a restart")
+        equal(bridge.ctl("reload").returncode, OK, "as it was")
+        equal(bridge.log_text().count("needs a restart"), before, "and nothing is said")
+
+
+@suite.test
 def reload_makes_no_key_for_a_lost_one():
     with Stack("ctl-lost-key") as stack:
         key = stack.bridge.state / "vapid.pem"

@@ -555,8 +555,11 @@ def a_reload_brings_another_file():
     with SyncmlDaemon(folder / "reload", login={"password-file": folder / "passwords"}) as other:
         equal(header_status(other.post(hello("dave", "secret"))), "401", "before")
         other.sections["login"]["password-file"] = path
+        other.sections["syncml"]["control-mode"] = "0660"
         other.write_config()
         check("is in force" in other.reload(), "reload")
+        check("[syncml] control-mode has changed, which needs a restart" in other.log_text(),
+              "and what is not")
         equal(header_status(other.post(hello("dave", "secret"))), "212", "after")
         other.sections["login"]["password-fil"] = path
         other.write_config()

@@ -112,10 +112,48 @@ static void test_example(void)
 	g_assert_null(config->public_url);
 }
 
+/* What needs a restart is named, and what is in force is said. */
+static void test_reload(void)
+{
+	static const struct {
+		const char *was, *is;
+		const char *kept; /* names */
+	} rows[] = {
+		{"", "", ""},
+		{"", "[syncml]\npath = /other\nworkers = 9\n[alerts]\nbridge-socket = /b\n", ""},
+		{"", "[syncml]\nsocket-mode = 0600\n", "[syncml] socket-mode"},
+		{"", "[syncml]\ncontrol-mode = 0660\n", "[syncml] control-mode"},
+		{"", "[syncml]\ncontrol-socket = none\n", "[syncml] control-socket"},
+		{"[syncml]\ncontrol-socket = none\n", "", "[syncml] control-socket"},
+		{"[syncml]\ncontrol-socket = none\n", "[syncml]\ncontrol-socket = none\n", ""},
+		{"[syncml]\nlisten = 127.0.0.1:1\n",
+		 "[syncml]\nlisten = 127.0.0.1:2\nstate-dir = /other\n",
+		 "[syncml] listen, [syncml] state-dir"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(syncml_config_t) was =
+			syncml_config_parse(rows[i].was, strlen(rows[i].was), "was", NULL);
+		g_autoptr(syncml_config_t) is =
+			syncml_config_parse(rows[i].is, strlen(rows[i].is), "is", NULL);
+		g_auto(GStrv) kept = syncml_config_keep(was, is);
+		g_autofree char *names = g_strjoinv(", ", kept);
+
+		g_test_message("%s -> %s", rows[i].was, rows[i].is);
+		g_assert_cmpstr(names, ==, rows[i].kept);
+		g_assert_cmpstr(is->listen, ==, was->listen);
+		g_assert_cmpuint(is->socket_mode, ==, was->socket_mode);
+		g_assert_cmpstr(is->state_dir, ==, was->state_dir);
+		g_assert_cmpstr(is->control_socket, ==, was->control_socket);
+		g_assert_cmpuint(is->control_mode, ==, was->control_mode);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/syncml-config/errors", test_errors);
 	g_test_add_func("/syncml-config/example", test_example);
+	g_test_add_func("/syncml-config/reload", test_reload);
 	return g_test_run();
 }
