@@ -4,7 +4,7 @@
 
 /* How long another process (fantailctl's import, a backup) may keep the file. */
 #define BUSY_MSECS 10000
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char schema[] =
 	"CREATE TABLE collection(id INTEGER PRIMARY KEY, head INTEGER NOT NULL DEFAULT 0,"
@@ -63,6 +63,8 @@ static const char *const steps[] = {
 	" revision INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
 	" session INTEGER NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL,"
 	" PRIMARY KEY(peer, collection)) WITHOUT ROWID;",
+	/* Whose it is, if the file's name does not say so. */
+	"CREATE TABLE owner(id INTEGER PRIMARY KEY, name TEXT NOT NULL);",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(steps) == SCHEMA_VERSION);
 

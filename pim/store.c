@@ -39,7 +39,8 @@ static char *hex_of(const char *name)
 	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
 }
 
-/* As the user's name where that makes a good file name. */
+/* As the user's name where that makes a good file name; else as its hash, and the file says whose
+ * it is. */
 static char *file_of(const struct pim_store *store, const char *name)
 {
 	g_autofree char *hex = hex_of(name);
@@ -53,6 +54,11 @@ static char *file_of(const struct pim_store *store, const char *name)
 		file = g_strconcat(escaped, SUFFIX, NULL);
 	/* 256 folders: a folder of 100,000 files is slow to list. */
 	return g_strdup_printf("%s/%.2s/%s", store->dir, hex, file);
+}
+
+static gboolean is_hashed(const char *file)
+{
+	return *file == '=';
 }
 
 static gboolean make_dir(const char *dir, GError **error)
@@ -110,20 +116,52 @@ void pim_store_watch_alerts(struct pim_store *store, pim_store_alerted *alerted,
 	store->alerted_data = data;
 }
 
-static void add_users(GPtrArray *users, const char *folder)
+static gboolean note_owner(struct sql *sql, const char *name, GError **error)
+{
+	sqlite3_stmt *insert =
+		sql_prepare(sql, "INSERT INTO owner(id, name) VALUES (1, ?)"
+				 " ON CONFLICT(id) DO UPDATE SET name = excluded.name");
+
+	sql_bind_text(insert, 1, name);
+	return sql_run(sql, insert, error);
+}
+
+/* NULL: it does not say, or something else, as one does that was put in the place of another. */
+static char *owner_of(const struct pim_store *store, const char *path)
+{
+	struct sql *sql = sql_open(path, FALSE, NULL);
+	g_autofree char *name = NULL, *own = NULL, *file = NULL, *own_file = NULL;
+	sqlite3_stmt *select;
+
+	if (sql == NULL)
+		return NULL;
+	select = sql_prepare(sql, "SELECT name FROM owner");
+	if (sql_fetch(sql, select, NULL) == 1)
+		name = g_strdup((const char *)sqlite3_column_text(select, 0));
+	sql_close(sql);
+	if (name == NULL)
+		return NULL;
+	own = file_of(store, name);
+	own_file = g_path_get_basename(own);
+	file = g_path_get_basename(path);
+	return strcmp(file, own_file) == 0 ? g_steal_pointer(&name) : NULL;
+}
+
+static void add_users(const struct pim_store *store, GPtrArray *users, const char *folder)
 {
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *file;
 
 	while (dir != NULL && (file = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(folder, file, NULL);
 		g_autofree char *escaped = NULL;
 		char *name;
 
-		/* Of those with a hash for a name nobody can tell whose they are. */
-		if (!g_str_has_suffix(file, SUFFIX) || *file == '=')
+		if (!g_str_has_suffix(file, SUFFIX))
 			continue;
 		escaped = g_strndup(file, strlen(file) - strlen(SUFFIX));
-		name = g_uri_unescape_string(escaped, NULL);
+		name = is_hashed(file) ? owner_of(store, path)
+				       : g_uri_unescape_string(escaped, NULL);
 		if (name != NULL)
 			g_ptr_array_add(users, name);
 	}
@@ -139,7 +177,7 @@ char **pim_store_users_of(struct pim_store *store, guint part)
 	g_autoptr(GPtrArray) users = g_ptr_array_new();
 	g_autofree char *folder = g_strdup_printf("%s/%02x", store->dir, part);
 
-	add_users(users, folder);
+	add_users(store, users, folder);
 	g_ptr_array_sort(users, by_name);
 	g_ptr_array_add(users, NULL);
 	return (char **)g_ptr_array_free(g_steal_pointer(&users), FALSE);
@@ -156,7 +194,7 @@ char **pim_store_users(struct pim_store *store, GError **error)
 	while ((name = g_dir_read_name(dir)) != NULL) {
 		g_autofree char *folder = g_build_filename(store->dir, name, NULL);
 
-		add_users(users, folder);
+		add_users(store, users, folder);
 	}
 	g_ptr_array_sort(users, by_name);
 	g_ptr_array_add(users, NULL);
@@ -230,13 +268,19 @@ static gboolean open_file(struct pim_store *store, struct pim_user *user, gboole
 {
 	g_autofree char *path = file_of(store, user->name);
 	g_autofree char *folder = g_path_get_dirname(path);
+	g_autofree char *file = g_path_get_basename(path);
 
 	if (user->sql != NULL)
 		return TRUE;
 	if (create && !make_dir(folder, error))
 		return FALSE;
 	user->sql = sql_open(path, create, error);
-	return user->sql != NULL;
+	if (user->sql == NULL)
+		return FALSE;
+	if (!is_hashed(file) || note_owner(user->sql, user->name, error))
+		return TRUE;
+	sql_close(g_steal_pointer(&user->sql));
+	return FALSE;
 }
 
 struct pim_txn *pim_txn_begin(struct pim_store *store, const char *name, gboolean create,

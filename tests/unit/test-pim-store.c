@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include <glib/gstdio.h>
 #include <sqlite3.h>
 
 #include "limits.h"
@@ -1071,6 +1072,14 @@ static char *path_of(const struct fixture *fixture, const char *user)
 	return g_strdup_printf("%s/%.2s/%s.db", fixture->dir, hex, user);
 }
 
+/* Of one whose name makes no file name. */
+static char *hashed_path_of(const struct fixture *fixture, const char *user)
+{
+	g_autofree char *hex = g_compute_checksum_for_string(G_CHECKSUM_SHA256, user, -1);
+
+	return g_strdup_printf("%s/%.2s/=%s.db", fixture->dir, hex, hex);
+}
+
 static void spoil(const struct fixture *fixture, const char *statement)
 {
 	g_autofree char *path = path_of(fixture, USER);
@@ -1127,6 +1136,11 @@ static void test_check(void)
 /* --- files --------------------------------------------------------------------------------------
  */
 
+#define TEN "abcdefghij"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONG_NAME FIFTY FIFTY FIFTY FIFTY "@example.org"
+
+/* Whatever their names are. */
 static void test_users(void)
 {
 	static const char *const names[] = {
@@ -1134,6 +1148,7 @@ static void test_users(void)
 		"alice",      "bob@example.org",
 		"../x",       "\xc3\xb6zg\xc3\xbcr",
 		"with/slash", ".with a dot",
+		LONG_NAME,
 	};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) of_parts = g_ptr_array_new_with_free_func(g_free);
@@ -1151,8 +1166,9 @@ static void test_users(void)
 	}
 	users = pim_store_users(fixture.store, &error);
 	g_assert_no_error(error);
-	/* Of one that begins with a dot there is no name in its file's. */
-	g_assert_cmpuint(g_strv_length(users), ==, G_N_ELEMENTS(names) - 2);
+	g_assert_cmpuint(g_strv_length(users), ==, G_N_ELEMENTS(names));
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+		g_assert_true(g_strv_contains((const char *const *)users, names[i]));
 	for (guint part = 0; part < PIM_STORE_PARTS; part++) {
 		g_autofree char **some = pim_store_users_of(fixture.store, part);
 
@@ -1162,6 +1178,33 @@ static void test_users(void)
 	g_assert_cmpuint(of_parts->len, ==, g_strv_length(users));
 	for (guint i = 0; i < of_parts->len; i++)
 		g_assert_true(g_strv_contains((const char *const *)users, of_parts->pdata[i]));
+	fixture_clear(&fixture);
+}
+
+/* A user is renamed by moving the file. */
+static void test_moved_file(void)
+{
+	g_autofree char *from = NULL, *to = NULL, *folder = NULL;
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) before = NULL;
+	g_auto(GStrv) after = NULL;
+	struct fixture fixture;
+
+	fixture_init(&fixture);
+	commit(begin_for(&fixture, LONG_NAME));
+	commit(begin_for(&fixture, "." LONG_NAME));
+	pim_store_close(&fixture.store);
+	from = hashed_path_of(&fixture, LONG_NAME);
+	to = hashed_path_of(&fixture, "." LONG_NAME);
+	g_assert_cmpint(g_rename(from, to), ==, 0);
+	fixture.store = pim_store_open(fixture.dir, NULL);
+	/* What it says would lead to another file. */
+	before = pim_store_users(fixture.store, &error);
+	g_assert_cmpuint(g_strv_length(before), ==, 0);
+	commit(begin_for(&fixture, "." LONG_NAME));
+	after = pim_store_users(fixture.store, &error);
+	g_assert_cmpuint(g_strv_length(after), ==, 1);
+	g_assert_cmpstr(after[0], ==, "." LONG_NAME);
 	fixture_clear(&fixture);
 }
 
@@ -1269,6 +1312,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/pim-store/sweep/stopped-and-nobody", test_sweep_stopped_and_nobody);
 	g_test_add_func("/pim-store/check", test_check);
 	g_test_add_func("/pim-store/users", test_users);
+	g_test_add_func("/pim-store/moved-file", test_moved_file);
 	g_test_add_func("/pim-store/files-that-are-not-ours", test_files_that_are_not_ours);
 	g_test_add_func("/pim-store/threads", test_threads);
 	g_test_add_func("/pim-store/many-users", test_many_users);

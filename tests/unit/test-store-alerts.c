@@ -261,9 +261,10 @@ static void test_migration(struct fixture *fixture, gconstpointer data)
 
 	pim_store_close(&fixture->world.store);
 	g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-	g_assert_cmpint(
-		sqlite3_exec(db, "DROP TABLE alert; PRAGMA user_version = 1", NULL, NULL, NULL), ==,
-		SQLITE_OK);
+	g_assert_cmpint(sqlite3_exec(db,
+				     "DROP TABLE alert; DROP TABLE owner; PRAGMA user_version = 1",
+				     NULL, NULL, NULL),
+			==, SQLITE_OK);
 	sqlite3_close(db);
 	fixture->world.store = pim_store_open(fixture->world.dir, NULL);
 	change(fixture, fixture->peers[0], contact, 100);

@@ -4,7 +4,14 @@
 
 #include "scratch.h"
 
-#define USERS 5
+#define TEN "abcdefghij"
+#define FIFTY TEN TEN TEN TEN TEN
+
+/* Some of whose names make no file names. */
+static const char *const users[] = {
+	"user0", "user1", "user2", ".user3", FIFTY FIFTY FIFTY FIFTY "@example.org",
+};
+#define USERS G_N_ELEMENTS(users)
 #define MS G_TIME_SPAN_MILLISECOND
 
 struct world {
@@ -41,11 +48,8 @@ static void world_init(struct world *world)
 	g_assert_no_error(error);
 	world->loop = g_main_loop_new(NULL, FALSE);
 	world->swept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (guint i = 0; i < USERS; i++) {
-		g_autofree char *user = g_strdup_printf("user%u", i);
-
-		add_user(world, user);
-	}
+	for (guint i = 0; i < USERS; i++)
+		add_user(world, users[i]);
 }
 
 static void world_clear(struct world *world)
@@ -94,11 +98,8 @@ static void test_everybody_has_a_turn(void)
 	g_main_loop_run(world.loop);
 	sweeper_free(&sweeper);
 	g_assert_cmpuint(world.errors, ==, 0);
-	for (guint i = 0; i < USERS; i++) {
-		g_autofree char *user = g_strdup_printf("user%u", i);
-
-		g_assert_cmpint(GPOINTER_TO_INT(g_hash_table_lookup(world.swept, user)), ==, 1);
-	}
+	for (guint i = 0; i < USERS; i++)
+		g_assert_cmpint(GPOINTER_TO_INT(g_hash_table_lookup(world.swept, users[i])), ==, 1);
 	world_clear(&world);
 }
 
