@@ -129,7 +129,7 @@ debian_archive() {
 	"${query[@]}" | sed 1q
 }
 
-# build DIR MESON_OPTION...
+# build DIR MESON_OPTION...: all of it, or $build_targets.
 build() {
 	local dir=$1
 	shift
@@ -139,7 +139,8 @@ build() {
 			die "meson setup $dir failed"
 		}
 	fi
-	ninja -C "$top/$dir" >"/tmp/fantail-$dir.log" 2>&1 || {
+	# shellcheck disable=SC2086 # words
+	ninja -C "$top/$dir" ${build_targets:-} >"/tmp/fantail-$dir.log" 2>&1 || {
 		grep -E -A5 'error|FAILED' "/tmp/fantail-$dir.log" | head -40 >&2
 		die "the build in $dir failed; the log is /tmp/fantail-$dir.log"
 	}
