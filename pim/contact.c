@@ -73,6 +73,9 @@ static const struct {
 
 static void rename_property(struct vproperty *property)
 {
+	/* Ours are texts. */
+	if (property->binary != NULL)
+		return;
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
 		if (strcmp(names[i].theirs, property->name) == 0) {
 			g_free(property->name);

@@ -103,7 +103,12 @@ static struct vobject *plain_note(const char *text, gsize len, const struct pim_
 						       ? "windows-1252"
 						       : style->fallback_charset,
 					       "?", NULL, NULL, NULL);
-	vobject_add(note, "BODY", utf8 == NULL ? "" : utf8);
+	if (utf8 == NULL || !g_utf8_validate(utf8, -1, NULL)) {
+		g_free(utf8);
+		utf8 = g_utf8_make_valid(whole, -1);
+	}
+	vobject_clean(utf8);
+	vobject_add(note, "BODY", utf8);
 	return note;
 }
 

@@ -2,6 +2,11 @@
  * Content lines to the tree. The dialects are told apart before the lines are read, since it is
  * the dialect that says where a line ends: 2.1 and 1.0 fold at white space that stays, break
  * quoted-printable with '=', and end base64 with an empty line.
+ *
+ * What is written and read again has to be the same. So nothing is kept in the tree that has not
+ * been made such that each dialect can say it, before it is understood: names, groups and
+ * parameters have their controls, quotes and blanks around taken out, charsets and encodings are
+ * no parameters, and a value is decoded before anybody asks what it is.
  */
 #include <string.h>
 
@@ -10,11 +15,27 @@
 
 struct parser {
 	const char *text, *end, *pos;
+	const char *lf; /* the first when it was last looked for, or the end; NULL = not yet */
 	const struct vobject_style *style;
 	enum vdialect dialect;
 	guint line, properties, values;
 	GString *logical; /* the line under way, unfolded */
+	GString *word;    /* of its head */
 	GError **error;
+};
+
+enum encoding {
+	ENCODING_NONE,
+	ENCODING_QUOTED_PRINTABLE,
+	ENCODING_BASE64,
+};
+
+/* What stands before the value. */
+struct head {
+	struct vproperty *property; /* NULL: it is none */
+	enum encoding encoding;
+	char *charset;
+	gsize value; /* where it begins in the logical line; 0: there is none */
 };
 
 /* --- the dialect ------------------------------------------------------------------------- */
@@ -35,10 +56,12 @@ static const struct {
 	{"VNOTE", NULL, VNOTE_1_1},
 };
 
-/* The value of a line that begins with `name` and ':', up to its end; blanks do not count. */
+/* The value of a line that begins with `name` and ':', up to its end; blanks and controls do not
+ * count. */
 static char *simple_value(const char *line, const char *end, const char *name)
 {
 	gsize len = strlen(name);
+	g_autofree char *value = NULL;
 	const char *stop;
 
 	if ((gsize)(end - line) <= len || g_ascii_strncasecmp(line, name, len) != 0)
@@ -50,7 +73,9 @@ static char *simple_value(const char *line, const char *end, const char *name)
 		return NULL;
 	for (stop = ++line; stop < end && *stop != '\r' && *stop != '\n'; stop++)
 		;
-	return g_strstrip(g_strndup(line, (gsize)(stop - line)));
+	value = g_utf8_make_valid(line, (gssize)strnlen(line, (gsize)(stop - line)));
+	vobject_clean(value);
+	return g_strdup(g_strstrip(value));
 }
 
 static const char *next_line(const char *pos, const char *end)
@@ -90,47 +115,34 @@ static gboolean fail(struct parser *parser, enum vobject_error code, const char 
 	return FALSE;
 }
 
+/* Where the physical line at pos ends. Whichever end of lines the text has, each octet is looked
+ * at but twice. */
+static const char *line_end(struct parser *parser)
+{
+	const char *cr;
+
+	if (parser->lf == NULL || parser->lf < parser->pos) {
+		parser->lf = memchr(parser->pos, '\n', (gsize)(parser->end - parser->pos));
+		if (parser->lf == NULL)
+			parser->lf = parser->end;
+	}
+	cr = memchr(parser->pos, '\r', (gsize)(parser->lf - parser->pos));
+	return cr == NULL ? parser->lf : cr;
+}
+
 /* Appends the physical line at pos, without its end, and goes past it. */
 static void take_line(struct parser *parser)
 {
-	const char *start = parser->pos, *stop = start;
+	const char *start = parser->pos, *stop = line_end(parser);
 
-	while (stop < parser->end && *stop != '\r' && *stop != '\n')
-		stop++;
 	g_string_append_len(parser->logical, start, stop - start);
-	parser->pos = next_line(start, parser->end);
+	parser->pos = next_line(stop, parser->end);
 	parser->line++;
 }
 
 static gboolean at_blank(const struct parser *parser)
 {
 	return parser->pos < parser->end && (*parser->pos == ' ' || *parser->pos == '\t');
-}
-
-/* Is a parameter of the line so far that (before the first ':' outside quotes)? */
-static gboolean has_encoding(const struct parser *parser, const char *encoding)
-{
-	const char *line = parser->logical->str, *colon = strchr(line, ':');
-	g_autofree char *head = NULL;
-	g_auto(GStrv) words = NULL;
-
-	if (colon == NULL)
-		return FALSE;
-	head = g_ascii_strup(line, colon - line);
-	words = g_strsplit(head, ";", -1);
-	/* The first is the property's name. */
-	for (guint i = 1; words[0] != NULL && words[i] != NULL; i++) {
-		char *value = strchr(words[i], '=');
-
-		/* By itself, or of ENCODING: others may have that value. */
-		if (value != NULL)
-			*value++ = '\0';
-		if (value != NULL && strcmp(g_strstrip(words[i]), "ENCODING") != 0)
-			continue;
-		if (strcmp(g_strstrip(value == NULL ? words[i] : value), encoding) == 0)
-			return TRUE;
-	}
-	return FALSE;
 }
 
 /* Quoted-printable goes on after '=' at the end. */
@@ -148,10 +160,8 @@ static void take_soft_lines(struct parser *parser)
 static void take_base64_lines(struct parser *parser)
 {
 	while (parser->pos < parser->end) {
-		const char *start = parser->pos, *stop = start;
+		const char *start = parser->pos, *stop = line_end(parser);
 
-		while (stop < parser->end && *stop != '\r' && *stop != '\n')
-			stop++;
 		if (stop == start) {
 			parser->pos = next_line(start, parser->end);
 			parser->line++;
@@ -163,67 +173,38 @@ static void take_base64_lines(struct parser *parser)
 	}
 }
 
-/* FALSE: the end. */
-static gboolean take_logical_line(struct parser *parser)
+static void take_folded_lines(struct parser *parser)
 {
 	gboolean old = vdialect_is_old(parser->dialect);
 
-	g_string_truncate(parser->logical, 0);
-	if (parser->pos >= parser->end)
-		return FALSE;
-	take_line(parser);
-	if (old && has_encoding(parser, "QUOTED-PRINTABLE")) {
-		take_soft_lines(parser);
-		return TRUE;
-	}
-	if (old && has_encoding(parser, "BASE64")) {
-		take_base64_lines(parser);
-		return TRUE;
-	}
 	while (at_blank(parser)) {
 		/* 2.1 breaks where white space was, which stays. */
 		if (!old)
 			parser->pos++;
 		take_line(parser);
 	}
-	return TRUE;
 }
 
 /* --- values ------------------------------------------------------------------------------------
  */
 
-static void decode_quoted_printable(GString *text)
+/* In place. */
+static void decode_quoted_printable(char *text)
 {
-	gsize to = 0;
+	char *to = strchr(text, '=');
 
-	for (gsize from = 0; from < text->len; from++) {
-		if (text->str[from] == '=' && from + 2 < text->len &&
-		    g_ascii_isxdigit(text->str[from + 1]) &&
-		    g_ascii_isxdigit(text->str[from + 2])) {
-			text->str[to++] = (char)(g_ascii_xdigit_value(text->str[from + 1]) << 4 |
-						 g_ascii_xdigit_value(text->str[from + 2]));
+	if (to == NULL)
+		return;
+	for (const char *from = to; *from != '\0'; from++) {
+		if (*from == '=' && g_ascii_isxdigit(from[1]) && g_ascii_isxdigit(from[2])) {
+			*to++ = (char)(g_ascii_xdigit_value(from[1]) << 4 |
+				       g_ascii_xdigit_value(from[2]));
 			from += 2;
 		} else {
-			text->str[to++] = text->str[from];
+			*to++ = *from;
 		}
 	}
-	g_string_truncate(text, to);
-}
-
-/* UTF-8 without controls but TAB and LF; CR LF and CR are LF. */
-static char *clean(const char *text)
-{
-	GString *result = g_string_sized_new(strlen(text));
-
-	for (const char *c = text; *c != '\0'; c++) {
-		if (*c == '\r') {
-			if (c[1] != '\n')
-				g_string_append_c(result, '\n');
-		} else if ((guchar)*c >= 0x20 || *c == '\t' || *c == '\n') {
-			g_string_append_c(result, *c);
-		}
-	}
-	return g_string_free(result, FALSE);
+	*to = '\0';
 }
 
 static char *convert(const char *text, const char *charset)
@@ -231,7 +212,7 @@ static char *convert(const char *text, const char *charset)
 	return g_convert_with_fallback(text, -1, "UTF-8", charset, "?", NULL, NULL, NULL);
 }
 
-/* From what was said, else UTF-8, else what the device uses. */
+/* From what was said, else UTF-8, else what the device uses. NULL: it is UTF-8 as it is. */
 static char *to_utf8(const struct parser *parser, const char *text, const char *charset)
 {
 	const char *fallback = parser->style == NULL ? NULL : parser->style->fallback_charset;
@@ -239,70 +220,72 @@ static char *to_utf8(const struct parser *parser, const char *text, const char *
 
 	if (charset != NULL && g_ascii_strcasecmp(charset, "UTF-8") != 0)
 		converted = convert(text, charset);
-	if (converted == NULL && !g_utf8_validate(text, -1, NULL))
+	if (converted == NULL) {
+		if (g_utf8_validate(text, -1, NULL))
+			return NULL;
 		converted = convert(text, fallback == NULL ? "windows-1252" : fallback);
-	if (converted == NULL)
-		converted = g_utf8_make_valid(text, -1);
-	return clean(converted);
+	}
+	/* Not each that converts minds what Unicode has no characters for. */
+	if (converted != NULL && g_utf8_validate(converted, -1, NULL))
+		return g_steal_pointer(&converted);
+	return g_utf8_make_valid(converted == NULL ? text : converted, -1);
 }
 
-/* In 2.1 and 1.0 only what separates is escaped, and no backslash is. */
-static void append_old(GString *value, const char **pos)
+/* The character that is escaped at `from`, or more; what is read of it goes to `from`. In 3.0 and
+ * later. */
+static char *unescape(const char **from, char *to)
 {
-	char next = (*pos)[1];
-
-	if (next == ';' || next == ',')
-		++*pos;
-	g_string_append_c(value, **pos);
-}
-
-/* One value: `\n`, `\,` and `\;` in 3.0 and later. */
-static void append_unescaped(GString *value, const char **pos)
-{
-	char c = *++*pos;
+	char c = *++*from;
 
 	if (c == 'n' || c == 'N') {
-		g_string_append_c(value, '\n');
+		*to++ = '\n';
 	} else if (c == ';' || c == ',' || c == '\\' || c == ':') {
-		g_string_append_c(value, c);
+		*to++ = c;
 	} else {
-		g_string_append_c(value, '\\');
-		if (c == '\0') {
-			--*pos;
-			return;
-		}
-		g_string_append_c(value, c);
+		*to++ = '\\';
+		if (c == '\0')
+			--*from;
+		else
+			*to++ = c;
 	}
+	return to;
 }
 
-static void add_values(struct parser *parser, struct vproperty *property, const char *text)
+/* Reads the text in place. In 2.1 and 1.0 only what separates is escaped, and no backslash is. */
+static void add_values(struct parser *parser, struct vproperty *property, enum vshape shape,
+		       char *text)
 {
-	enum vshape shape = vshape_of(property->name);
 	gboolean old = vdialect_is_old(parser->dialect);
 	gboolean split_components = shape == VSHAPE_STRUCTURED;
 	gboolean split_values = shape == VSHAPE_LIST || (shape == VSHAPE_STRUCTURED && !old);
-	g_autoptr(GString) value = g_string_new(NULL);
+	char *value = text, *to = text;
 	guint component = 0;
 
+	if (shape == VSHAPE_TEXT && (old || strchr(text, '\\') == NULL)) {
+		vproperty_add_value(property, 0, text);
+		return;
+	}
 	for (const char *pos = text; *pos != '\0' && parser->values <= LIMIT_VOBJECT_VALUES;
 	     pos++) {
+		gboolean is_component = split_components && *pos == ';';
+
 		if (*pos == '\\' && !old) {
-			append_unescaped(value, &pos);
-		} else if (*pos == '\\' && shape != VSHAPE_TEXT) {
-			append_old(value, &pos);
-		} else if (split_components && *pos == ';') {
-			vproperty_add_value(property, component++, value->str);
+			to = unescape(&pos, to);
+		} else if (*pos == '\\' && (pos[1] == ';' || pos[1] == ',')) {
+			*to++ = *++pos;
+		} else if (is_component || (split_values && (*pos == ',' || (shape == VSHAPE_LIST &&
+									     *pos == ';')))) {
+			*to = '\0';
+			vproperty_add_value(property, component, value);
 			parser->values++;
-			g_string_truncate(value, 0);
-		} else if (split_values && (*pos == ',' || (shape == VSHAPE_LIST && *pos == ';'))) {
-			vproperty_add_value(property, component, value->str);
-			parser->values++;
-			g_string_truncate(value, 0);
+			component += is_component;
+			value = to = (char *)pos + 1;
 		} else {
-			g_string_append_c(value, *pos);
+			*to++ = *pos;
 		}
 	}
-	vproperty_add_value(property, component, value->str);
+	*to = '\0';
+	vproperty_add_value(property, component, value);
 }
 
 /* data:image/jpeg;base64,... as 4.0 has it. */
@@ -326,51 +309,60 @@ static void add_binary(struct vproperty *property, const char *base64)
 	vproperty_remove_params(property, "VALUE");
 }
 
-static void set_value(struct parser *parser, struct vproperty *property, const char *raw)
+/* Reads the text in place. */
+static void set_value(struct parser *parser, const struct head *head, char *text)
 {
-	const char *charset = vproperty_param(property, "CHARSET");
-	const char *encoding = vproperty_param(property, "ENCODING");
+	struct vproperty *property = head->property;
 	enum vshape shape = vshape_of(property->name);
-	g_autoptr(GString) text = g_string_new(raw);
 	g_autofree char *utf8 = NULL;
 	/* A text would have its separators escaped. */
 	gboolean may_be_uri =
 		shape == VSHAPE_BINARY || (shape == VSHAPE_TEXT && parser->dialect == VCARD_4_0);
-	g_autofree char *cleaned = may_be_uri ? clean(raw) : NULL;
-	const char *inside = may_be_uri ? data_uri(cleaned) : NULL;
-	gboolean base64 = encoding != NULL && (g_ascii_strcasecmp(encoding, "BASE64") == 0 ||
-					       g_ascii_strcasecmp(encoding, "B") == 0);
+	const char *inside;
 
-	if (encoding != NULL && g_ascii_strcasecmp(encoding, "QUOTED-PRINTABLE") == 0)
+	if (head->encoding == ENCODING_QUOTED_PRINTABLE)
 		decode_quoted_printable(text);
-	if (inside != NULL) {
-		add_binary(property, inside);
-	} else if (base64 && (shape == VSHAPE_BINARY || shape == VSHAPE_TEXT)) {
-		add_binary(property, text->str);
-	} else {
-		/* A NUL that was quoted ends it. */
-		utf8 = to_utf8(parser, text->str, charset);
-		/* These are written as they are, and a line's end would end them. */
-		if (shape == VSHAPE_RAW || shape == VSHAPE_BINARY)
-			vproperty_add_value(property, 0, g_strdelimit(utf8, "\n", ' '));
-		else
-			add_values(parser, property, utf8);
+	if (head->encoding == ENCODING_BASE64 && (shape == VSHAPE_BINARY || shape == VSHAPE_TEXT)) {
+		add_binary(property, text);
+		return;
 	}
-	vproperty_remove_params(property, "CHARSET");
-	vproperty_remove_params(property, "ENCODING");
+	/* A NUL that was quoted ends it. */
+	utf8 = to_utf8(parser, text, head->charset);
+	if (utf8 != NULL)
+		text = utf8;
+	vobject_clean(text);
+	inside = may_be_uri ? data_uri(text) : NULL;
+	/* Some are written as they are, and a line's end would end them. */
+	if (inside != NULL)
+		add_binary(property, inside);
+	else if (shape == VSHAPE_RAW || shape == VSHAPE_BINARY)
+		vproperty_add_value(property, 0, g_strdelimit(text, "\n", ' '));
+	else
+		add_values(parser, property, shape, text);
 }
 
 /* --- names and parameters ------------------------------------------------------------------------
  */
 
-/* Bare words of 2.1 that are no types. */
-static gboolean is_encoding(const char *word)
+/* Also bare words of 2.1, where a type that is called as one would be read as that. */
+static gboolean is_encoding(const char *word, enum encoding *encoding_r)
 {
-	static const char *const words[] = {"QUOTED-PRINTABLE", "BASE64", "8BIT", "7BIT", "B"};
+	static const struct {
+		const char *word;
+		enum encoding encoding;
+	} words[] = {
+		{"QUOTED-PRINTABLE", ENCODING_QUOTED_PRINTABLE},
+		{"BASE64", ENCODING_BASE64},
+		{"B", ENCODING_BASE64},
+		{"8BIT", ENCODING_NONE},
+		{"7BIT", ENCODING_NONE},
+	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
-		if (g_ascii_strcasecmp(words[i], word) == 0)
+		if (g_ascii_strcasecmp(words[i].word, word) == 0) {
+			*encoding_r = words[i].encoding;
 			return TRUE;
+		}
 	}
 	return FALSE;
 }
@@ -389,42 +381,73 @@ static gboolean is_name(const char *text)
 	return TRUE;
 }
 
-static void add_types(struct vproperty *property, const char *text)
+/* Of names, and '.' between them. */
+static gboolean is_group(const char *text, gsize len)
 {
-	g_auto(GStrv) types = g_strsplit(text, ",", LIMIT_VOBJECT_PARAMS);
+	for (gsize i = 0; i < len; i++) {
+		if (!g_ascii_isalnum(text[i]) && text[i] != '-' && text[i] != '_' && text[i] != '.')
+			return FALSE;
+	}
+	return len > 0;
+}
 
-	/* In 2.1 one that is called as an encoding would be read as that. */
-	for (guint i = 0; types[i] != NULL; i++) {
-		if (*g_strstrip(types[i]) != '\0' && !is_encoding(types[i]))
-			vproperty_add_param(property, "TYPE", types[i]);
+/* The text is changed. */
+static void add_types(struct vproperty *property, char *text)
+{
+	enum encoding encoding;
+
+	while (text != NULL && property->params->len < LIMIT_VOBJECT_PARAMS) {
+		char *comma = strchr(text, ',');
+
+		if (comma != NULL)
+			*comma++ = '\0';
+		if (*g_strstrip(text) != '\0' && !is_encoding(text, &encoding))
+			vproperty_add_param(property, "TYPE", text);
+		text = comma;
 	}
 }
 
-/* One parameter; "TYPE=a,b" is two. */
-static void add_param(struct vproperty *property, const char *text)
+/* The first that says something. */
+static void add_encoding(struct head *head, const char *word)
 {
-	const char *equals = strchr(text, '=');
-	g_autofree char *name = NULL;
+	enum encoding encoding;
 
-	if (equals == NULL) {
-		if (is_encoding(text))
-			vproperty_add_param(property, "ENCODING", text);
+	if (head->encoding == ENCODING_NONE && is_encoding(word, &encoding))
+		head->encoding = encoding;
+}
+
+/* One parameter; "TYPE=a,b" is two. The text is changed. */
+static void add_param(struct head *head, char *text)
+{
+	char *value = strchr(text, '=');
+	enum encoding encoding;
+
+	if (value == NULL) {
+		if (is_encoding(text, &encoding))
+			add_encoding(head, text);
 		else
-			add_types(property, text);
+			add_types(head->property, text);
 		return;
 	}
-	name = g_ascii_strup(text, equals - text);
-	g_strstrip(name);
-	if (strcmp(name, "TYPE") == 0)
-		add_types(property, equals + 1);
-	else if (is_name(name))
-		vproperty_add_param(property, name, equals + 1);
+	*value++ = '\0';
+	g_strchomp(text);
+	g_strchug(value);
+	if (g_ascii_strcasecmp(text, "TYPE") == 0)
+		add_types(head->property, value);
+	else if (g_ascii_strcasecmp(text, "ENCODING") == 0)
+		add_encoding(head, value);
+	else if (g_ascii_strcasecmp(text, "CHARSET") == 0) {
+		if (head->charset == NULL)
+			head->charset = g_strdup(value);
+	} else if (is_name(text))
+		vproperty_add_param(head->property, text, value);
 }
 
-/* The end of a name or parameter: ';' or ':' outside quotes. Quotes are taken out. */
+/* Up to the end of a name or parameter: ';' or ':' outside quotes. Quotes and controls are taken
+ * out, and what remains is UTF-8. */
 static const char *take_word(const char *pos, GString *word)
 {
-	gboolean quoted = FALSE;
+	gboolean quoted = FALSE, ascii = TRUE;
 
 	g_string_truncate(word, 0);
 	for (; *pos != '\0'; pos++) {
@@ -432,40 +455,85 @@ static const char *take_word(const char *pos, GString *word)
 			quoted = !quoted;
 		else if (!quoted && (*pos == ';' || *pos == ':'))
 			break;
-		else
+		else if ((guchar)*pos >= 0x20 || *pos == '\t')
 			g_string_append_c(word, *pos);
+		ascii = ascii && (guchar)*pos < 0x80;
+	}
+	if (!ascii && !g_utf8_validate_len(word->str, word->len, NULL)) {
+		g_autofree char *valid = g_utf8_make_valid(word->str, (gssize)word->len);
+
+		g_string_assign(word, valid);
 	}
 	return pos;
 }
 
-/* NULL: not a property; the line is left out. */
-static struct vproperty *parse_line(struct parser *parser)
+static void read_params(struct head *head, const char **pos, GString *word)
 {
-	g_autoptr(GString) word = g_string_new(NULL);
-	const char *pos = take_word(parser->logical->str, word), *dot;
-	struct vproperty *property;
+	while (**pos == ';') {
+		*pos = take_word(*pos + 1, word);
+		/* The length is nobody's from here on. */
+		if (*g_strstrip(word->str) != '\0')
+			add_param(head, word->str);
+	}
+}
 
+/* Of the logical line so far. */
+static void read_head(struct parser *parser, struct head *head_r)
+{
+	GString *word = parser->word;
+	const char *line = parser->logical->str, *pos = take_word(line, word), *dot, *name;
+	gboolean is_property;
+
+	memset(head_r, 0, sizeof(*head_r));
 	g_strchomp(word->str);
 	dot = strrchr(word->str, '.');
-	if (*pos == '\0' || !is_name(dot == NULL ? word->str : dot + 1))
-		return NULL;
-	property = vproperty_new(dot == NULL ? word->str : dot + 1);
-	if (dot != NULL && dot > word->str)
-		property->group = g_utf8_make_valid(word->str, dot - word->str);
-	while (*pos == ';') {
-		g_autofree char *param = NULL;
+	name = dot == NULL ? word->str : dot + 1;
+	is_property = *pos != '\0' && is_name(name);
+	/* Of what is no property, too, it is the parameters that say where it ends. */
+	if (is_property || *pos == ';') {
+		head_r->property = vproperty_new(is_property ? name : "");
+		if (dot != NULL && is_group(word->str, (gsize)(dot - word->str)))
+			head_r->property->group = g_strndup(word->str, (gsize)(dot - word->str));
+		read_params(head_r, &pos, word);
+	}
+	if (*pos == ':')
+		head_r->value = (gsize)(pos - line) + 1;
+	if (*pos != ':' || !is_property)
+		g_clear_pointer(&head_r->property, vproperty_free);
+}
 
-		pos = take_word(pos + 1, word);
-		param = g_strstrip(g_utf8_make_valid(word->str, (gssize)word->len));
-		if (*param != '\0' && property->params->len < LIMIT_VOBJECT_PARAMS)
-			add_param(property, param);
+static void head_clear(struct head *head)
+{
+	vproperty_free(head->property);
+	g_free(head->charset);
+}
+
+/* The next logical line. FALSE: the end. */
+static gboolean take_logical_line(struct parser *parser, struct head *head_r)
+{
+	g_string_truncate(parser->logical, 0);
+	if (parser->pos >= parser->end)
+		return FALSE;
+	take_line(parser);
+	if (!vdialect_is_old(parser->dialect)) {
+		take_folded_lines(parser);
+		read_head(parser, head_r);
+		return TRUE;
 	}
-	if (*pos != ':') {
-		vproperty_free(property);
-		return NULL;
+	/* Here the head says where the line ends. */
+	read_head(parser, head_r);
+	if (head_r->value == 0 && at_blank(parser)) {
+		head_clear(head_r);
+		take_folded_lines(parser);
+		read_head(parser, head_r);
 	}
-	set_value(parser, property, pos + 1);
-	return property;
+	if (head_r->encoding == ENCODING_QUOTED_PRINTABLE)
+		take_soft_lines(parser);
+	else if (head_r->encoding == ENCODING_BASE64)
+		take_base64_lines(parser);
+	else
+		take_folded_lines(parser);
+	return TRUE;
 }
 
 /* --- objects
@@ -473,17 +541,28 @@ static struct vproperty *parse_line(struct parser *parser)
 
 static struct vobject *parse_object(struct parser *parser, const char *name, guint depth);
 
-static gboolean add_line(struct parser *parser, struct vobject *object, guint depth,
-			 gboolean *ended_r)
+/* Takes the property of the head. */
+static gboolean add_property(struct parser *parser, struct vobject *object, struct head *head)
+{
+	if (head->property == NULL || strcmp(head->property->name, "VERSION") == 0)
+		return TRUE;
+	set_value(parser, head, parser->logical->str + head->value);
+	if (++parser->properties > LIMIT_VOBJECT_PROPERTIES ||
+	    parser->values > LIMIT_VOBJECT_VALUES)
+		return fail(parser, VOBJECT_ERROR_LIMIT, "too many properties or values");
+	g_ptr_array_add(object->properties, g_steal_pointer(&head->property));
+	return TRUE;
+}
+
+static gboolean add_line(struct parser *parser, struct vobject *object, struct head *head,
+			 guint depth, gboolean *ended_r)
 {
 	const char *line = parser->logical->str, *end = line + parser->logical->len;
 	g_autofree char *begin = simple_value(line, end, "BEGIN");
 	g_autofree char *stop = simple_value(line, end, "END");
-	struct vproperty *property;
+	struct vobject *child;
 
 	if (begin != NULL) {
-		struct vobject *child;
-
 		if (depth >= LIMIT_VOBJECT_DEPTH || object->children->len >= LIMIT_VOBJECT_CHILDREN)
 			return fail(parser, VOBJECT_ERROR_LIMIT, "too many components");
 		child = parse_object(parser, begin, depth + 1);
@@ -498,18 +577,7 @@ static gboolean add_line(struct parser *parser, struct vobject *object, guint de
 		*ended_r = TRUE;
 		return TRUE;
 	}
-	property = parse_line(parser);
-	if (property == NULL || strcmp(property->name, "VERSION") == 0) {
-		vproperty_free(property);
-		return TRUE;
-	}
-	if (++parser->properties > LIMIT_VOBJECT_PROPERTIES ||
-	    parser->values > LIMIT_VOBJECT_VALUES) {
-		vproperty_free(property);
-		return fail(parser, VOBJECT_ERROR_LIMIT, "too many properties or values");
-	}
-	g_ptr_array_add(object->properties, property);
-	return TRUE;
+	return add_property(parser, object, head);
 }
 
 /* After its BEGIN. */
@@ -519,11 +587,16 @@ static struct vobject *parse_object(struct parser *parser, const char *name, gui
 	gboolean ended = FALSE;
 
 	while (!ended) {
-		if (!take_logical_line(parser)) {
+		struct head head;
+		gboolean added;
+
+		if (!take_logical_line(parser, &head)) {
 			fail(parser, VOBJECT_ERROR_SYNTAX, "it ends without an END");
 			return NULL;
 		}
-		if (!add_line(parser, object, depth, &ended))
+		added = add_line(parser, object, &head, depth, &ended);
+		head_clear(&head);
+		if (!added)
 			return NULL;
 	}
 	return g_steal_pointer(&object);
@@ -564,11 +637,13 @@ struct vobject *vobject_parse(const char *text, gsize len, const struct vobject_
 		.style = style,
 		.line = 1,
 		.logical = g_string_new(NULL),
+		.word = g_string_new(NULL),
 		.error = error,
 	};
 	struct vobject *object = parse_first(&parser);
 
 	g_string_free(parser.logical, TRUE);
+	g_string_free(parser.word, TRUE);
 	if (object == NULL)
 		return NULL;
 	if (dialect_r != NULL)

@@ -22,18 +22,23 @@ static const char *const versions[] = {
 static void append_escaped(const struct writer *writer, GString *line, const char *value,
 			   const char *separators)
 {
+	static const char *const stops[] = {"", ";,", "\\\n", "\\\n;,"};
 	gboolean old = vdialect_is_old(writer->dialect);
-	char before = '\0';
+	const char *stop_at = stops[(old ? 0 : 2) + (*separators == '\0' ? 0 : 1)], *from = value;
 
-	for (; *value != '\0'; before = *value++) {
-		gboolean newline = *value == '\n' && !old;
+	for (;;) {
+		gsize plain = strcspn(value, stop_at);
+
+		g_string_append_len(line, value, (gssize)plain);
+		value += plain;
+		if (*value == '\0')
+			return;
 		/* After a backslash a comma would be read as one that is escaped. */
-		gboolean comma = *separators != '\0' && *value == ',' && before == '\\';
-
-		if (newline || comma || (*value == '\\' && !old) ||
-		    strchr(separators, *value) != NULL)
+		if (!old || strchr(separators, *value) != NULL ||
+		    (*value == ',' && value > from && value[-1] == '\\'))
 			g_string_append_c(line, '\\');
-		g_string_append_c(line, newline ? 'n' : *value);
+		g_string_append_c(line, *value == '\n' ? 'n' : *value);
+		value++;
 	}
 }
 
@@ -98,29 +103,49 @@ static gboolean needs_quotes(const char *value)
 	return strpbrk(value, ":;,") != NULL;
 }
 
+/* As it would be read: without controls, quotes and blanks around. New. */
+static char *param_value(const char *value)
+{
+	char *clean = g_strdup(value), *to = clean;
+
+	for (const char *from = clean; *from != '\0'; from++) {
+		if (((guchar)*from >= 0x20 || *from == '\t') && *from != '"')
+			*to++ = *from;
+	}
+	*to = '\0';
+	return g_strstrip(clean);
+}
+
 static void append_param(const struct writer *writer, GString *line, const struct vparam *param)
 {
 	gboolean old = vdialect_is_old(writer->dialect);
+	g_autofree char *value = param_value(param->value);
 
 	/* 2.1 says types by themselves, and cannot quote. */
-	if (old && (needs_quotes(param->value) || strchr(param->value, '"') != NULL))
+	if (old && (needs_quotes(value) || strchr(param->value, '"') != NULL))
 		return;
-	if (old && strcmp(param->name, "TYPE") == 0) {
-		g_string_append_printf(line, ";%s", param->value);
-		return;
+	g_string_append_c(line, ';');
+	/* One with '=' would be another parameter. */
+	if (!old || strcmp(param->name, "TYPE") != 0 || strchr(value, '=') != NULL) {
+		g_string_append(line, param->name);
+		g_string_append_c(line, '=');
 	}
-	g_string_append_printf(line, ";%s=", param->name);
-	if (needs_quotes(param->value))
-		g_string_append_printf(line, "\"%s\"", param->value);
-	else
-		g_string_append(line, param->value);
+	if (needs_quotes(value)) {
+		g_string_append_c(line, '"');
+		g_string_append(line, value);
+		g_string_append_c(line, '"');
+	} else {
+		g_string_append(line, value);
+	}
 }
 
 static void append_head(const struct writer *writer, GString *line,
 			const struct vproperty *property)
 {
-	if (property->group != NULL)
-		g_string_append_printf(line, "%s.", property->group);
+	if (property->group != NULL) {
+		g_string_append(line, property->group);
+		g_string_append_c(line, '.');
+	}
 	g_string_append(line, property->name);
 	for (guint i = 0; i < property->params->len; i++)
 		append_param(writer, line, property->params->pdata[i]);

@@ -1,4 +1,5 @@
 /* The tree, and what is the same in all dialects. Reading and writing have files of their own. */
+#include "limits.h"
 #include "vobject.h"
 
 #include <string.h>
@@ -110,8 +111,12 @@ void vproperty_add_value(struct vproperty *property, guint component, const char
 
 void vproperty_add_param(struct vproperty *property, const char *name, const char *value)
 {
-	struct vparam *param = g_new(struct vparam, 1);
+	struct vparam *param;
 
+	/* More would not be read again. */
+	if (property->params->len >= LIMIT_VOBJECT_PARAMS)
+		return;
+	param = g_new(struct vparam, 1);
 	param->name = g_ascii_strup(name, -1);
 	param->value = g_strdup(value);
 	g_ptr_array_add(property->params, param);
@@ -200,6 +205,24 @@ gboolean vproperty_has_type(const struct vproperty *property, const char *type)
 			return TRUE;
 	}
 	return FALSE;
+}
+
+void vobject_clean(char *text)
+{
+	char *to = text;
+
+	/* Most texts have nothing that has to go. */
+	while ((guchar)*to >= 0x20 || *to == '\t' || *to == '\n')
+		to++;
+	for (const char *from = to; *from != '\0'; from++) {
+		if (*from == '\r') {
+			if (from[1] != '\n')
+				*to++ = '\n';
+		} else if ((guchar)*from >= 0x20 || *from == '\t' || *from == '\n') {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
 }
 
 /* --- dialects ------------------------------------------------------------------------------ */

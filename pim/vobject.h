@@ -70,6 +70,8 @@ struct vobject *vobject_parse(const char *text, gsize len, const struct vobject_
 GString *vobject_write(const struct vobject *object, enum vdialect dialect,
 		       const struct vobject_style *style);
 
+/* In place: no controls but TAB and LF; CR LF and CR are LF. What values of a tree have to be. */
+void vobject_clean(char *text);
 struct vobject *vobject_new(const char *name);
 struct vobject *vobject_copy(const struct vobject *object);
 /* NULL is fine. */
@@ -105,6 +107,7 @@ const char *vproperty_value(const struct vproperty *property, guint component);
 const char *vproperty_param(const struct vproperty *property, const char *name);
 /* Has it that value among its TYPEs (in any case)? */
 gboolean vproperty_has_type(const struct vproperty *property, const char *type);
+/* Past LIMIT_VOBJECT_PARAMS it is left out. */
 void vproperty_add_param(struct vproperty *property, const char *name, const char *value);
 
 #endif

@@ -59,9 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
 		g_hash_table_insert(properties, limits[i].name, &limits[i]);
 	check_stored(item);
-	for (enum pim_format format = PIM_VCARD_2_1; format <= PIM_VCARD_4_0; format++) {
-		check_sent(item, format, NULL);
-		check_sent(item, format, &poor);
-	}
+	/* In one of the three, since a run should be short. */
+	check_sent(item, PIM_VCARD_2_1 + size % 3, NULL);
+	check_sent(item, PIM_VCARD_2_1 + size % 3, &poor);
 	return 0;
 }

@@ -1,17 +1,25 @@
-/* What was read is written in its dialect; that, read and written, is itself. */
+/* What was read and is written in a dialect reads as what is written so again. */
 #include "vobject.h"
 
 #include <assert.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static GString *again(const GString *text, enum vdialect dialect)
+static void check(const struct vobject *object, enum vdialect dialect)
 {
-	g_autoptr(vobject_t) object = vobject_parse(text->str, text->len, NULL, NULL, NULL, NULL);
+	g_autoptr(GString) first = vobject_write(object, dialect, NULL), second = NULL;
+	g_autoptr(vobject_t) again = vobject_parse(first->str, first->len, NULL, NULL, NULL, NULL);
 
-	assert(object != NULL);
-	return vobject_write(object, dialect, NULL);
+	assert(again != NULL);
+	second = vobject_write(again, dialect, NULL);
+	if (!g_string_equal(first, second)) {
+		fprintf(stderr, "%s\n--- is then\n%s", first->str, second->str);
+		abort();
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -20,17 +28,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gsize rest;
 	g_autoptr(vobject_t) object =
 		vobject_parse((const char *)data, size, NULL, &dialect, &rest, NULL);
-	GString *first, *second, *third;
 
 	if (object == NULL)
 		return 0;
 	assert(rest <= size);
-	first = vobject_write(object, dialect, NULL);
-	second = again(first, dialect);
-	third = again(second, dialect);
-	assert(g_string_equal(second, third));
-	g_string_free(first, TRUE);
-	g_string_free(second, TRUE);
-	g_string_free(third, TRUE);
+	check(object, dialect);
+	/* In one of another that has objects of that name. */
+	if (dialect <= VCARD_4_0)
+		check(object, (dialect + 1 + size % 2) % 3);
+	else if (dialect != VNOTE_1_1)
+		check(object, dialect == VCALENDAR_1_0 ? ICALENDAR_2_0 : VCALENDAR_1_0);
 	return 0;
 }

@@ -242,6 +242,41 @@ static void test_photo(void)
 	}
 }
 
+/* What the store keeps is read as it was, whatever a device made of it. */
+static void test_stored(void)
+{
+	static const struct {
+		const char *name, *device;
+		enum pim_format format;
+	} rows[] = {
+		{"a nickname that is none", "N:A;B|X-NICKNAME;ENCODING=BASE64:YWJj|",
+		 PIM_VCARD_2_1},
+		{"a type with an equals sign", "N:A;B|TEL;TYPE=x=y:1", PIM_VCARD_2_1},
+		{"as many types as there can be, and no place",
+		 "N:A;B|TEL;FAX;T01;T02;T03;T04;T05;T06;T07;T08;T09;T10;T11;T12;T13;T14;T15;T16;"
+		 "T17;T18;T19;T20;T21;T22;T23;T24;T25;T26;T27;T28;T29;T30;T31;T32;T33;T34;T35;T36;"
+		 "T37;T38;T39;T40;T41;T42;T43;T44;T45;T46;T47;T48;T49;T50;T51;T52;T53;T54;T55;T56;"
+		 "T57;T58;T59;T60;T61;T62;T63:1",
+		 PIM_VCARD_2_1},
+		{"a data URI that is quoted", "N:A;B|PHOTO;QUOTED-PRINTABLE:=64ata:a/b;base64,YWJj",
+		 PIM_VCARD_2_1},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(pim_item_t) item = parse(rows[i].format, &good, rows[i].device);
+		g_autoptr(GBytes) bytes = pim_item_stored(item);
+		gsize len;
+		const char *text = g_bytes_get_data(bytes, &len);
+		g_autoptr(pim_item_t) loaded = pim_item_load(PIM_CONTACT, text, len, NULL);
+		guint8 had[16], has[16];
+
+		g_test_message("%s: %.*s", rows[i].name, (int)len, text);
+		pim_item_hash(item, had);
+		pim_item_hash(loaded, has);
+		g_assert_cmpmem(had, sizeof(had), has, sizeof(has));
+	}
+}
+
 /* --- a poor device ---------------------------------------------------------------------- */
 
 /* It holds two numbers of eight digits, an address for mail of ten characters or none, and
@@ -340,6 +375,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/contact/read", test_read);
 	g_test_add_func("/contact/write", test_write);
 	g_test_add_func("/contact/photo", test_photo);
+	g_test_add_func("/contact/stored", test_stored);
 	g_test_add_func("/contact/merge", test_merge);
 	g_test_add_func("/contact/keys", test_keys);
 	return g_test_run();

@@ -509,6 +509,27 @@ static void test_kind(gconstpointer data)
 	g_free(capability);
 }
 
+/* Of no grammar, but the store's has one. */
+static void test_plain_text(void)
+{
+	static const char *const texts[] = {"a\r\nb\rc\n", "a\001\tb", "\344", "\201\377"};
+
+	for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(pim_item_t) note =
+			pim_item_parse(PIM_PLAIN_TEXT, texts[i], strlen(texts[i]), NULL, NULL);
+		g_autoptr(GBytes) stored = pim_item_stored(note);
+		gsize len;
+		const char *text = g_bytes_get_data(stored, &len);
+		g_autoptr(pim_item_t) loaded = pim_item_load(PIM_NOTE, text, len, NULL);
+		guint8 had[16], has[16];
+
+		g_test_message("%s", text);
+		pim_item_hash(note, had);
+		pim_item_hash(loaded, has);
+		g_assert_cmpmem(had, sizeof(had), has, sizeof(has));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -518,5 +539,6 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(name, &kinds[i], test_kind);
 	}
+	g_test_add_func("/roundtrip/plain-text", test_plain_text);
 	return g_test_run();
 }

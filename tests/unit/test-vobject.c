@@ -118,6 +118,25 @@ static const struct {
 	{"END of something else", "BEGIN:VCARD\r\nVERSION:2.1\r\nEND:VEVENT\r\n", NULL},
 	{"no version", "BEGIN:VCARD\r\nTEL:1\r\nEND:VCARD\r\n", "VCARD\nTEL|1\n"},
 	{"something else", "<html>", NULL},
+	{"groups that are none", V30("it em.TEL:1\r\n\"a;b\".TEL:2\r\na.b.TEL:3\r\n.TEL:4\r\n"),
+	 "VCARD\nTEL|1\nTEL|2\na.b.TEL|3\nTEL|4\n"},
+	{"a group after an empty line", V21("X:1\r\n\r\n item1.TEL:1\r\n"), "VCARD\nX|1\nTEL|1\n"},
+	{"a type with an equals sign", V21("TEL;TYPE=a=b,c:1\r\n"),
+	 "VCARD\nTEL;TYPE=a=b;TYPE=c|1\n"},
+	{"blanks around what a parameter says",
+	 V21("PHOTO; ENCODING = BASE64 :\r\nYWJj\r\n\r\nTEL;X = a :1\r\n"),
+	 "VCARD\nPHOTO|<abc>\nTEL;X=a|1\n"},
+	{"an encoding after a colon in quotes",
+	 V40("NOTE;X=\"a:b\";ENCODING=QUOTED-PRINTABLE:=41\r\n"), "VCARD\nNOTE;X=a:b|A\n"},
+	{"a data URI that is quoted", V40("PHOTO;QUOTED-PRINTABLE:=64ata:a/b;base64,YWJj\r\n"),
+	 "VCARD\nPHOTO|<abc>\n"},
+	{"controls", V21("TEL\001;HO\001ME;X=\001a:1\001\r\nTEL;B\001:YWJj\r\n"),
+	 "VCARD\nTEL;TYPE=HOME;X=a|1\nTEL|<abc>\n"},
+	{"controls in a component's name", CAL("BEGIN:\001X-A\r\nEND:X-A\001\r\n"),
+	 "VCALENDAR\n X-A\n"},
+	{"a charset of what are no characters",
+	 V21("NOTE;CHARSET=UCS-4;ENCODING=QUOTED-PRINTABLE:=01=01=01=01\r\n"),
+	 "VCARD\nNOTE|\357\277\275\357\277\275\357\277\275\357\277\275\357\277\275\n"},
 };
 
 static void test_rows(gconstpointer data)
@@ -164,6 +183,26 @@ static void test_again(gconstpointer data)
 	g_string_free(text, TRUE);
 }
 
+/* A tree that no reader makes. */
+static void test_unsayable(void)
+{
+	static const enum vdialect dialects[] = {VCARD_2_1, VCARD_3_0, VCARD_4_0};
+
+	for (guint i = 0; i < G_N_ELEMENTS(dialects); i++) {
+		g_autoptr(vobject_t) object = vobject_new("VCARD"), again = NULL;
+		struct vproperty *property = vobject_add(object, "TEL", "1");
+		g_autoptr(GString) text = NULL;
+		g_autofree char *read = NULL;
+
+		vproperty_add_param(property, "X-A", "\nb ");
+		vproperty_add_param(property, "X-B", "\t\001");
+		text = vobject_write(object, dialects[i], NULL);
+		again = vobject_parse(text->str, text->len, NULL, NULL, NULL, NULL);
+		read = dumped(again);
+		g_assert_cmpstr(read, ==, "VCARD\nTEL;X-A=b;X-B=|1\n");
+	}
+}
+
 static char *repeated(const char *before, const char *what, guint times, const char *after)
 {
 	GString *text = g_string_new(before);
@@ -193,6 +232,36 @@ static void test_limits(void)
 	assert_limit("BEGIN:X\nEND:X\n", LIMIT_VOBJECT_CHILDREN);
 }
 
+/* Those that are too many are left out, but for how the value is written. */
+static void test_many_params(void)
+{
+	static const struct {
+		const char *before, *what;
+	} many[] = {
+		{"BEGIN:VCARD\nVERSION:2.1\nTEL", ";X=1"},
+		{"BEGIN:VCARD\nVERSION:2.1\nTEL", ";a"},
+		{"BEGIN:VCARD\nVERSION:2.1\nTEL;TYPE=b", ",a"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(many); i++) {
+		g_autofree char *text = repeated(many[i].before, many[i].what, 100,
+						 ";QUOTED-PRINTABLE;CHARSET=ISO-8859-1"
+						 ":=E4\nEND:VCARD\n");
+		enum vdialect dialect;
+		g_autoptr(vobject_t) object =
+			vobject_parse(text, strlen(text), NULL, &dialect, NULL, NULL);
+		const struct vproperty *property = vobject_find(object, "TEL");
+		g_autoptr(GString) written = vobject_write(object, dialect, NULL);
+		g_autoptr(vobject_t) again =
+			vobject_parse(written->str, written->len, NULL, NULL, NULL, NULL);
+		g_autofree char *before = dumped(object), *after = dumped(again);
+
+		g_assert_cmpuint(property->params->len, ==, LIMIT_VOBJECT_PARAMS);
+		g_assert_cmpstr(vproperty_value(property, 0), ==, "\303\244");
+		g_assert_cmpstr(after, ==, before);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -204,6 +273,8 @@ int main(int argc, char **argv)
 		g_test_add_data_func(read, GUINT_TO_POINTER(i), test_rows);
 		g_test_add_data_func(again, GUINT_TO_POINTER(i), test_again);
 	}
+	g_test_add_func("/vobject/unsayable", test_unsayable);
+	g_test_add_func("/vobject/many-params", test_many_params);
 	g_test_add_func("/vobject/limits", test_limits);
 	return g_test_run();
 }
