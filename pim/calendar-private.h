@@ -21,6 +21,10 @@ struct vobject *calendar_denormalize(const struct vobject *normal, enum vdialect
 struct vobject *calendar_master(const struct vobject *normal);
 gboolean calendar_is_component(const struct vobject *object);
 gboolean calendar_has_zone(const struct vobject *calendar, const char *tzid);
+/* The same for many names: what is defined, by its name. It borrows both. */
+GHashTable *calendar_zones(const struct vobject *calendar);
+/* One more; what is no zone is left out. */
+void calendar_note_zone(GHashTable *defined, struct vobject *child);
 /* That part as a calendar of its own, without RECURRENCE-ID; "" = the master with exceptions as
  * EXDATE. NULL: there is none. New. */
 struct vobject *calendar_part(const struct vobject *normal, const char *part);

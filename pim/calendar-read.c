@@ -419,6 +419,8 @@ static gboolean is_exception_of(const struct vobject *child, const struct vobjec
 /* What is not in the system's database goes with the event. */
 static void add_zones(const struct reader *reader, struct vobject *normal)
 {
+	g_autoptr(GHashTable) defined = calendar_zones(normal);
+
 	for (guint i = 0, count = normal->children->len; i < count; i++) {
 		const struct vobject *component = normal->children->pdata[i];
 
@@ -426,12 +428,15 @@ static void add_zones(const struct reader *reader, struct vobject *normal)
 			const char *tzid = vproperty_param(component->properties->pdata[j], "TZID");
 			struct vobject *definition;
 
-			if (tzid == NULL || zones_is_known(tzid) || calendar_has_zone(normal, tzid))
+			if (tzid == NULL || g_hash_table_contains(defined, tzid) ||
+			    zones_is_known(tzid))
 				continue;
 			definition =
 				zones_define(reader->zones, zones_find(reader->zones, tzid), 1970);
-			if (definition != NULL)
-				g_ptr_array_add(normal->children, definition);
+			if (definition == NULL)
+				continue;
+			g_ptr_array_add(normal->children, definition);
+			calendar_note_zone(defined, definition);
 		}
 	}
 }

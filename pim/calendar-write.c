@@ -509,20 +509,23 @@ static void write_local(const struct writer *writer)
 	}
 }
 
-static void define_zones(struct vobject *calendar, const struct writer *writer)
+/* `defined` is what is in the calendar. */
+static void define_zones(struct vobject *calendar, GHashTable *defined, const struct writer *writer)
 {
 	for (guint i = 0; i < writer->component->properties->len; i++) {
 		const char *tzid = vproperty_param(writer->component->properties->pdata[i], "TZID");
 		struct vobject *definition;
 
-		if (tzid == NULL || calendar_has_zone(calendar, tzid))
+		if (tzid == NULL || g_hash_table_contains(defined, tzid))
 			continue;
 		definition = zones_define(writer->zones, zones_find(writer->zones, tzid),
 					  year_of(&(struct writer){writer->style, writer->zones,
 								   calendar_master(calendar)}) -
 						  1);
-		if (definition != NULL)
-			g_ptr_array_add(calendar->children, definition);
+		if (definition == NULL)
+			continue;
+		g_ptr_array_add(calendar->children, definition);
+		calendar_note_zone(defined, definition);
 	}
 }
 
@@ -538,6 +541,7 @@ static struct vobject *write_new(const struct vobject *normal, const struct pim_
 				 struct zones *zones)
 {
 	struct vobject *calendar = vobject_copy(normal);
+	g_autoptr(GHashTable) defined = calendar_zones(calendar);
 	struct writer writer = {.style = style, .zones = zones};
 
 	vobject_remove(calendar, "PRODID");
@@ -552,7 +556,7 @@ static struct vobject *write_new(const struct vobject *normal, const struct pim_
 		if (style->times == PIM_TIMES_LOCAL)
 			write_local(&writer);
 		else
-			define_zones(calendar, &writer);
+			define_zones(calendar, defined, &writer);
 	}
 	if (style->times == PIM_TIMES_LOCAL)
 		remove_zones(calendar);

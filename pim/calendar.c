@@ -216,6 +216,9 @@ GArray *calendar_occurrences(const struct vobject *component, struct zones *zone
 
 /* --- parts -------------------------------------------------------------------------------- */
 
+/* One event may have as many exceptions as there is room for: what looks at them looks at each
+ * once, and not at all of them for each. */
+
 /* "20100301T080000Z", "20100301". NULL: no recurrence-id. */
 static char *part_of(const struct vobject *component, struct zones *zones)
 {
@@ -227,70 +230,77 @@ static char *part_of(const struct vobject *component, struct zones *zones)
 	return datetime_format(datetime_in(time, icaltimezone_get_utc_timezone()));
 }
 
-static gboolean is_part(const struct vobject *normal, const struct vobject *component,
-			const char *part, struct zones *zones)
+static char **names_of(const struct vobject *normal, struct zones *zones)
 {
-	g_autofree char *own =
-		component == calendar_master(normal) ? NULL : part_of(component, zones);
+	const struct vobject *master = calendar_master(normal);
+	char **names = g_new0(char *, normal->children->len + 1);
 
-	return own != NULL && strcmp(own, part) == 0;
+	for (guint i = 0; i < normal->children->len; i++) {
+		const struct vobject *child = normal->children->pdata[i];
+		char *name = child == master ? NULL : part_of(child, zones);
+
+		names[i] = name == NULL ? g_strdup("") : name;
+	}
+	return names;
+}
+
+static char **part_names(const struct vobject *normal)
+{
+	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+
+	return names_of(normal, zones);
 }
 
 static char **parts(const struct vobject *normal)
 {
-	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	g_auto(GStrv) names = part_names(normal);
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
 	GPtrArray *found = g_ptr_array_new();
 
-	for (guint i = 0; i < normal->children->len; i++) {
-		const struct vobject *component = normal->children->pdata[i];
-		char *part =
-			component == calendar_master(normal) ? NULL : part_of(component, zones);
-
-		if (part != NULL)
-			g_ptr_array_add(found, part);
+	for (guint i = 0; names[i] != NULL; i++) {
+		if (*names[i] != '\0' && g_hash_table_add(known, names[i]))
+			g_ptr_array_add(found, g_strdup(names[i]));
 	}
 	g_ptr_array_add(found, NULL);
 	return (char **)g_ptr_array_free(found, FALSE);
 }
 
-/* One value more, in the form of the start and in its place: they are in order. */
-static void add_exdate(struct vobject *master, struct zones *zones, struct icaltimetype time)
+static int compare_values(gconstpointer a, gconstpointer b)
 {
-	struct vproperty *exdate = vobject_find(master, "EXDATE");
-	g_autofree char *value = NULL;
-	struct icaltimetype start;
-	GPtrArray *values;
-	guint i = 0;
-
-	if (calendar_time(master, "DTSTART", zones, &start) && !time.is_date)
-		time = datetime_in(time, start.zone);
-	if (exdate == NULL || exdate->components->len == 0) {
-		calendar_set_time(master, "EXDATE", zones, time);
-		return;
-	}
-	value = datetime_format(time);
-	values = exdate->components->pdata[0];
-	while (i < values->len && strcmp(values->pdata[i], value) < 0)
-		i++;
-	if (i == values->len || strcmp(values->pdata[i], value) != 0)
-		g_ptr_array_insert(values, (int)i, g_steal_pointer(&value));
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Exceptions become EXDATE of the master. */
-static void fold_exceptions(struct vobject *calendar, struct zones *zones)
+static void sort_values(GPtrArray *values)
 {
-	struct vobject *master = calendar_master(calendar);
-
-	for (guint i = calendar->children->len; i > 0; i--) {
-		const struct vobject *component = calendar->children->pdata[i - 1];
-		struct icaltimetype time;
-
-		if (component == master || !calendar_is_component(component))
-			continue;
-		if (calendar_time(component, "RECURRENCE-ID", zones, &time))
-			add_exdate(master, zones, time);
-		g_ptr_array_remove_index(calendar->children, i - 1);
+	g_ptr_array_sort(values, compare_values);
+	for (guint i = values->len; i > 1; i--) {
+		if (strcmp(values->pdata[i - 1], values->pdata[i - 2]) == 0)
+			g_ptr_array_remove_index(values, i - 1);
 	}
+}
+
+/* More values, in the form of the start and in their places: they are in order. `times` are
+ * struct icaltimetype. */
+static void add_exdates(struct vobject *master, struct zones *zones, const GArray *times)
+{
+	struct vproperty *exdate = vobject_find(master, "EXDATE");
+	struct icaltimetype start;
+	gboolean has_start = calendar_time(master, "DTSTART", zones, &start);
+
+	for (guint i = 0; i < times->len; i++) {
+		struct icaltimetype time = g_array_index(times, struct icaltimetype, i);
+
+		if (has_start && !time.is_date)
+			time = datetime_in(time, start.zone);
+		if (exdate == NULL || exdate->components->len == 0) {
+			calendar_set_time(master, "EXDATE", zones, time);
+			exdate = vobject_find(master, "EXDATE");
+		} else {
+			g_ptr_array_add(exdate->components->pdata[0], datetime_format(time));
+		}
+	}
+	if (times->len > 0)
+		sort_values(exdate->components->pdata[0]);
 }
 
 static void forget_recurrence(struct vobject *component)
@@ -315,40 +325,117 @@ static void set_own_uid(struct vobject *component, const char *part)
 	vobject_add(component, "UID", own);
 }
 
-struct vobject *calendar_part(const struct vobject *normal, const char *part)
+GHashTable *calendar_zones(const struct vobject *calendar)
 {
-	g_autoptr(vobject_t) copy = vobject_copy(normal);
-	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	GHashTable *defined = g_hash_table_new(g_str_hash, g_str_equal);
 
-	if (*part == '\0') {
-		fold_exceptions(copy, zones);
-		return g_steal_pointer(&copy);
-	}
-	for (guint i = copy->children->len; i > 0; i--) {
-		const struct vobject *component = normal->children->pdata[i - 1];
-
-		if (!calendar_is_component(component))
-			continue;
-		if (is_part(normal, component, part, zones)) {
-			forget_recurrence(copy->children->pdata[i - 1]);
-			set_own_uid(copy->children->pdata[i - 1], part);
-		} else {
-			g_ptr_array_remove_index(copy->children, i - 1);
-		}
-	}
-	return calendar_master(copy) == NULL ? NULL : g_steal_pointer(&copy);
+	for (guint i = 0; i < calendar->children->len; i++)
+		calendar_note_zone(defined, calendar->children->pdata[i]);
+	return defined;
 }
 
-static char *part_name(const struct vobject *normal, const struct vobject *component)
+void calendar_note_zone(GHashTable *defined, struct vobject *child)
 {
-	g_autoptr(zones_t) zones = NULL;
-	char *part;
+	const struct vproperty *tzid =
+		strcmp(child->name, "VTIMEZONE") == 0 ? vobject_find(child, "TZID") : NULL;
 
-	if (component == calendar_master(normal))
-		return g_strdup("");
-	zones = zones_new(normal, NULL);
-	part = part_of(component, zones);
-	return part == NULL ? g_strdup("") : part;
+	if (tzid != NULL && !g_hash_table_contains(defined, vproperty_value(tzid, 0)))
+		g_hash_table_insert(defined, (char *)vproperty_value(tzid, 0), child);
+}
+
+/* Of those that are defined. */
+static void copy_used_zones(struct vobject *to, const struct vobject *component,
+			    GHashTable *defined)
+{
+	for (guint i = 0; i < component->properties->len; i++) {
+		const char *tzid = vproperty_param(component->properties->pdata[i], "TZID");
+		const struct vobject *definition =
+			tzid == NULL ? NULL : g_hash_table_lookup(defined, tzid);
+
+		if (definition != NULL && !calendar_has_zone(to, tzid))
+			g_ptr_array_add(to->children, vobject_copy(definition));
+	}
+	for (guint i = 0; i < component->children->len; i++)
+		copy_used_zones(to, component->children->pdata[i], defined);
+}
+
+/* A calendar of nothing else. Takes the component. */
+static struct vobject *alone(const struct vobject *normal, struct vobject *component,
+			     GHashTable *defined)
+{
+	struct vobject *calendar = vobject_new(normal->name);
+
+	g_ptr_array_add(calendar->children, component);
+	copy_used_zones(calendar, component, defined);
+	return calendar;
+}
+
+/* Exceptions become EXDATE. */
+static struct vobject *master_alone(const struct vobject *normal, struct zones *zones,
+				    GHashTable *defined)
+{
+	const struct vobject *master = calendar_master(normal);
+	struct vobject *copy = vobject_copy(master);
+	g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(struct icaltimetype));
+
+	for (guint i = normal->children->len; i > 0; i--) {
+		const struct vobject *child = normal->children->pdata[i - 1];
+		struct icaltimetype time;
+
+		if (child != master && calendar_is_component(child) &&
+		    calendar_time(child, "RECURRENCE-ID", zones, &time))
+			g_array_append_val(times, time);
+	}
+	add_exdates(copy, zones, times);
+	return alone(normal, copy, defined);
+}
+
+static struct vobject *exception_alone(const struct vobject *normal,
+				       const struct vobject *exception, const char *part,
+				       GHashTable *defined)
+{
+	struct vobject *copy = vobject_copy(exception);
+
+	forget_recurrence(copy);
+	set_own_uid(copy, part);
+	return alone(normal, copy, defined);
+}
+
+struct vobject *calendar_part(const struct vobject *normal, const char *part)
+{
+	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	g_autoptr(GHashTable) defined = calendar_zones(normal);
+	g_auto(GStrv) names = NULL;
+
+	if (*part == '\0')
+		return master_alone(normal, zones, defined);
+	names = names_of(normal, zones);
+	for (guint i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], part) == 0)
+			return exception_alone(normal, normal->children->pdata[i], part, defined);
+	}
+	return NULL;
+}
+
+static char **split(const struct vobject *normal, GPtrArray *objects)
+{
+	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	g_autoptr(GHashTable) defined = calendar_zones(normal);
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+	g_auto(GStrv) names = names_of(normal, zones);
+	GPtrArray *found = g_ptr_array_new();
+
+	g_ptr_array_add(found, g_strdup(""));
+	g_ptr_array_add(objects, master_alone(normal, zones, defined));
+	for (guint i = 0; names[i] != NULL; i++) {
+		if (*names[i] == '\0' || !g_hash_table_add(known, names[i]))
+			continue;
+		g_ptr_array_add(found, g_strdup(names[i]));
+		g_ptr_array_add(objects, exception_alone(normal, normal->children->pdata[i],
+							 names[i], defined));
+	}
+	g_ptr_array_add(found, NULL);
+	return (char **)g_ptr_array_free(found, FALSE);
 }
 
 static void copy_uid(struct vobject *to, const struct vobject *from)
@@ -360,35 +447,48 @@ static void copy_uid(struct vobject *to, const struct vobject *from)
 		g_ptr_array_add(to->properties, vproperty_copy(uid));
 }
 
-static void copy_zones(struct vobject *to, const struct vobject *from)
+/* `defined` is what is in the one. */
+static void copy_zones(struct vobject *to, GHashTable *defined, const struct vobject *from)
 {
 	for (guint i = 0; i < from->children->len; i++) {
 		const struct vobject *child = from->children->pdata[i];
 		const struct vproperty *tzid = vobject_find(child, "TZID");
+		struct vobject *copy;
 
-		if (strcmp(child->name, "VTIMEZONE") == 0 && tzid != NULL &&
-		    !calendar_has_zone(to, vproperty_value(tzid, 0)))
-			g_ptr_array_add(to->children, vobject_copy(child));
+		if (strcmp(child->name, "VTIMEZONE") != 0 || tzid == NULL ||
+		    g_hash_table_contains(defined, vproperty_value(tzid, 0)))
+			continue;
+		copy = vobject_copy(child);
+		g_ptr_array_add(to->children, copy);
+		calendar_note_zone(defined, copy);
 	}
 }
 
-static void remove_exdate(struct vobject *master, struct zones *zones, struct icaltimetype time)
+/* `times` are struct icaltimetype, and put in order. */
+static void remove_exdates(struct vobject *master, struct zones *zones, GArray *times)
 {
 	struct vproperty *exdate = vobject_find(master, "EXDATE");
+	g_autoptr(GPtrArray) left = NULL;
 	GPtrArray *values;
 
 	if (exdate == NULL || exdate->components->len == 0)
 		return;
+	g_array_sort(times, compare_times);
 	values = exdate->components->pdata[0];
-	for (guint i = values->len; i > 0; i--) {
-		struct icaltimetype other;
+	left = g_ptr_array_new_full(values->len, g_free);
+	for (guint i = 0; i < values->len; i++) {
+		struct icaltimetype time;
 
-		if (calendar_value_time(exdate, values->pdata[i - 1], zones, &other) &&
-		    compare_times(&other, &time) == 0)
-			g_ptr_array_remove_index(values, i - 1);
+		if (!calendar_value_time(exdate, values->pdata[i], zones, &time) ||
+		    !g_array_binary_search(times, &time, compare_times, NULL))
+			g_ptr_array_add(left, g_strdup(values->pdata[i]));
 	}
-	if (values->len == 0)
+	if (left->len == 0) {
 		vobject_remove(master, "EXDATE");
+	} else if (left->len < values->len) {
+		g_ptr_array_unref(values);
+		exdate->components->pdata[0] = g_steal_pointer(&left);
+	}
 }
 
 /* The device saw exceptions as EXDATE; here they are themselves. */
@@ -396,6 +496,8 @@ static struct vobject *with_master(const struct vobject *normal, const struct vo
 {
 	struct vobject *result = vobject_new(normal->name);
 	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	g_autoptr(GHashTable) defined = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GArray) times = g_array_new(FALSE, FALSE, sizeof(struct icaltimetype));
 	struct vobject *master = vobject_copy(calendar_master(changed));
 
 	copy_uid(master, calendar_master(normal));
@@ -408,15 +510,17 @@ static struct vobject *with_master(const struct vobject *normal, const struct vo
 			continue;
 		g_ptr_array_add(result->children, vobject_copy(component));
 		if (calendar_time(component, "RECURRENCE-ID", zones, &time))
-			remove_exdate(master, zones, time);
+			g_array_append_val(times, time);
 	}
-	copy_zones(result, changed);
-	copy_zones(result, normal);
+	remove_exdates(master, zones, times);
+	copy_zones(result, defined, changed);
+	copy_zones(result, defined, normal);
 	return result;
 }
 
-static void add_exception(struct vobject *result, const struct vobject *changed,
-			  struct zones *zones, struct icaltimetype time)
+static void add_exception(struct vobject *result, GHashTable *defined,
+			  const struct vobject *changed, struct zones *zones,
+			  struct icaltimetype time)
 {
 	struct vobject *exception = vobject_copy(calendar_master(changed));
 
@@ -424,35 +528,80 @@ static void add_exception(struct vobject *result, const struct vobject *changed,
 	copy_uid(exception, calendar_master(result));
 	calendar_set_time(exception, "RECURRENCE-ID", zones, time);
 	g_ptr_array_add(result->children, exception);
-	copy_zones(result, changed);
+	copy_zones(result, defined, changed);
+}
+
+/* Less the exceptions of these names. */
+static struct vobject *copy_without(const struct vobject *normal, struct zones *zones,
+				    const char *const *names)
+{
+	g_autoptr(GHashTable) gone = g_hash_table_new(g_str_hash, g_str_equal);
+	g_auto(GStrv) own = names_of(normal, zones);
+	struct vobject *result = vobject_new(normal->name);
+
+	for (guint i = 0; names[i] != NULL; i++)
+		g_hash_table_add(gone, (char *)names[i]);
+	for (guint i = 0; own[i] != NULL; i++) {
+		if (*own[i] == '\0' || !g_hash_table_contains(gone, own[i]))
+			g_ptr_array_add(result->children, vobject_copy(normal->children->pdata[i]));
+	}
+	return result;
+}
+
+/* When the parts of these names begin, as the start says it. What is no name of one has no zone,
+ * day or time: 0. */
+static GArray *times_of(const struct vobject *master, struct zones *zones, const char *const *names)
+{
+	GArray *times = g_array_new(FALSE, FALSE, sizeof(struct icaltimetype));
+	struct icaltimetype start;
+	gboolean has_start = calendar_time(master, "DTSTART", zones, &start);
+
+	for (guint i = 0; names[i] != NULL; i++) {
+		struct icaltimetype time;
+
+		if (!datetime_parse(names[i], &time, NULL))
+			time = icaltime_null_time();
+		else if (!time.is_date && has_start)
+			time = datetime_in(time, start.zone);
+		g_array_append_val(times, time);
+	}
+	return times;
+}
+
+static struct vobject *with_parts(const struct vobject *normal, const char *const *names,
+				  const struct vobject *const *changed)
+{
+	g_autoptr(zones_t) zones = zones_new(normal, NULL);
+	struct vobject *result = copy_without(normal, zones, names);
+	struct vobject *master = calendar_master(result);
+	g_autoptr(GHashTable) defined = calendar_zones(result);
+	g_autoptr(GArray) times = times_of(master, zones, names);
+	g_autoptr(GArray) there = g_array_new(FALSE, FALSE, sizeof(struct icaltimetype));
+	g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(struct icaltimetype));
+
+	for (guint i = 0; names[i] != NULL; i++) {
+		struct icaltimetype time = g_array_index(times, struct icaltimetype, i);
+
+		if (!icaltime_is_null_time(time))
+			g_array_append_val(changed[i] == NULL ? gone : there, time);
+	}
+	remove_exdates(master, zones, there);
+	add_exdates(master, zones, gone);
+	for (guint i = 0; names[i] != NULL; i++) {
+		struct icaltimetype time = g_array_index(times, struct icaltimetype, i);
+
+		if (!icaltime_is_null_time(time) && changed[i] != NULL)
+			add_exception(result, defined, changed[i], zones, time);
+	}
+	return result;
 }
 
 static struct vobject *with_part(const struct vobject *normal, const char *part,
 				 const struct vobject *changed)
 {
-	struct vobject *result = vobject_copy(normal), *master = calendar_master(result);
-	g_autoptr(zones_t) zones = zones_new(normal, NULL);
-	struct icaltimetype time, start;
+	const char *const names[] = {part, NULL};
 
-	if (*part == '\0') {
-		vobject_free(result);
-		return with_master(normal, changed);
-	}
-	for (guint i = normal->children->len; i > 0; i--) {
-		if (is_part(normal, normal->children->pdata[i - 1], part, zones))
-			g_ptr_array_remove_index(result->children, i - 1);
-	}
-	if (!datetime_parse(part, &time, NULL))
-		return result;
-	if (!time.is_date && calendar_time(master, "DTSTART", zones, &start))
-		time = datetime_in(time, start.zone);
-	if (changed == NULL) {
-		add_exdate(master, zones, time);
-	} else {
-		remove_exdate(master, zones, time);
-		add_exception(result, changed, zones, time);
-	}
-	return result;
+	return *part == '\0' ? with_master(normal, changed) : with_parts(normal, names, &changed);
 }
 
 /* --- what item.c asks --------------------------------------------------------------------- */
@@ -725,8 +874,10 @@ const struct pim_kind pim_calendar_kind = {
 	.schedule = 1u << GROUP_WHEN | 1u << GROUP_RECURRENCE,
 	.parts = parts,
 	.part = calendar_part,
-	.part_of = part_name,
+	.part_names = part_names,
+	.split = split,
 	.with_part = with_part,
+	.with_parts = with_parts,
 	.is_lossy = is_lossy,
 	.stored = ICALENDAR_2_0,
 };

@@ -43,10 +43,15 @@ struct pim_kind {
 	pim_group_mask schedule; /* groups of when and how often */
 	char **(*parts)(const struct vobject *normal);
 	struct vobject *(*part)(const struct vobject *normal, const char *part);
-	/* Which part a component is; "" = the master. New. */
-	char *(*part_of)(const struct vobject *normal, const struct vobject *component);
+	/* Which part each child is; "" = the master, or none. New. */
+	char **(*part_names)(const struct vobject *normal);
+	/* All parts at once: names, "" first, which are new, and what they are by themselves. */
+	char **(*split)(const struct vobject *normal, GPtrArray *objects);
 	struct vobject *(*with_part)(const struct vobject *normal, const char *part,
 				     const struct vobject *changed);
+	/* The same for many exceptions, by names that end with NULL. */
+	struct vobject *(*with_parts)(const struct vobject *normal, const char *const *names,
+				      const struct vobject *const *changed);
 	gboolean (*is_lossy)(const struct vobject *normal, enum vdialect dialect);
 	enum vdialect stored; /* the dialect of the normal form */
 };

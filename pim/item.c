@@ -249,6 +249,50 @@ struct pim_item *pim_item_with_part(const struct pim_item *item, const char *par
 					      changed == NULL ? NULL : changed->normal));
 }
 
+static void part_free(gpointer data)
+{
+	struct pim_part *part = data;
+
+	g_free(part->name);
+	pim_item_unref(part->item);
+	g_free(part);
+}
+
+/* Takes both. */
+static void add_part(GPtrArray *parts, char *name, struct pim_item *item)
+{
+	struct pim_part *part = g_new(struct pim_part, 1);
+
+	*part = (struct pim_part){name, item};
+	g_ptr_array_add(parts, part);
+}
+
+GPtrArray *pim_item_split(const struct pim_item *item)
+{
+	GPtrArray *parts = g_ptr_array_new_with_free_func(part_free);
+	g_autoptr(GPtrArray) objects = g_ptr_array_new();
+	g_autofree char **names = NULL;
+
+	if (item->kind->split == NULL) {
+		add_part(parts, g_strdup(""), pim_item_ref(item));
+		return parts;
+	}
+	names = item->kind->split(item->normal, objects);
+	for (guint i = 0; i < objects->len; i++)
+		add_part(parts, names[i], item_new(item->component, objects->pdata[i]));
+	return parts;
+}
+
+struct pim_item *pim_item_without_parts(const struct pim_item *item, const char *const *parts)
+{
+	g_autofree const struct vobject **none = NULL;
+
+	if (item->kind->with_parts == NULL)
+		return pim_item_ref(item);
+	none = g_new0(const struct vobject *, g_strv_length((char **)parts) + 1);
+	return item_new(item->component, item->kind->with_parts(item->normal, parts, none));
+}
+
 gboolean pim_item_recurs(const struct pim_item *item)
 {
 	return item->kind->recurs != NULL && item->kind->recurs(item->normal);
@@ -563,9 +607,9 @@ static GPtrArray *held_properties(const struct vobject *object, const struct pim
 	return result;
 }
 
-/* As `object`, with what the device holds of it. */
+/* As `object`, with what the device holds of it; `groups` are those of which it holds anything. */
 static void limit_object(struct vobject *object, const struct pim_kind *kind,
-			 const struct pim_capability *capability)
+			 const struct pim_capability *capability, pim_group_mask groups)
 {
 	GPtrArray *held = held_properties(object, kind, capability);
 
@@ -579,8 +623,8 @@ static void limit_object(struct vobject *object, const struct pim_kind *kind,
 
 		/* Alarms have names of their own in the device's dialect: it holds them or not. */
 		if (group == PIM_GROUP_IGNORED)
-			limit_object(child, kind, capability);
-		else if ((held_groups(kind, capability) & 1u << group) == 0)
+			limit_object(child, kind, capability, groups);
+		else if ((groups & 1u << group) == 0)
 			g_ptr_array_remove_index(object->children, i - 1);
 	}
 }
@@ -620,7 +664,7 @@ static struct pim_item *project(const struct pim_item *item, enum pim_format for
 
 	limited = vobject_copy(item->normal);
 	if (capability != NULL)
-		limit_object(limited, item->kind, capability);
+		limit_object(limited, item->kind, capability, held_groups(item->kind, capability));
 	/* There and back again: what the dialect cannot say is gone then, too. */
 	there = through_lines(item->kind->denormalize(limited, dialect_of(format), style), format,
 			      style);
@@ -629,40 +673,37 @@ static struct pim_item *project(const struct pim_item *item, enum pim_format for
 	return back == NULL ? pim_item_ref(item) : item_new(item->component, back);
 }
 
-/* Takes the item. */
-static struct pim_item *add_projected(struct pim_item *item, const char *name,
-				      const struct pim_item *exception, enum pim_format format,
-				      const struct pim_style *style,
-				      const struct pim_capability *capability)
-{
-	g_autoptr(pim_item_t) projected = project(exception, format, style, capability);
-	struct pim_item *result = pim_item_with_part(item, name, projected);
-
-	pim_item_unref(item);
-	return result;
-}
-
 struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
 				  const struct pim_style *style,
 				  const struct pim_capability *capability)
 {
-	g_auto(GStrv) names = NULL;
-	g_autoptr(pim_item_t) master = NULL;
-	struct pim_item *result;
+	g_autoptr(GPtrArray) parts = NULL, projected = NULL, names = NULL, objects = NULL;
+	const struct pim_item *master;
 
 	if (!pim_exceptions_apart(format, capability))
 		return project(item, format, style, capability);
-	names = pim_item_parts(item);
-	if (names[0] == NULL)
+	parts = pim_item_split(item);
+	if (parts->len == 1)
 		return project(item, format, style, capability);
-	master = pim_item_part(item, "");
-	result = project(master, format, style, capability);
-	for (guint i = 0; names[i] != NULL; i++) {
-		g_autoptr(pim_item_t) exception = pim_item_part(item, names[i]);
+	projected = g_ptr_array_new_with_free_func((GDestroyNotify)pim_item_unref);
+	names = g_ptr_array_new();
+	objects = g_ptr_array_new();
+	for (guint i = 0; i < parts->len; i++) {
+		const struct pim_part *part = parts->pdata[i];
+		struct pim_item *there = project(part->item, format, style, capability);
 
-		result = add_projected(result, names[i], exception, format, style, capability);
+		g_ptr_array_add(projected, there);
+		if (i > 0) {
+			g_ptr_array_add(names, part->name);
+			g_ptr_array_add(objects, there->normal);
+		}
 	}
-	return result;
+	g_ptr_array_add(names, NULL);
+	master = projected->pdata[0];
+	return item_new(master->component,
+			item->kind->with_parts(
+				master->normal, (const char *const *)names->pdata,
+				(const struct vobject *const *)(const void *)objects->pdata));
 }
 
 /* The device's name of each property in its capabilities that has no value in the item. */
@@ -705,7 +746,7 @@ GString *pim_item_write(const struct pim_item *item, enum pim_format format,
 	g_autoptr(vobject_t) object = NULL;
 
 	if (capability != NULL)
-		limit_object(limited, item->kind, capability);
+		limit_object(limited, item->kind, capability, held_groups(item->kind, capability));
 	object = item->kind->denormalize(limited, dialect_of(format), style);
 	drop_uid(object, dialect_of(format), capability);
 	if (style != NULL && style->send_empty && capability != NULL)
@@ -871,10 +912,12 @@ static gboolean find_like(const GPtrArray *children, const struct vobject *wante
 
 	for (guint i = 0; i < children->len; i++) {
 		const struct vobject *child = children->pdata[i];
-		guint count = likeness(child, wanted);
+		guint count;
 
-		if (taken[i] || strcmp(child->name, wanted->name) != 0 ||
-		    (exactly && (count < child->properties->len ||
+		if (taken[i] || strcmp(child->name, wanted->name) != 0)
+			continue;
+		count = likeness(child, wanted);
+		if ((exactly && (count < child->properties->len ||
 				 child->properties->len != wanted->properties->len)) ||
 		    count + 1 <= best)
 			continue;
@@ -896,9 +939,12 @@ static void merge_group(struct vobject *merged, const struct vobject *ours,
 	guint at;
 
 	for (guint i = 0; i < projected->children->len; i++) {
-		if (!find_like(ours->children, projected->children->pdata[i], was_sent, FALSE, &at))
+		const struct vobject *child = projected->children->pdata[i];
+
+		if (kind->group_of(child->name, "") == PIM_GROUP_IGNORED ||
+		    !find_like(ours->children, child, was_sent, FALSE, &at))
 			continue;
-		sent[at] = projected->children->pdata[i];
+		sent[at] = child;
 		was_sent[at] = TRUE;
 	}
 	for (guint i = 0; i < ours->children->len; i++) {
@@ -923,38 +969,58 @@ static void merge_group(struct vobject *merged, const struct vobject *ours,
 	}
 }
 
-static char *part_of(const struct pim_kind *kind, const struct vobject *object,
-		     const struct vobject *child)
+/* Which child of an object is which: the master, or that exception. */
+struct children {
+	char **parts;        /* of each child; NULL: all are "" */
+	GHashTable *by_part; /* name of the component and of the part -> the first such child */
+};
+
+static const char *part_at(const struct children *children, guint at)
 {
-	return kind->part_of == NULL ? g_strdup("") : kind->part_of(object, child);
+	return children->parts == NULL ? "" : children->parts[at];
 }
 
-/* That of `other` which is what the child is in its object: the master, or the same exception. */
-static const struct vobject *counterpart(const struct pim_kind *kind, const struct vobject *object,
-					 const struct vobject *child, const struct vobject *other)
+static char *child_key(const struct children *children, const struct vobject *child, guint at)
 {
-	g_autofree char *part = part_of(kind, object, child);
+	return g_strconcat(child->name, " ", part_at(children, at), NULL);
+}
 
-	for (guint i = 0; other != NULL && i < other->children->len; i++) {
-		const struct vobject *found = other->children->pdata[i];
-		g_autofree char *its = NULL;
+static void children_init(struct children *children, const struct pim_kind *kind,
+			  const struct vobject *object)
+{
+	children->parts = kind->part_names == NULL ? NULL : kind->part_names(object);
+	children->by_part = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = object->children->len; i > 0; i--) {
+		struct vobject *child = object->children->pdata[i - 1];
 
-		if (strcmp(found->name, child->name) != 0)
-			continue;
-		its = part_of(kind, other, found);
-		if (strcmp(its, part) == 0)
-			return found;
+		g_hash_table_insert(children->by_part, child_key(children, child, i - 1), child);
 	}
-	return NULL;
+}
+
+static void children_clear(struct children *children)
+{
+	g_strfreev(children->parts);
+	g_hash_table_unref(children->by_part);
+}
+typedef struct children children_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(children_t, children_clear)
+
+/* The child of `other` that is what that one is in its object. NULL: there is none. */
+static const struct vobject *counterpart(const struct children *children,
+					 const struct vobject *child, guint at,
+					 const struct children *other)
+{
+	g_autofree char *key = child_key(children, child, at);
+
+	return g_hash_table_lookup(other->by_part, key);
 }
 
 /* Which exceptions there are is a matter of their group. */
-static gboolean decides_on(const struct pim_kind *kind, const struct vobject *object,
-			   const struct vobject *child, pim_group_mask groups)
+static gboolean decides_on(const struct pim_kind *kind, const struct children *children,
+			   const struct vobject *child, guint at, pim_group_mask groups)
 {
-	g_autofree char *part = part_of(kind, object, child);
-
-	return *part != '\0' && (groups & 1u << kind->group_of(child->name, "RECURRENCE-ID")) != 0;
+	return *part_at(children, at) != '\0' &&
+	       (groups & 1u << kind->group_of(child->name, "RECURRENCE-ID")) != 0;
 }
 
 /* Components inside (alarms, the event in its calendar): each kind of them is of one group, or
@@ -964,6 +1030,11 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 			 const struct pim_kind *kind, pim_group_mask groups,
 			 const struct pim_capability *capability)
 {
+	g_auto(children_t) our_children, their_children, held_children;
+
+	children_init(&our_children, kind, ours);
+	children_init(&their_children, kind, theirs);
+	children_init(&held_children, kind, projected);
 	merge_properties(merged, ours, theirs, projected, kind, groups, capability);
 	for (guint i = 0; i < ours->children->len; i++) {
 		const struct vobject *child = ours->children->pdata[i], *other, *held;
@@ -971,13 +1042,13 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 
 		if (kind->group_of(child->name, "") != PIM_GROUP_IGNORED)
 			continue;
-		other = counterpart(kind, ours, child, theirs);
+		other = counterpart(&our_children, child, i, &their_children);
 		if (other == NULL) {
-			if (!decides_on(kind, ours, child, groups))
+			if (!decides_on(kind, &our_children, child, i, groups))
 				g_ptr_array_add(merged->children, vobject_copy(child));
 			continue;
 		}
-		held = counterpart(kind, ours, child, projected);
+		held = counterpart(&our_children, child, i, &held_children);
 		copy = vobject_new(child->name);
 		g_ptr_array_add(merged->children, copy);
 		merge_object(copy, child, other, held == NULL ? child : held, kind, groups,
@@ -987,8 +1058,8 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 		const struct vobject *child = theirs->children->pdata[i];
 
 		if (kind->group_of(child->name, "") == PIM_GROUP_IGNORED &&
-		    counterpart(kind, theirs, child, ours) == NULL &&
-		    decides_on(kind, theirs, child, groups))
+		    counterpart(&their_children, child, i, &our_children) == NULL &&
+		    decides_on(kind, &their_children, child, i, groups))
 			g_ptr_array_add(merged->children, vobject_copy(child));
 	}
 	merge_group(merged, ours, theirs, projected, kind, groups);

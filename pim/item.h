@@ -159,10 +159,20 @@ char **pim_item_parts(const struct pim_item *item);
 /* One of these by itself; "" = the master, for which these occurrences are excepted. NULL: there
  * is no such part. New. */
 struct pim_item *pim_item_part(const struct pim_item *item, const char *part);
+/* All of them at once, the master first, in a time that grows with the item and not with its
+ * square: struct pim_part. New. */
+struct pim_part {
+	char *name;
+	struct pim_item *item;
+};
+GPtrArray *pim_item_split(const struct pim_item *item);
 /* The item with that part replaced (a device changed it), or, if it is not the master, taken out
  * with `changed` NULL: then the occurrence is excepted. New. */
 struct pim_item *pim_item_with_part(const struct pim_item *item, const char *part,
 				    const struct pim_item *changed);
+/* The item without these exceptions, whose occurrences are excepted then. `parts` ends with NULL.
+ * New. */
+struct pim_item *pim_item_without_parts(const struct pim_item *item, const char *const *parts);
 /* Cannot be said in that format without loss: what the device says of when and how often is not
  * believed when it comes back. */
 gboolean pim_item_is_lossy(const struct pim_item *item, enum pim_format format);

@@ -176,14 +176,12 @@ static gboolean add_part_keys(struct pim_txn *txn, gint64 id, const struct pim_i
 static gboolean add_keys(struct pim_txn *txn, gint64 id, const struct pim_item *item,
 			 GError **error)
 {
-	g_auto(GStrv) parts = pim_item_parts(item);
+	g_autoptr(GPtrArray) parts = pim_item_split(item);
 
-	if (!add_part_keys(txn, id, item, "", error))
-		return FALSE;
-	for (guint i = 0; parts[i] != NULL; i++) {
-		g_autoptr(pim_item_t) exception = pim_item_part(item, parts[i]);
+	for (guint i = 0; i < parts->len; i++) {
+		const struct pim_part *part = parts->pdata[i];
 
-		if (!add_part_keys(txn, id, exception, parts[i], error))
+		if (!add_part_keys(txn, id, part->item, part->name, error))
 			return FALSE;
 	}
 	return TRUE;

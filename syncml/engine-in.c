@@ -616,16 +616,16 @@ static gboolean is_guarded(const struct session *session, struct sync *sync, gui
 	return TRUE;
 }
 
-/* The device deleted an exception: then there is nothing on that day. */
+/* The device deleted exceptions: then there is nothing on those days. `parts` ends with NULL. */
 static gboolean except(struct session *session, struct sync *sync, const struct ours *ours,
-		       GError **error)
+		       const char *const *parts, GError **error)
 {
 	g_autoptr(pim_item_t) rest = NULL;
 	guint64 revision;
 
 	if (ours->item == NULL)
 		return TRUE;
-	rest = pim_item_with_part(ours->whole, ours->part, NULL);
+	rest = pim_item_without_parts(ours->whole, parts);
 	return store(session, sync, &ours->row, rest, &revision, error);
 }
 
@@ -633,20 +633,21 @@ static gboolean except(struct session *session, struct sync *sync, const struct 
 static gboolean free_exceptions(struct session *session, struct sync *sync, const struct ours *ours,
 				GError **error)
 {
-	g_auto(GStrv) parts = pim_item_parts(ours->whole);
+	g_autoptr(GPtrArray) parts = pim_item_split(ours->whole);
 
-	for (guint i = 0; parts[i] != NULL; i++) {
-		g_autoptr(pim_item_t) item = pim_item_part(ours->whole, parts[i]);
+	/* The first is the master. */
+	for (guint i = 1; i < parts->len; i++) {
+		const struct pim_part *part = parts->pdata[i];
 		struct pim_map map;
 		guint64 revision;
 		gboolean found;
 
-		if (!pim_txn_map_by_item(session->txn, sync->target, ours->row.id, parts[i], &found,
-					 &map, error))
+		if (!pim_txn_map_by_item(session->txn, sync->target, ours->row.id, part->name,
+					 &found, &map, error))
 			return FALSE;
 		if (!found || map.luid == NULL)
 			continue;
-		if (!pim_txn_add(session->txn, item, origin(session), session->now, &map.item,
+		if (!pim_txn_add(session->txn, part->item, origin(session), session->now, &map.item,
 				 &revision, error))
 			return FALSE;
 		/* What it has of it is known by the groups. */
@@ -661,6 +662,7 @@ static gboolean free_exceptions(struct session *session, struct sync *sync, cons
 static gboolean delete_ours(struct session *session, struct sync *sync, struct pim_map *map,
 			    const struct ours *ours, guint *status_r, GError **error)
 {
+	const char *const part[] = {ours->part, NULL};
 	gboolean guarded, changed = has_changed(map, ours);
 	guint64 revision;
 
@@ -671,7 +673,7 @@ static gboolean delete_ours(struct session *session, struct sync *sync, struct p
 	}
 	*status_r = changed && ours->item != NULL ? 208 : 200;
 	if (*ours->part != '\0')
-		return except(session, sync, ours, error) &&
+		return except(session, sync, ours, part, error) &&
 		       pim_txn_drop_map(session->txn, map->id, error);
 	if (!is_guarded(session, sync, sync->in_deleted, &guarded, error))
 		return FALSE;
@@ -819,19 +821,23 @@ static void say_failed(struct session *session, const struct sync *sync)
 	}
 }
 
+/* An item, or exceptions of one. */
 static gboolean drop(struct session *session, struct sync *sync, const struct unsent *unsent,
-		     GError **error)
+		     guint count, GError **error)
 {
+	g_autofree const char **parts = g_new0(const char *, count + 1);
 	g_auto(ours_t) ours = {.part = NULL};
 	struct pim_row row;
 	guint64 revision;
 	gboolean found;
 
+	for (guint i = 0; i < count; i++)
+		parts[i] = unsent[i].part;
 	if (!pim_txn_get(session->txn, unsent->id, &found, &row, error) ||
 	    !load_ours(session, sync, &row, unsent->part, &ours, error))
 		return FALSE;
 	if (*unsent->part != '\0')
-		return except(session, sync, &ours, error);
+		return except(session, sync, &ours, parts, error);
 	sync->in_deleted++;
 	return free_exceptions(session, sync, &ours, error) &&
 	       pim_txn_delete(session->txn, unsent->id, origin(session), session->now, &revision,
@@ -857,8 +863,13 @@ static gboolean drop_unmapped(struct session *session, struct sync *sync, GError
 		say_failed(session, sync);
 		return TRUE;
 	}
-	for (guint i = 0; i < unsent->len; i++) {
-		if (!drop(session, sync, &g_array_index(unsent, struct unsent, i), error))
+	for (guint i = 0, count; i < unsent->len; i += count) {
+		const struct unsent *first = &g_array_index(unsent, struct unsent, i);
+
+		/* Those of an item follow each other. */
+		for (count = 1; i + count < unsent->len && first[count].id == first->id; count++)
+			;
+		if (!drop(session, sync, first, count, error))
 			return FALSE;
 	}
 	return TRUE;

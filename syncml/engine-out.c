@@ -54,6 +54,7 @@ static void change_free(gpointer change)
 struct subject {
 	const struct pim_item *item;
 	const char *luid;
+	gboolean luid_counts; /* the filter asked for it */
 	char **values;
 };
 
@@ -63,6 +64,7 @@ static const char *const *subject_values(const char *property, gpointer data)
 
 	g_clear_pointer(&subject->values, g_strfreev);
 	if (strcmp(property, "LUID") == 0) {
+		subject->luid_counts = TRUE;
 		subject->values = g_new0(char *, 2);
 		subject->values[0] = g_strdup(subject->luid);
 	} else {
@@ -78,12 +80,15 @@ static gboolean subject_overlaps(gint64 since, gint64 before, gpointer data)
 	return pim_item_overlaps(subject->item, since, before);
 }
 
-static gboolean is_inside(struct sync *sync, const struct pim_item *item, const char *luid)
+/* *all_r: as any part of the item, whatever its LUID. */
+static gboolean is_inside(struct sync *sync, const struct pim_item *item, const char *luid,
+			  gboolean *all_r)
 {
 	struct subject subject = {.item = item, .luid = luid};
 	struct filter_subject filtered = {subject_values, subject_overlaps, &subject};
 	gboolean inside;
 
+	*all_r = TRUE;
 	if ((sync->since != G_MININT64 || sync->before != G_MAXINT64) &&
 	    !pim_item_overlaps(item, sync->since, sync->before))
 		return FALSE;
@@ -94,6 +99,7 @@ static gboolean is_inside(struct sync *sync, const struct pim_item *item, const 
 		sync->parsed = filter_parse(sync->filter, NULL);
 	inside = sync->parsed == NULL || filter_match(sync->parsed, &filtered);
 	g_strfreev(subject.values);
+	*all_r = !subject.luid_counts;
 	return inside;
 }
 
@@ -156,20 +162,26 @@ static gboolean add_mapped(const struct pim_map *map, gpointer data)
 	return TRUE;
 }
 
-/* That of the part, which may have no map yet. */
-static struct change *change_of(GPtrArray *changes, gint64 item, const char *part)
-{
-	struct change *change;
+/* An item, as far as is decided. */
+struct decision {
+	const struct pim_item *whole;
+	GPtrArray *changes;
+	GHashTable *by_part;    /* of these */
+	gboolean known, inside; /* all of it is, or is not */
+};
 
-	for (guint i = 0; i < changes->len; i++) {
-		change = changes->pdata[i];
-		if (strcmp(change->part, part) == 0)
-			return change;
-	}
+/* That of the part, which may have no map yet. */
+static struct change *change_of(struct decision *decision, gint64 item, const char *part)
+{
+	struct change *change = g_hash_table_lookup(decision->by_part, part);
+
+	if (change != NULL)
+		return change;
 	change = g_new0(struct change, 1);
 	change->part = g_strdup(part);
 	change->item = item;
-	g_ptr_array_add(changes, change);
+	g_ptr_array_add(decision->changes, change);
+	g_hash_table_insert(decision->by_part, change->part, change);
 	return change;
 }
 
@@ -184,8 +196,8 @@ static gboolean is_as_sent(const struct change *change)
 	return pim_groups_differ(&groups, &change->map.item_groups) == 0;
 }
 
-/* `whole` is the item, `change->content` what of it the device has or gets as one. */
-static void decide(struct sync *sync, const struct content *content, const struct pim_item *whole,
+/* `change->content` is what of the item the device has or gets as one. */
+static void decide(struct sync *sync, const struct content *content, struct decision *decision,
 		   struct change *change)
 {
 	gboolean mapped = change->map.id != 0;
@@ -193,11 +205,14 @@ static void decide(struct sync *sync, const struct content *content, const struc
 
 	/* Tasks for a calendar that has events only. */
 	if (!mapped && content->capability != NULL &&
-	    (content->capability->components & PIM_COMPONENT_BIT(pim_item_component(whole))) == 0)
+	    (content->capability->components &
+	     PIM_COMPONENT_BIT(pim_item_component(decision->whole))) == 0)
 		return;
-	change->operation = is_inside(sync, whole, change->luid)
-				    ? operation_inside(change, mapped, known)
-				    : operation_outside(sync, change, known);
+	/* What is not asked of a part is asked once of the item. */
+	if (!decision->known)
+		decision->inside = is_inside(sync, decision->whole, change->luid, &decision->known);
+	change->operation = decision->inside ? operation_inside(change, mapped, known)
+					     : operation_outside(sync, change, known);
 	if (change->operation == SEND_REPLACE && is_as_sent(change))
 		change->operation = NOTHING;
 }
@@ -209,24 +224,34 @@ static gboolean decide_all(const struct session *session, struct sync *sync,
 	gboolean apart = pim_exceptions_apart(content->format, content->capability);
 	g_autoptr(pim_item_t) whole =
 		pim_item_load(row->component, row->content, row->content_len, error);
-	g_auto(GStrv) parts = NULL;
+	g_autoptr(GHashTable) by_part = g_hash_table_new(g_str_hash, g_str_equal);
+	struct decision decision = {.whole = whole, .changes = changes, .by_part = by_part};
 	struct change *change;
 
 	if (whole == NULL)
 		return FALSE;
-	change = change_of(changes, row->id, "");
-	change->content = apart ? pim_item_part(whole, "") : pim_item_ref(whole);
-	parts = apart ? pim_item_parts(whole) : NULL;
-	for (guint i = 0; apart && parts[i] != NULL; i++) {
-		change = change_of(changes, row->id, parts[i]);
-		if (change->content == NULL)
-			change->content = pim_item_part(whole, parts[i]);
+	for (guint i = changes->len; i > 0; i--) {
+		change = changes->pdata[i - 1];
+		g_hash_table_insert(by_part, change->part, change);
+	}
+	if (apart) {
+		g_autoptr(GPtrArray) parts = pim_item_split(whole);
+
+		for (guint i = 0; i < parts->len; i++) {
+			const struct pim_part *part = parts->pdata[i];
+
+			change = change_of(&decision, row->id, part->name);
+			change->content = pim_item_ref(part->item);
+		}
+	} else {
+		change = change_of(&decision, row->id, "");
+		change->content = pim_item_ref(whole);
 	}
 	for (guint i = 0; i < changes->len; i++) {
 		change = changes->pdata[i];
 		change->revision = row->revision;
 		if (change->content != NULL)
-			decide(sync, content, whole, change);
+			decide(sync, content, &decision, change);
 		else if (change->luid != NULL && change->map.state != PIM_MAP_FILTERED)
 			change->operation = SEND_DELETE;
 	}

@@ -31,18 +31,31 @@ static char *head(guint session, guint msg, const char *url, const char *more)
 			       session, msg, url == NULL ? WORLD_URL : url, more);
 }
 
+static void append_unit(GString *text, const char *unit, guint number)
+{
+	g_autofree char *digits = g_strdup_printf("%u", number);
+	g_autofree char *date = NULL;
+	GString *one = g_string_new(unit);
+	GDate day;
+
+	g_string_replace(one, "^", digits, 1);
+	if (strstr(unit, "$DAY") != NULL) {
+		g_date_set_dmy(&day, 1, G_DATE_JANUARY, 2027);
+		g_date_add_days(&day, number);
+		date = g_strdup_printf("%04u%02u%02u", g_date_get_year(&day),
+				       (guint)g_date_get_month(&day), g_date_get_day(&day));
+		g_string_replace(one, "$DAY", date, 0);
+	}
+	g_string_append_len(text, one->str, (gssize)one->len);
+	g_string_free(one, TRUE);
+}
+
 static GString *unit_text(const struct bomb *bomb)
 {
 	GString *text = g_string_new(bomb->before);
-	const char *hash = bomb->unit == NULL ? NULL : strchr(bomb->unit, '^');
 
-	for (guint i = 0; i < bomb->count; i++) {
-		if (hash == NULL)
-			g_string_append(text, bomb->unit);
-		else
-			g_string_append_printf(text, "%.*s%u%s", (int)(hash - bomb->unit),
-					       bomb->unit, i + 1, hash + 1);
-	}
+	for (guint i = 0; i < bomb->count; i++)
+		append_unit(text, bomb->unit, i + 1);
 	g_string_append(text, bomb->after == NULL ? "" : bomb->after);
 	return text;
 }

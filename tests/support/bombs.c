@@ -1,5 +1,7 @@
 #include "bombs.h"
 
+#include "limits.h"
+
 /* SyncHdr of a message of its own, without a session. */
 #define HEADER                                                                                 \
 	"<SyncHdr><VerDTD>1.2</VerDTD><VerProto>SyncML/1.2</VerProto><SessionID>9</SessionID>" \
@@ -14,6 +16,15 @@
 #define ICAL_END "END:VCALENDAR\n"
 #define EVENT_BEGIN "BEGIN:VEVENT\nUID:bomb\nDTSTART:20270101T100000Z\nSUMMARY:Bomb\n"
 #define EVENT_END "END:VEVENT\n"
+#define OVERRIDE(day, zone)                                                           \
+	"BEGIN:VEVENT\nUID:bomb\nRECURRENCE-ID:" day "T100000Z\nDTSTART" zone ":" day \
+	"T110000\nSUMMARY:^\nEND:VEVENT\n"
+#define OFFSET_OF(kind, start, from, to, rule)                                     \
+	"BEGIN:" kind "\nDTSTART:" start "\nTZOFFSETFROM:" from "\nTZOFFSETTO:" to \
+	"\nRRULE:FREQ=YEARLY;" rule "\nEND:" kind "\n"
+#define OFFSETS                                                                             \
+	OFFSET_OF("STANDARD", "19700101T020000", "+0200", "+0100", "BYMONTH=10;BYDAY=-1SU") \
+	OFFSET_OF("DAYLIGHT", "19700101T020000", "+0100", "+0200", "BYMONTH=3;BYDAY=-1SU")
 #define VCAL_BEGIN "BEGIN:VCALENDAR\nVERSION:1.0\n"
 #define ADD(id, luid, meta, data)                                        \
 	"<Add><CmdID>" id "</CmdID><Meta><Type>text/x-vcard</Type>" meta \
@@ -259,14 +270,24 @@ const struct bomb bombs[] = {
 	 ICAL_BEGIN EVENT_BEGIN "RRULE:FREQ=DAILY\nEXDATE:20270101T100000Z", ",20270102T100000Z",
 	 "\n" EVENT_END ICAL_END, 100000, "SyncHdr=200 Sync=200 Add=413", FALSE},
 	{"ical-overrides", BOMB_CALENDAR, ICAL_BEGIN EVENT_BEGIN "RRULE:FREQ=DAILY\n" EVENT_END,
-	 "BEGIN:VEVENT\nUID:bomb\nRECURRENCE-ID:20270102T100000Z\nDTSTART:20270102T110000Z\n"
-	 "SUMMARY:^\nEND:VEVENT\n",
-	 ICAL_END, 900, "SyncHdr=200 Sync=200 Add=413", FALSE},
+	 OVERRIDE("$DAY", ""), ICAL_END, 900, "SyncHdr=200 Sync=200 Add=413", FALSE},
 	{"ical-overrides-that-are-taken", BOMB_CALENDAR,
+	 ICAL_BEGIN EVENT_BEGIN "RRULE:FREQ=DAILY\n" EVENT_END, OVERRIDE("$DAY", ""), ICAL_END,
+	 LIMIT_EVENT_EXCEPTIONS, "SyncHdr=200 Sync=200 Add=201", TRUE},
+	{"ical-overrides-of-a-day", BOMB_CALENDAR,
+	 ICAL_BEGIN EVENT_BEGIN "RRULE:FREQ=DAILY\n" EVENT_END, OVERRIDE("20270102", ""), ICAL_END,
+	 LIMIT_EVENT_EXCEPTIONS, "SyncHdr=200 Sync=200 Add=201", TRUE},
+	{"ical-overrides-with-a-zone", BOMB_CALENDAR,
+	 ICAL_BEGIN
+	 "BEGIN:VTIMEZONE\nTZID:Z\n" OFFSETS OFFSETS OFFSETS OFFSETS OFFSETS OFFSETS OFFSETS OFFSETS
+	 "END:VTIMEZONE\n" EVENT_BEGIN "RRULE:FREQ=DAILY\n" EVENT_END,
+	 OVERRIDE("$DAY", ";TZID=Z"), ICAL_END, LIMIT_EVENT_EXCEPTIONS,
+	 "SyncHdr=200 Sync=200 Add=201", TRUE},
+	{"ical-overrides-with-alarms", BOMB_CALENDAR,
 	 ICAL_BEGIN EVENT_BEGIN "RRULE:FREQ=DAILY\n" EVENT_END,
-	 "BEGIN:VEVENT\nUID:bomb\nRECURRENCE-ID:20270102T100000Z\nDTSTART:20270102T110000Z\n"
-	 "SUMMARY:^\nEND:VEVENT\n",
-	 ICAL_END, 128, "SyncHdr=200 Sync=200 Add=201", TRUE},
+	 "BEGIN:VEVENT\nUID:bomb\nRECURRENCE-ID:$DAYT100000Z\nDTSTART:$DAYT110000Z\n"
+	 "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT5M\nEND:VALARM\nEND:VEVENT\n",
+	 ICAL_END, LIMIT_EVENT_EXCEPTIONS, "SyncHdr=200 Sync=200 Add=201", TRUE},
 	{"ical-zones", BOMB_CALENDAR, ICAL_BEGIN,
 	 "BEGIN:VTIMEZONE\nTZID:Z^\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0100\n"
 	 "TZOFFSETTO:+0200\nRRULE:FREQ=YEARLY\nEND:STANDARD\nEND:VTIMEZONE\n",

@@ -22,7 +22,8 @@ enum bomb_place {
 	BOMB_WBXML_BODY, /* a right message: these are the commands */
 };
 
-/* before, unit count times, after. In the unit, ^ is its number. $FILE is a path that nobody may
+/* before, unit count times, after. In the unit, ^ is its number, $DAY the date so many days after
+ * the first of 2027. $FILE is a path that nobody may
  * open, $PORT a port of this host that nobody may connect to. */
 struct bomb {
 	const char *name;

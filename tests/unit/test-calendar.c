@@ -583,6 +583,145 @@ static void test_project_exceptions(void)
 	}
 }
 
+/* What is copied and compared. */
+static guint64 work;
+
+void __real_g_ptr_array_add(GPtrArray *array, gpointer data);
+void __wrap_g_ptr_array_add(GPtrArray *array, gpointer data);
+void __wrap_g_ptr_array_add(GPtrArray *array, gpointer data)
+{
+	work++;
+	__real_g_ptr_array_add(array, data);
+}
+
+int __real_strcmp(const char *a, const char *b);
+int __wrap_strcmp(const char *a, const char *b);
+int __wrap_strcmp(const char *a, const char *b)
+{
+	work++;
+	return __real_strcmp(a, b);
+}
+
+/* A series with as many exceptions. */
+static struct pim_item *new_series(guint count, const char *summary)
+{
+	GString *text = g_string_new("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:s\r\n"
+				     "SUMMARY:Series\r\nDTSTART:20100101T080000Z\r\n"
+				     "RRULE:FREQ=DAILY\r\nEND:VEVENT\r\n");
+	struct pim_item *item;
+
+	for (guint i = 0; i < count; i++) {
+		GDate day;
+
+		g_date_set_dmy(&day, 2, G_DATE_JANUARY, 2010);
+		g_date_add_days(&day, i);
+		g_string_append_printf(text,
+				       "BEGIN:VEVENT\r\nUID:s\r\nSUMMARY:%s\r\n"
+				       "RECURRENCE-ID:%04u%02u%02uT080000Z\r\n"
+				       "DTSTART;TZID=Europe/Berlin:20100101T100000\r\n"
+				       "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\n"
+				       "END:VALARM\r\nEND:VEVENT\r\n",
+				       summary, g_date_get_year(&day),
+				       (guint)g_date_get_month(&day), g_date_get_day(&day));
+	}
+	g_string_append(text, "END:VCALENDAR\r\n");
+	item = pim_item_parse(PIM_ICALENDAR_2_0, text->str, text->len, NULL, NULL);
+	g_assert_nonnull(item);
+	g_string_free(text, TRUE);
+	return item;
+}
+
+static struct pim_item *work_split(const struct pim_item *item)
+{
+	g_autoptr(GPtrArray) parts = pim_item_split(item);
+	const struct pim_part *last = parts->pdata[parts->len - 1];
+
+	return pim_item_ref(last->item);
+}
+
+static struct pim_item *work_project(const struct pim_item *item)
+{
+	return pim_item_project(item, PIM_VCALENDAR_1_0, &berlin, NULL);
+}
+
+static struct pim_item *work_merge(const struct pim_item *item)
+{
+	g_auto(GStrv) parts = pim_item_parts(item);
+	g_autoptr(pim_item_t) theirs = new_series(g_strv_length(parts), "Theirs");
+
+	return pim_item_merge(item, theirs, ~0u, PIM_ICALENDAR_2_0, NULL, NULL);
+}
+
+static struct pim_item *work_master(const struct pim_item *item)
+{
+	g_autoptr(pim_item_t) master = pim_item_part(item, "");
+
+	return pim_item_with_part(item, "", master);
+}
+
+static struct pim_item *work_except(const struct pim_item *item)
+{
+	g_auto(GStrv) parts = pim_item_parts(item);
+	struct pim_item *rest = pim_item_without_parts(item, (const char *const *)parts);
+	g_auto(GStrv) left = pim_item_parts(rest), exdates = pim_item_values(rest, "EXDATE");
+
+	g_assert_null(left[0]);
+	g_assert_cmpuint(g_strv_length(exdates), ==, g_strv_length(parts));
+	return rest;
+}
+
+static struct pim_item *work_write(const struct pim_item *item)
+{
+	g_string_free(pim_item_write(item, PIM_VCALENDAR_1_0, &berlin, NULL), TRUE);
+	g_string_free(pim_item_write(item, PIM_ICALENDAR_2_0, NULL, NULL), TRUE);
+	return pim_item_ref(item);
+}
+
+/* Twice as many exceptions are twice the work, not four times. */
+static void test_exceptions_work(void)
+{
+	static const struct {
+		const char *name;
+		struct pim_item *(*run)(const struct pim_item *item);
+	} rows[] = {
+		{"split", work_split},   {"project", work_project}, {"merge", work_merge},
+		{"master", work_master}, {"except", work_except},   {"write", work_write},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		guint64 counts[2];
+
+		for (guint n = 0; n < 2; n++) {
+			g_autoptr(pim_item_t) item = new_series(100 << n, "Ours");
+			g_autoptr(pim_item_t) result = NULL;
+
+			work = 0;
+			result = rows[i].run(item);
+			counts[n] = work;
+			g_assert_nonnull(result);
+		}
+		g_test_message("%s: %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT, rows[i].name,
+			       counts[0], counts[1]);
+		g_assert_cmpuint(counts[0], >, 100);
+		g_assert_cmpuint(counts[1] * 10, <, counts[0] * 23);
+	}
+}
+
+/* One more than there may be. */
+static void test_exceptions_limit(void)
+{
+	g_autoptr(pim_item_t) most = new_series(LIMIT_EVENT_EXCEPTIONS, "x");
+	g_autoptr(GString) text = pim_item_write(most, PIM_ICALENDAR_2_0, NULL, NULL);
+	g_autoptr(GError) error = NULL;
+
+	g_string_replace(text, "END:VCALENDAR",
+			 "BEGIN:VEVENT\r\nUID:s\r\nRECURRENCE-ID:20200101T080000Z\r\n"
+			 "DTSTART:20200101T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR",
+			 1);
+	g_assert_null(pim_item_parse(PIM_ICALENDAR_2_0, text->str, text->len, NULL, &error));
+	g_assert_error(error, PIM_ITEM_ERROR, PIM_ITEM_ERROR_LIMIT);
+}
+
 static void test_overlaps(void)
 {
 	enum {
@@ -760,6 +899,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/calendar/parts", test_parts);
 	g_test_add_func("/calendar/merge-exceptions", test_merge_exceptions);
 	g_test_add_func("/calendar/project-exceptions", test_project_exceptions);
+	g_test_add_func("/calendar/exceptions-work", test_exceptions_work);
+	g_test_add_func("/calendar/exceptions-limit", test_exceptions_limit);
 	g_test_add_func("/calendar/overlaps", test_overlaps);
 	g_test_add_func("/calendar/lossy", test_lossy);
 	g_test_add_func("/calendar/keys-and-titles", test_keys_and_titles);
