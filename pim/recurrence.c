@@ -1,14 +1,12 @@
 /* RRULE of iCalendar, and following a rule. The predicate for a day has all BY parts at once:
  * what RFC 5545 calls expanding and limiting is the same when the days of a period are looked at
  * one by one. */
-#include "recurrence.h"
+#include "recurrence-private.h"
 
 #include <string.h>
 
 #include "datetime.h"
 #include "limits.h"
-
-static const short unset = ICAL_RECURRENCE_ARRAY_MAX;
 
 /* --- text --------------------------------------------------------------------------------- */
 
@@ -65,17 +63,6 @@ char *rrule_write(const struct icalrecurrencetype *rule)
 }
 
 /* --- following ---------------------------------------------------------------------------- */
-
-static guint count_of(const short *values, guint max)
-{
-	guint count = 0;
-
-	while (count < max && values[count] != unset)
-		count++;
-	return count;
-}
-
-#define COUNT(rule, part) count_of((rule)->part, G_N_ELEMENTS((rule)->part))
 
 static gboolean has_days(const struct icalrecurrencetype *rule)
 {

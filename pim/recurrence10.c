@@ -8,14 +8,12 @@
  * with a blank between words, and '$' after any word, which says nothing here. #0 is for ever; with
  * neither count nor end date it is #2.
  */
-#include "recurrence.h"
+#include "recurrence-private.h"
 
 #include <string.h>
 
 #include "datetime.h"
 #include "limits.h"
-
-static const short unset = ICAL_RECURRENCE_ARRAY_MAX;
 
 static const char *const weekdays[] = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
 
@@ -23,22 +21,12 @@ static const char *const weekdays[] = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"}
 
 /* --- lists in libical's struct ------------------------------------------------------------ */
 
-static guint count_of(const short *values, guint max)
-{
-	guint count = 0;
-
-	while (count < max && values[count] != unset)
-		count++;
-	return count;
-}
-
-#define COUNT(rule, part) count_of((rule)->part, G_N_ELEMENTS((rule)->part))
 #define ADD(rule, part, value) add_value((rule)->part, G_N_ELEMENTS((rule)->part), value)
 
 /* Room is kept for the end mark. */
 static gboolean add_value(short *values, guint max, int value)
 {
-	guint count = count_of(values, max);
+	guint count = rule_count(values, max);
 
 	for (guint i = 0; i < count; i++) {
 		if (values[i] == value)
@@ -47,7 +35,7 @@ static gboolean add_value(short *values, guint max, int value)
 	if (count + 1 >= max)
 		return FALSE;
 	values[count] = (short)value;
-	values[count + 1] = unset;
+	values[count + 1] = RULE_UNSET;
 	return TRUE;
 }
 

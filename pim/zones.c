@@ -5,7 +5,7 @@
 
 #include "datetime.h"
 #include "limits.h"
-#include "recurrence.h"
+#include "recurrence-private.h"
 
 /* Years for which zones that somebody sent are looked at. */
 #define ONSETS_FROM 1990
@@ -136,14 +136,12 @@ static gboolean offset_of(const struct vobject *part, const char *name, int *off
 /* Rules that change an offset once a year. */
 static gboolean is_yearly(const struct icalrecurrencetype *rule)
 {
-	const short unset = ICAL_RECURRENCE_ARRAY_MAX;
-
-	return rule->freq == ICAL_YEARLY_RECURRENCE && rule->by_month[0] != unset &&
-	       rule->by_month[1] == unset &&
-	       (rule->by_day[0] == unset || rule->by_day[1] == unset) &&
-	       rule->by_year_day[0] == unset && rule->by_week_no[0] == unset &&
-	       rule->by_set_pos[0] == unset && rule->by_hour[0] == unset &&
-	       rule->by_minute[0] == unset && rule->by_second[0] == unset;
+	return rule->freq == ICAL_YEARLY_RECURRENCE && rule->by_month[0] != RULE_UNSET &&
+	       rule->by_month[1] == RULE_UNSET &&
+	       (rule->by_day[0] == RULE_UNSET || rule->by_day[1] == RULE_UNSET) &&
+	       rule->by_year_day[0] == RULE_UNSET && rule->by_week_no[0] == RULE_UNSET &&
+	       rule->by_set_pos[0] == RULE_UNSET && rule->by_hour[0] == RULE_UNSET &&
+	       rule->by_minute[0] == RULE_UNSET && rule->by_second[0] == RULE_UNSET;
 }
 
 /* libical would follow the rule for centuries, at its pace: what it gets are the dates. */
