@@ -105,10 +105,10 @@ static gboolean is_inside(struct sync *sync, const struct pim_item *item, const 
 
 /* --- what there is to say -------------------------------------------------------------------- */
 
-/* We have more of it than the device. */
+/* We have more of it than the device, or nobody knows what that has. */
 static gboolean is_news(const struct change *change)
 {
-	return change->revision > change->map.seen || change->map.pending == PIM_PENDING_REPLACE;
+	return change->revision > change->map.seen || change->map.pending != PIM_PENDING_NONE;
 }
 
 static enum operation operation_outside(const struct sync *sync, struct change *change,
@@ -147,6 +147,9 @@ static enum operation operation_inside(const struct change *change, gboolean map
 static void keep_map(struct change *change, const struct pim_map *map)
 {
 	change->map = *map;
+	/* As long as it has not said that it has dropped it, it may have it. */
+	if (map->state == PIM_MAP_FILTERED && map->luid != NULL)
+		change->map.state = PIM_MAP_LIVE;
 	change->luid = g_strdup(map->luid);
 	change->tmpid = g_strdup(map->tmpid);
 	change->part = g_strdup(map->part);
