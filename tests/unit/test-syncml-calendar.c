@@ -265,6 +265,40 @@ static void test_phone_keeps_exception(void)
 	scene_clear(&scene);
 }
 
+/* The phone moves the series, and the day that it leaves out with it, or not: the exception stays
+ * what it was, and the day of which it is one. */
+static void test_phone_moves_series(void)
+{
+	static const struct {
+		const char *name, *exdates, *expected;
+		guint told;
+	} rows[] = {
+		{"with the day", "EXDATE:20100111T100000Z\r\n",
+		 "Later@20100112T110000Z Weekly@20100104T100000Z-20100111T090000Z-20100111T100000Z",
+		 1},
+		{"without the day", "EXDATE:20100111T090000Z\r\n",
+		 "Later@20100112T110000Z Weekly@20100104T100000Z-20100111T090000Z", 0},
+		{"without any day", "",
+		 "Later@20100112T110000Z Weekly@20100104T100000Z-20100111T090000Z", 1},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *moved =
+			g_strdup_printf(OLD_EVENT("SUMMARY:Weekly\r\nDTSTART:20100104T100000Z\r\n"
+						  "DTEND:20100104T110000Z\r\n"
+						  "RRULE:W1 MO 20100125T110000Z\r\n%s"),
+					rows[i].exdates);
+		struct scene scene;
+
+		g_test_message("%s", rows[i].name);
+		scene_begin(&scene);
+		phone_changes(&scene.old, "Weekly", moved);
+		assert_synced(&scene, 200, rows[i].told, rows[i].expected);
+		g_assert_cmpuint(server_count(&scene), ==, 1);
+		scene_clear(&scene);
+	}
+}
+
 /* It was deleted with us: it is back, in its series. */
 static void test_exception_revived(void)
 {
@@ -514,6 +548,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/syncml-calendar/phone-deletes-series", test_phone_deletes_series);
 	g_test_add_func("/syncml-calendar/phone-deletes-both", test_phone_deletes_both);
 	g_test_add_func("/syncml-calendar/phone-keeps-exception", test_phone_keeps_exception);
+	g_test_add_func("/syncml-calendar/phone-moves-series", test_phone_moves_series);
 	g_test_add_func("/syncml-calendar/exception-revived", test_exception_revived);
 	g_test_add_func("/syncml-calendar/exception-recurs", test_exception_recurs);
 	g_test_add_func("/syncml-calendar/both-change", test_both_change);
