@@ -190,10 +190,13 @@ static gboolean is_plain(const char *value)
 /* RFC 2045 section 6.7, with CR LF for a line's end. */
 static void append_quoted_printable(const struct writer *writer, const char *value, gsize used)
 {
+	static const char digits[] = "0123456789ABCDEF";
 	gboolean fold = writer->style == NULL || !writer->style->no_fold;
+	/* As much of a line as is not in the text yet. */
+	char line[LINE];
+	gsize held = 0;
 
 	for (const char *c = value; *c != '\0'; c++) {
-		static const char digits[] = "0123456789ABCDEF";
 		char octets[] = {'=', digits[(guchar)*c >> 4], digits[*c & 0x0F]};
 		const char *piece = octets;
 		gsize len = sizeof(octets);
@@ -206,13 +209,17 @@ static void append_quoted_printable(const struct writer *writer, const char *val
 			piece = c;
 			len = 1;
 		}
-		if (fold && used + len > LINE) {
-			g_string_append(writer->text, "=\r\n");
-			used = 0;
+		if (used + len > LINE) {
+			g_string_append_len(writer->text, line, (gssize)held);
+			if (fold)
+				g_string_append_len(writer->text, "=\r\n", 3);
+			used = held = 0;
 		}
-		g_string_append_len(writer->text, piece, (gssize)len);
+		memcpy(line + held, piece, len);
+		held += len;
 		used += len;
 	}
+	g_string_append_len(writer->text, line, (gssize)held);
 	g_string_append(writer->text, "\r\n");
 }
 
