@@ -1,7 +1,6 @@
 #include "tabline.h"
 #include "limits.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,18 +72,29 @@ static char escape_letter(char c)
 	}
 }
 
+static void put(struct tabline_buf *buf, const char *text, size_t len)
+{
+	if (len > 0 && reserve(buf, len)) {
+		memcpy(buf->data + buf->len, text, len);
+		buf->len += len;
+	}
+}
+
 static void put_escaped(struct tabline_buf *buf, const char *text, size_t len)
 {
+	size_t from = 0;
+
 	for (size_t i = 0; i < len; i++) {
 		char letter = escape_letter(text[i]);
 
-		if (letter == 0) {
-			put_char(buf, text[i]);
-		} else {
+		if (letter != 0) {
+			put(buf, text + from, i - from);
 			put_char(buf, ESCAPE);
 			put_char(buf, letter);
+			from = i + 1;
 		}
 	}
+	put(buf, text + from, len - from);
 }
 
 static void separate(struct tabline_buf *buf)
@@ -119,10 +129,13 @@ void tabline_field(struct tabline_buf *buf, const char *key, const char *value)
 
 void tabline_field_u64(struct tabline_buf *buf, const char *key, uint64_t value)
 {
-	char digits[24];
+	char digits[20], *end = digits + sizeof(digits), *first = end;
 
-	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value);
-	tabline_field(buf, key, digits);
+	do {
+		*--first = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	tabline_field_n(buf, key, first, (size_t)(end - first));
 }
 
 bool tabline_end(struct tabline_buf *buf)
