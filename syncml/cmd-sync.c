@@ -201,7 +201,7 @@ static gboolean put_item(struct session *session, struct sync *sync,
 	if (found && g_strcmp0(chunk.luid, item->source) == 0 && !item->meta.has_size)
 		return continue_object(session, sync, command, item, around, &chunk, status_r,
 				       error);
-	if (!session_drop_cut(session, sync, error))
+	if (found && !session_drop_cut(session, sync, error))
 		return FALSE;
 	if (item->more_data) {
 		if (item->source == NULL) {

@@ -77,7 +77,8 @@ static void start(struct markup_writer *writer, enum sml_element element, gboole
 	if (writer->xml != NULL) {
 		const char *namespace = new_namespace(writer, element);
 
-		g_string_append_printf(writer->xml, "<%s", name_of(writer, element));
+		g_string_append_c(writer->xml, '<');
+		g_string_append(writer->xml, name_of(writer, element));
 		if (namespace != NULL)
 			g_string_append_printf(writer->xml, " xmlns=\"%s\"", namespace);
 		g_string_append(writer->xml, content ? ">" : "/>");
@@ -98,10 +99,13 @@ void markup_close(struct markup_writer *writer)
 {
 	enum sml_element element = writer->open[--writer->depth];
 
-	if (writer->xml != NULL)
-		g_string_append_printf(writer->xml, "</%s>", name_of(writer, element));
-	else
+	if (writer->xml != NULL) {
+		g_string_append(writer->xml, "</");
+		g_string_append(writer->xml, name_of(writer, element));
+		g_string_append_c(writer->xml, '>');
+	} else {
 		wbxml_write_close(&writer->wbxml);
+	}
 }
 
 void markup_empty(struct markup_writer *writer, enum sml_element element)

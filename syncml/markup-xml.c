@@ -14,12 +14,28 @@ struct xml_reader {
 	struct markup_gate *gate;
 	xmlParserCtxtPtr parser;
 	gboolean failed; /* *gate->error is set */
+	/* Text that is not handed on yet: the parser has a call for each character that is
+	 * referred to by number or by name. */
+	gsize held;
+	char text[4096];
 };
 
 static void stop(struct xml_reader *reader)
 {
 	reader->failed = TRUE;
 	xmlStopParser(reader->parser);
+}
+
+static void hand_text(struct xml_reader *reader, const char *text, gsize len)
+{
+	if (!reader->failed && !markup_gate_text(reader->gate, text, len))
+		stop(reader);
+}
+
+static void hand_held(struct xml_reader *reader)
+{
+	hand_text(reader, reader->text, reader->held);
+	reader->held = 0;
 }
 
 static void on_start(void *data, const xmlChar *name, const xmlChar *prefix G_GNUC_UNUSED,
@@ -31,6 +47,7 @@ static void on_start(void *data, const xmlChar *name, const xmlChar *prefix G_GN
 	const char *text = (const char *)name;
 	enum sml_element element;
 
+	hand_held(reader);
 	if (reader->failed)
 		return;
 	if (namespaces + attributes > LIMIT_MARKUP_ATTRIBUTES) {
@@ -52,6 +69,7 @@ static void on_end(void *data, const xmlChar *name G_GNUC_UNUSED,
 {
 	struct xml_reader *reader = data;
 
+	hand_held(reader);
 	if (!reader->failed && !markup_gate_close(reader->gate))
 		stop(reader);
 }
@@ -59,9 +77,16 @@ static void on_end(void *data, const xmlChar *name G_GNUC_UNUSED,
 static void on_text(void *data, const xmlChar *text, int len)
 {
 	struct xml_reader *reader = data;
+	gsize size = (gsize)len;
 
-	if (!reader->failed && !markup_gate_text(reader->gate, (const char *)text, (gsize)len))
-		stop(reader);
+	if (size > sizeof(reader->text) - reader->held)
+		hand_held(reader);
+	if (size > sizeof(reader->text)) {
+		hand_text(reader, (const char *)text, size);
+		return;
+	}
+	memcpy(reader->text + reader->held, text, size);
+	reader->held += size;
 }
 
 static void on_reference(void *data, const xmlChar *name)
@@ -100,11 +125,14 @@ static const char *const encodings[] = {
 /* What the XML declaration says; what has none is UTF-8. */
 static gboolean check_encoding(struct markup_gate *gate, const char *text, const char *end)
 {
-	const char *stop = g_strstr_len(text, end - text, "?>");
-	const char *name = stop == NULL ? NULL : g_strstr_len(text, stop - text, "encoding");
+	const char *stop, *name;
 	gsize len;
 
-	if (name == NULL || memcmp(text, "<?xml", strlen("<?xml")) != 0)
+	if (end - text < 5 || memcmp(text, "<?xml", strlen("<?xml")) != 0)
+		return TRUE;
+	stop = memmem(text, (gsize)(end - text), "?>", strlen("?>"));
+	name = stop == NULL ? NULL : g_strstr_len(text, stop - text, "encoding");
+	if (name == NULL)
 		return TRUE;
 	name += strlen("encoding");
 	name += strspn(name, " \t\r\n=\"'");
@@ -123,8 +151,13 @@ static gboolean check_encoding(struct markup_gate *gate, const char *text, const
 static const char *end_of_tag(const char *tag, const char *end)
 {
 	const char *limit = end - tag > LIMIT_MARKUP_TAG ? tag + LIMIT_MARKUP_TAG : end;
+	const char *first = memchr(tag, '>', (gsize)(limit - tag));
 	char quote = '\0';
 
+	/* Most have nothing in quotes. */
+	if (first == NULL || (memchr(tag, '"', (gsize)(first - tag)) == NULL &&
+			      memchr(tag, '\'', (gsize)(first - tag)) == NULL))
+		return first == NULL ? NULL : first + 1;
 	for (; tag < limit; tag++) {
 		if (quote != '\0')
 			quote = *tag == quote ? '\0' : quote;

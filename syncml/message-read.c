@@ -28,29 +28,32 @@ struct reader {
 	gboolean seen_header;
 };
 
+#define COMMAND(element, kind) [SML_ELEMENT_TAG(element)] = {element, kind}
+/* By their tags: it is asked again and again of each element. */
 static const struct {
 	enum sml_element element;
 	enum sml_command_kind kind;
 } commands[] = {
-	{SML_ADD, SML_CMD_ADD},         {SML_ALERT, SML_CMD_ALERT},
-	{SML_ATOMIC, SML_CMD_ATOMIC},   {SML_COPY, SML_CMD_COPY},
-	{SML_DELETE, SML_CMD_DELETE},   {SML_EXEC, SML_CMD_EXEC},
-	{SML_GET, SML_CMD_GET},         {SML_MAP, SML_CMD_MAP},
-	{SML_MOVE, SML_CMD_MOVE},       {SML_PUT, SML_CMD_PUT},
-	{SML_REPLACE, SML_CMD_REPLACE}, {SML_RESULTS, SML_CMD_RESULTS},
-	{SML_SEARCH, SML_CMD_SEARCH},   {SML_SEQUENCE, SML_CMD_SEQUENCE},
-	{SML_STATUS, SML_CMD_STATUS},   {SML_SYNC, SML_CMD_SYNC},
+	COMMAND(SML_ADD, SML_CMD_ADD),         COMMAND(SML_ALERT, SML_CMD_ALERT),
+	COMMAND(SML_ATOMIC, SML_CMD_ATOMIC),   COMMAND(SML_COPY, SML_CMD_COPY),
+	COMMAND(SML_DELETE, SML_CMD_DELETE),   COMMAND(SML_EXEC, SML_CMD_EXEC),
+	COMMAND(SML_GET, SML_CMD_GET),         COMMAND(SML_MAP, SML_CMD_MAP),
+	COMMAND(SML_MOVE, SML_CMD_MOVE),       COMMAND(SML_PUT, SML_CMD_PUT),
+	COMMAND(SML_REPLACE, SML_CMD_REPLACE), COMMAND(SML_RESULTS, SML_CMD_RESULTS),
+	COMMAND(SML_SEARCH, SML_CMD_SEARCH),   COMMAND(SML_SEQUENCE, SML_CMD_SEQUENCE),
+	COMMAND(SML_STATUS, SML_CMD_STATUS),   COMMAND(SML_SYNC, SML_CMD_SYNC),
 };
+#undef COMMAND
 
 static gboolean is_command(enum sml_element element, enum sml_command_kind *kind_r)
 {
-	for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
-		if (commands[i].element == element) {
-			*kind_r = commands[i].kind;
-			return TRUE;
-		}
-	}
-	return FALSE;
+	guint tag = SML_ELEMENT_TAG(element);
+
+	if (element == SML_NONE || tag >= G_N_ELEMENTS(commands) ||
+	    commands[tag].element != element)
+		return FALSE;
+	*kind_r = commands[tag].kind;
+	return TRUE;
 }
 
 static struct frame *parent_of(struct reader *reader)

@@ -52,16 +52,13 @@ static void owned_free(gpointer data)
 	struct owned *owned = data;
 
 	owned->destroy(owned->object);
-	g_free(owned);
 }
 
 gpointer sml_message_own(struct sml_message *message, gpointer object, GDestroyNotify destroy)
 {
-	struct owned *owned = g_new(struct owned, 1);
+	struct owned owned = {object, destroy};
 
-	owned->object = object;
-	owned->destroy = destroy;
-	g_ptr_array_add(message->owned, owned);
+	g_array_append_val(message->owned, owned);
 	return object;
 }
 
@@ -78,7 +75,8 @@ struct sml_message *sml_message_new(void)
 	struct sml_message *message = g_new0(struct sml_message, 1);
 
 	message->chunk = g_string_chunk_new(1024);
-	message->owned = g_ptr_array_new_with_free_func(owned_free);
+	message->owned = g_array_new(FALSE, FALSE, sizeof(struct owned));
+	g_array_set_clear_func(message->owned, owned_free);
 	message->commands = g_ptr_array_new();
 	return message;
 }
@@ -88,7 +86,7 @@ void sml_message_free(struct sml_message *message)
 	if (message == NULL)
 		return;
 	g_ptr_array_unref(message->commands);
-	g_ptr_array_unref(message->owned);
+	g_array_unref(message->owned);
 	g_string_chunk_free(message->chunk);
 	g_free(message);
 }

@@ -124,8 +124,8 @@ struct sml_message {
 	gboolean final;
 
 	GStringChunk *chunk;
-	GPtrArray *owned; /* what is freed with it */
-	gsize parts;      /* octets that commands, items and the like take; LIMIT_MESSAGE_PARTS */
+	GArray *owned; /* what is freed with it */
+	gsize parts;   /* octets that commands, items and the like take; LIMIT_MESSAGE_PARTS */
 };
 typedef struct sml_message sml_message_t;
 
