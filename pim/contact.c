@@ -114,10 +114,24 @@ static void collect_types(const struct vproperty *property, GPtrArray *types)
 			type = g_strdup("PREF");
 		else if (strcmp(param->name, "TYPE") == 0)
 			type = g_ascii_strup(param->value, -1);
-		if (type != NULL && *type != '\0' &&
+		/* UIQ counts what it has several of: X-SYNCMLREF1. */
+		if (type != NULL && *type != '\0' && !g_str_has_prefix(type, "X-SYNCMLREF") &&
 		    !g_ptr_array_find_with_equal_func(types, type, g_str_equal, NULL))
 			g_ptr_array_add(types, g_steal_pointer(&type));
 	}
+	g_ptr_array_sort(types, compare_types);
+}
+
+/* Where a device means one that it does not say. */
+static void add_usual_type(const struct vproperty *property, gboolean placed,
+			   const struct pim_style *style, GPtrArray *types)
+{
+	if (style->address_is_home && !placed && strcmp(property->name, "ADR") == 0)
+		g_ptr_array_add(types, g_strdup("HOME"));
+	else if (style->phone_is_voice && types->len == 0 && strcmp(property->name, "TEL") == 0)
+		g_ptr_array_add(types, g_strdup("VOICE"));
+	else
+		return;
 	g_ptr_array_sort(types, compare_types);
 }
 
@@ -130,6 +144,7 @@ static void normalize_types(struct vproperty *property, enum vdialect dialect,
 	collect_types(property, types);
 	vproperty_remove_params(property, "TYPE");
 	vproperty_remove_params(property, "PREF");
+	vproperty_remove_params(property, "X-SYNCMLREF");
 	fax = strcmp(property->name, "TEL") == 0 &&
 	      g_ptr_array_find_with_equal_func(types, "FAX", g_str_equal, NULL);
 	for (guint i = 0; i < types->len; i++) {
@@ -143,6 +158,8 @@ static void normalize_types(struct vproperty *property, enum vdialect dialect,
 		g_ptr_array_add(types, g_strdup(style->fax_is_work ? "WORK" : "HOME"));
 		g_ptr_array_sort(types, compare_types);
 	}
+	if (style != NULL)
+		add_usual_type(property, placed, style, types);
 	for (guint i = 0; i < types->len; i++) {
 		if (!is_idle_type(property, types->pdata[i], types->len))
 			vproperty_add_param(property, "TYPE", types->pdata[i]);
@@ -253,6 +270,8 @@ static struct vobject *normalize(struct vobject *parsed, enum vdialect dialect,
 				 GError **error)
 {
 	(void)error;
+	if (style != NULL)
+		contact_slots_read(parsed, style);
 	for (guint i = parsed->properties->len; i > 0; i--) {
 		struct vproperty *property = parsed->properties->pdata[i - 1];
 
@@ -367,7 +386,8 @@ static void denormalize_property(struct vproperty *property, enum vdialect diale
 		vproperty_add_param(property, "PREF", "1");
 	}
 	if (strcmp(property->name, "EMAIL") == 0 && dialect != VCARD_4_0 &&
-	    (dialect == VCARD_2_1 || (style != NULL && style->email_internet)))
+	    (dialect == VCARD_2_1 || (style != NULL && style->email_internet)) &&
+	    !vproperty_has_type(property, "INTERNET"))
 		vproperty_add_param(property, "TYPE", "INTERNET");
 	if (dialect == VCARD_2_1 && strcmp(property->name, "NICKNAME") == 0) {
 		g_free(property->name);
@@ -380,6 +400,8 @@ static struct vobject *denormalize(const struct vobject *normal, enum vdialect d
 {
 	struct vobject *card = vobject_copy(normal);
 
+	if (style != NULL)
+		contact_slots_write(card, style);
 	/* Theirs is not ours. */
 	vobject_remove(card, "UID");
 	vobject_remove(card, "REV");
@@ -483,6 +505,8 @@ const struct pim_kind pim_contact_kind = {
 	.group_of = group_of,
 	.group_names = group_names,
 	.device_name = device_name,
+	.places = contact_places,
+	.fit = contact_fit,
 	.keys = keys,
 	.title = title,
 	.stored = VCARD_4_0,

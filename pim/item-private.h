@@ -17,6 +17,7 @@ struct pim_property_group {
 guint pim_find_group(const struct pim_property_group *groups, guint count, const char *property,
 		     guint other);
 
+#define PIM_NO_PLACE -1
 struct pim_kind {
 	/* From any dialect to the normal form, which is never looked at in any other. Takes
 	 * `parsed`. */
@@ -32,6 +33,11 @@ struct pim_kind {
 	const char *const *group_names; /* ends with NULL */
 	/* The name under which devices say whether they hold a property of the normal form. */
 	const char *(*device_name)(const struct vproperty *property);
+	/* Where a device has each property of the object, among those of its name; PIM_NO_PLACE:
+	 * nowhere. New. NULL: there are no places. */
+	gint *(*places)(const struct vobject *normal, const struct pim_style *style);
+	/* As it is there. */
+	void (*fit)(struct vproperty *property, gint place, const struct pim_style *style);
 	void (*keys)(const struct vobject *normal, GArray *keys);
 	char *(*title)(const struct vobject *normal);
 	/* NULL from here on: it has no such thing. */
@@ -57,6 +63,28 @@ struct pim_kind {
 };
 
 extern const struct pim_kind pim_contact_kind, pim_calendar_kind, pim_note_kind;
+
+/* --- contact-slots.c ---------------------------------------------------------------------- */
+
+gint *contact_places(const struct vobject *card, const struct pim_style *style);
+void contact_fit(struct vproperty *property, gint place, const struct pim_style *style);
+/* Of the normal form, before all else that is done for a device; as it came, likewise. */
+void contact_slots_write(struct vobject *card, const struct pim_style *style);
+void contact_slots_read(struct vobject *card, const struct pim_style *style);
+
+/* --- item-style.c; `style` may be NULL ---------------------------------------------------- */
+
+/* It has no such property, or this value stands for none. */
+gboolean pim_style_lacks(const struct pim_style *style, const struct vproperty *property);
+/* What it calls a property; NULL: as others do. */
+const char *pim_style_name(const struct pim_style *style, const char *name);
+/* The normal form, before it is one of a dialect, and after. */
+void pim_style_to(const struct pim_style *style, struct vobject *normal);
+void pim_style_from(const struct pim_style *style, struct vobject *normal);
+/* What is written in a dialect, and what was read. */
+void pim_style_write(const struct pim_style *style, struct vobject *object, enum vdialect dialect,
+		     const struct pim_capability *capability);
+void pim_style_read(const struct pim_style *style, struct vobject *parsed);
 
 /* Without case, marks, punctuation and blanks: what people take for the same. New. */
 char *pim_fold(const char *text);

@@ -121,8 +121,12 @@ static struct pim_item *normalized(struct vobject *parsed, enum vdialect dialect
 	for (guint i = 0; i < G_N_ELEMENTS(roots); i++) {
 		if (strcmp(roots[i].root, parsed->name) != 0)
 			continue;
+		pim_style_read(style, parsed);
 		normal = roots[i].kind->normalize(parsed, dialect, style, &component, error);
-		return normal == NULL ? NULL : item_new(component, normal);
+		if (normal == NULL)
+			return NULL;
+		pim_style_from(style, normal);
+		return item_new(component, normal);
 	}
 	vobject_free(parsed);
 	return fail(error, PIM_ITEM_ERROR_COMPONENT, "not a contact, calendar or note");
@@ -517,12 +521,17 @@ char **pim_item_values(const struct pim_item *item, const char *property)
 /* NULL: it cannot. */
 static const struct pim_property_limit *limit_of(const struct pim_capability *capability,
 						 const struct pim_kind *kind,
+						 const struct pim_style *style,
 						 const struct vproperty *property,
 						 gboolean *holds_r)
 {
-	const struct pim_property_limit *limit;
+	const char *theirs = pim_style_name(style, property->name);
+	const struct pim_property_limit *limit = NULL;
 
-	limit = g_hash_table_lookup(capability->properties, kind->device_name(property));
+	if (theirs != NULL)
+		limit = g_hash_table_lookup(capability->properties, theirs);
+	if (limit == NULL)
+		limit = g_hash_table_lookup(capability->properties, kind->device_name(property));
 	if (limit == NULL)
 		limit = g_hash_table_lookup(capability->properties, property->name);
 	*holds_r = limit != NULL || (g_str_has_prefix(property->name, "X-") &&
@@ -575,14 +584,37 @@ static pim_group_mask held_groups(const struct pim_kind *kind,
 	return mask;
 }
 
-/* The properties of the object that the device holds, cut to its sizes; in the place of others
- * is NULL. `capability` NULL: all. */
-static GPtrArray *held_properties(const struct vobject *object, const struct pim_kind *kind,
-				  const struct pim_capability *capability)
+/* The properties of the object that the device holds, as it does: cut to its sizes, and of the
+ * types of their places. */
+typedef struct held {
+	GPtrArray *properties; /* as many as the object has; NULL: it does not */
+	gint *places;          /* of each; NULL = all the same */
+} held_t;
+
+static void held_clear(struct held *held)
+{
+	g_ptr_array_unref(held->properties);
+	g_free(held->places);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(held_t, held_clear)
+
+/* What the rules for the device leave of it. */
+static gboolean has_place(const struct held *held, const struct pim_style *style,
+			  const struct vproperty *property, guint at)
+{
+	return !pim_style_lacks(style, property) &&
+	       (held->places == NULL || held->places[at] != PIM_NO_PLACE);
+}
+
+/* `capability` NULL: all. */
+static void held_properties(const struct vobject *object, const struct pim_kind *kind,
+			    const struct pim_style *style, const struct pim_capability *capability,
+			    struct held *held_r)
 {
 	g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
-	GPtrArray *result = g_ptr_array_new_with_free_func((GDestroyNotify)vproperty_free);
 
+	held_r->properties = g_ptr_array_new_with_free_func((GDestroyNotify)vproperty_free);
+	held_r->places = style == NULL || kind->places == NULL ? NULL : kind->places(object, style);
 	for (guint i = 0; i < object->properties->len; i++) {
 		struct vproperty *property = vproperty_copy(object->properties->pdata[i]);
 		const struct pim_property_limit *limit = NULL;
@@ -590,7 +622,8 @@ static GPtrArray *held_properties(const struct vobject *object, const struct pim
 		guint count = 0;
 
 		if (capability != NULL)
-			limit = limit_of(capability, kind, property, &held);
+			limit = limit_of(capability, kind, style, property, &held);
+		held = held && has_place(held_r, style, property, i);
 		if (held && limit != NULL)
 			count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, limit->name)) + 1;
 		/* What is in no group is not for devices to judge. */
@@ -599,31 +632,88 @@ static GPtrArray *held_properties(const struct vobject *object, const struct pim
 		     (limit == NULL || limit->max_occur == 0 || count <= limit->max_occur))) {
 			if (limit != NULL)
 				g_hash_table_insert(counts, limit->name, GUINT_TO_POINTER(count));
+			if (held_r->places != NULL)
+				kind->fit(property, held_r->places[i], style);
 		} else {
 			g_clear_pointer(&property, vproperty_free);
 		}
-		g_ptr_array_add(result, property);
+		g_ptr_array_add(held_r->properties, property);
 	}
-	return result;
+}
+
+/* Is the one before the other on the device? They are of the same name. */
+static gboolean is_before(const struct held *held, guint a, guint b)
+{
+	if (held->places == NULL || held->places[a] == held->places[b])
+		return a < b;
+	return held->places[a] < held->places[b];
+}
+
+static int compare_places(gconstpointer a, gconstpointer b, gpointer data)
+{
+	guint x = *(const guint *)a, y = *(const guint *)b;
+
+	return x == y ? 0 : is_before(data, x, y) ? -1 : 1;
+}
+
+static void put_in_order(struct held *held, const GArray *at)
+{
+	g_autoptr(GArray) ordered = g_array_copy((GArray *)at);
+	g_autofree gpointer *properties = g_new(gpointer, at->len);
+
+	g_array_sort_with_data(ordered, compare_places, held);
+	for (guint i = 0; i < at->len; i++)
+		properties[i] = held->properties->pdata[g_array_index(ordered, guint, i)];
+	for (guint i = 0; i < at->len; i++)
+		held->properties->pdata[g_array_index(at, guint, i)] = properties[i];
+}
+
+/* Those of each name in the order of their places. */
+static void put_in_places(struct held *held)
+{
+	g_autoptr(GHashTable) by_name =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_array_unref);
+	GHashTableIter iter;
+	gpointer found;
+
+	for (guint i = 0; held->places != NULL && i < held->properties->len; i++) {
+		const struct vproperty *property = held->properties->pdata[i];
+		GArray *at;
+
+		if (property == NULL)
+			continue;
+		at = g_hash_table_lookup(by_name, property->name);
+		if (at == NULL) {
+			at = g_array_new(FALSE, FALSE, sizeof(guint));
+			g_hash_table_insert(by_name, property->name, at);
+		}
+		g_array_append_val(at, i);
+	}
+	g_hash_table_iter_init(&iter, by_name);
+	while (g_hash_table_iter_next(&iter, NULL, &found))
+		put_in_order(held, found);
 }
 
 /* As `object`, with what the device holds of it; `groups` are those of which it holds anything. */
 static void limit_object(struct vobject *object, const struct pim_kind *kind,
-			 const struct pim_capability *capability, pim_group_mask groups)
+			 const struct pim_style *style, const struct pim_capability *capability,
+			 pim_group_mask groups)
 {
-	GPtrArray *held = held_properties(object, kind, capability);
+	g_auto(held_t) held;
 
-	while (g_ptr_array_remove(held, NULL))
+	held_properties(object, kind, style, capability, &held);
+	put_in_places(&held);
+	while (g_ptr_array_remove(held.properties, NULL))
 		;
 	g_ptr_array_unref(object->properties);
-	object->properties = held;
+	object->properties = g_ptr_array_ref(held.properties);
 	for (guint i = object->children->len; i > 0; i--) {
 		struct vobject *child = object->children->pdata[i - 1];
 		guint group = kind->group_of(child->name, "");
 
 		/* Alarms have names of their own in the device's dialect: it holds them or not. */
 		if (group == PIM_GROUP_IGNORED)
-			limit_object(child, kind, capability, groups);
+			limit_object(child, kind, style, capability, groups);
 		else if ((groups & 1u << group) == 0)
 			g_ptr_array_remove_index(object->children, i - 1);
 	}
@@ -655,22 +745,38 @@ static struct vobject *through_lines(struct vobject *object, enum pim_format for
 	return read;
 }
 
+/* What is written for it. New. */
+static struct vobject *for_device(const struct pim_item *item, enum pim_format format,
+				  const struct pim_style *style,
+				  const struct pim_capability *capability)
+{
+	g_autoptr(vobject_t) limited = vobject_copy(item->normal);
+	struct vobject *object;
+
+	if (capability != NULL || style != NULL)
+		limit_object(limited, item->kind, style, capability,
+			     capability == NULL ? ~0u : held_groups(item->kind, capability));
+	pim_style_to(style, limited);
+	object = item->kind->denormalize(limited, dialect_of(format), style);
+	pim_style_write(style, object, dialect_of(format), capability);
+	return object;
+}
+
 static struct pim_item *project(const struct pim_item *item, enum pim_format format,
 				const struct pim_style *style,
 				const struct pim_capability *capability)
 {
-	struct vobject *limited, *there, *back;
+	struct vobject *there, *back;
 	enum pim_component component;
 
-	limited = vobject_copy(item->normal);
-	if (capability != NULL)
-		limit_object(limited, item->kind, capability, held_groups(item->kind, capability));
 	/* There and back again: what the dialect cannot say is gone then, too. */
-	there = through_lines(item->kind->denormalize(limited, dialect_of(format), style), format,
-			      style);
-	vobject_free(limited);
+	there = through_lines(for_device(item, format, style, capability), format, style);
+	pim_style_read(style, there);
 	back = item->kind->normalize(there, dialect_of(format), style, &component, NULL);
-	return back == NULL ? pim_item_ref(item) : item_new(item->component, back);
+	if (back == NULL)
+		return pim_item_ref(item);
+	pim_style_from(style, back);
+	return item_new(item->component, back);
 }
 
 struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format format,
@@ -706,25 +812,6 @@ struct pim_item *pim_item_project(const struct pim_item *item, enum pim_format f
 				(const struct vobject *const *)(const void *)objects->pdata));
 }
 
-/* The device's name of each property in its capabilities that has no value in the item. */
-static void add_empty(struct vobject *object, const struct pim_capability *capability)
-{
-	GHashTableIter iter;
-	gpointer name;
-
-	g_hash_table_iter_init(&iter, capability->properties);
-	while (g_hash_table_iter_next(&iter, &name, NULL)) {
-		static const char *const never[] = {"BEGIN", "END",   "VERSION",
-						    "X-*",   "PHOTO", "UID"};
-		gboolean wanted = vobject_find(object, name) == NULL;
-
-		for (guint i = 0; i < G_N_ELEMENTS(never); i++)
-			wanted = wanted && strcmp(never[i], name) != 0;
-		if (wanted)
-			vobject_add(object, name, "");
-	}
-}
-
 /* What devices of the old dialects do not know, unless they say so: they give ids of their
  * own. */
 static void drop_uid(struct vobject *object, enum vdialect dialect,
@@ -742,15 +829,9 @@ GString *pim_item_write(const struct pim_item *item, enum pim_format format,
 			const struct pim_style *style, const struct pim_capability *capability)
 {
 	struct vobject_style lines = line_style(style);
-	g_autoptr(vobject_t) limited = vobject_copy(item->normal);
-	g_autoptr(vobject_t) object = NULL;
+	g_autoptr(vobject_t) object = for_device(item, format, style, capability);
 
-	if (capability != NULL)
-		limit_object(limited, item->kind, capability, held_groups(item->kind, capability));
-	object = item->kind->denormalize(limited, dialect_of(format), style);
 	drop_uid(object, dialect_of(format), capability);
-	if (style != NULL && style->send_empty && capability != NULL)
-		add_empty(object, capability);
 	if (format == PIM_PLAIN_TEXT) {
 		const struct vproperty *body = vobject_find(object, "BODY");
 
@@ -778,16 +859,16 @@ static gboolean same_property(const struct vobject *object, const struct vproper
 }
 
 /* What one of ours is on the device; NULL: it has nothing of it. `held` is of all of ours. */
-static const struct vproperty *held_as(const struct vobject *ours, const GPtrArray *held, guint at,
-				       const struct vobject *projected)
+static const struct vproperty *held_as(const struct vobject *ours, const struct held *held,
+				       guint at, const struct vobject *projected)
 {
 	const char *name = ((struct vproperty *)ours->properties->pdata[at])->name;
 	guint nth = 0;
 
-	if (held->pdata[at] == NULL)
+	if (held->properties->pdata[at] == NULL)
 		return NULL;
-	for (guint i = 0; i < at; i++)
-		nth += held->pdata[i] != NULL &&
+	for (guint i = 0; i < held->properties->len; i++)
+		nth += held->properties->pdata[i] != NULL && is_before(held, i, at) &&
 		       strcmp(((struct vproperty *)ours->properties->pdata[i])->name, name) == 0;
 	/* At the same place among those of that name. */
 	for (guint i = 0; i < projected->properties->len; i++) {
@@ -840,49 +921,137 @@ static gboolean find_free(const struct vobject *theirs, const char *name,
 	return FALSE;
 }
 
+static gboolean same_values(const GPtrArray *a, const GPtrArray *b)
+{
+	if (a->len != b->len)
+		return FALSE;
+	for (guint i = 0; i < a->len; i++) {
+		if (strcmp(a->pdata[i], b->pdata[i]) != 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean same_params(const struct vproperty *a, const struct vproperty *b)
+{
+	g_autoptr(GPtrArray) x = g_ptr_array_copy(a->params, NULL, NULL);
+	g_autoptr(GPtrArray) y = g_ptr_array_copy(b->params, NULL, NULL);
+	gboolean same = x->len == y->len;
+
+	g_ptr_array_set_free_func(x, NULL);
+	g_ptr_array_set_free_func(y, NULL);
+	g_ptr_array_sort(x, compare_params);
+	g_ptr_array_sort(y, compare_params);
+	for (guint i = 0; same && i < x->len; i++)
+		same = compare_params(&x->pdata[i], &y->pdata[i]) == 0;
+	return same;
+}
+
+/* The next of that name; of the same types if there is one, which is in the same place. */
+static gboolean find_instead(const struct vobject *theirs, const struct vproperty *ours,
+			     const struct vproperty *sent, const gboolean *taken, guint *at_r)
+{
+	for (guint i = 0; sent != NULL && i < theirs->properties->len; i++) {
+		const struct vproperty *property = theirs->properties->pdata[i];
+
+		if (!taken[i] && strcmp(property->name, ours->name) == 0 &&
+		    !vproperty_is_empty(property) && same_params(property, sent)) {
+			*at_r = i;
+			return TRUE;
+		}
+	}
+	return find_free(theirs, ours->name, NULL, taken, at_r);
+}
+
+/* The parts of a name that are as they were sent, or were not, are as we have them. */
+static void keep_parts(struct vproperty *theirs, const struct vproperty *ours,
+		       const struct vproperty *sent)
+{
+	for (guint i = 0; i < ours->components->len; i++) {
+		const GPtrArray *part = ours->components->pdata[i];
+		gboolean was_sent = i < sent->components->len;
+
+		if (was_sent ? i >= theirs->components->len ||
+				       !same_values(sent->components->pdata[i],
+						    theirs->components->pdata[i])
+			     : i < theirs->components->len)
+			continue;
+		while (theirs->components->len <= i)
+			vproperty_add_value(theirs, theirs->components->len, "");
+		g_ptr_array_set_size(theirs->components->pdata[i], 0);
+		for (guint j = 0; j < part->len; j++)
+			vproperty_add_value(theirs, i, part->pdata[j]);
+	}
+}
+
+/* Theirs in the place of ours: with our types if it still has those that it was sent with, which
+ * may be fewer. New. */
+static struct vproperty *taken_over(const struct vproperty *theirs, const struct vproperty *ours,
+				    const struct vproperty *sent)
+{
+	struct vproperty *copy = vproperty_copy(theirs);
+
+	if (sent == NULL || theirs->binary != NULL || strcmp(theirs->name, ours->name) != 0)
+		return copy;
+	if (may_be_many(ours->name) && same_params(theirs, sent)) {
+		g_ptr_array_set_size(copy->params, 0);
+		for (guint i = 0; i < ours->params->len; i++) {
+			const struct vparam *param = ours->params->pdata[i];
+
+			vproperty_add_param(copy, param->name, param->value);
+		}
+	}
+	if (strcmp(ours->name, "N") == 0)
+		keep_parts(copy, ours, sent);
+	return copy;
+}
+
 /* In the groups: what they sent, but as we have it where it is what they were sent of that; and
  * what they never had of ours. In our order, since it decides what a device gets that does not
  * hold all: a value that is new takes the place of one that has gone. */
 static void merge_properties(struct vobject *merged, const struct vobject *ours,
 			     const struct vobject *theirs, const struct vobject *projected,
 			     const struct pim_kind *kind, pim_group_mask groups,
-			     const struct pim_capability *capability)
+			     const struct pim_style *style, const struct pim_capability *capability)
 {
-	g_autoptr(GPtrArray) held = held_properties(ours, kind, capability);
-	g_autofree const struct vproperty **result =
+	g_auto(held_t) held;
+	g_autofree const struct vproperty **sent =
 		g_new0(const struct vproperty *, ours->properties->len + 1);
 	g_autofree gboolean *gone = g_new0(gboolean, ours->properties->len + 1);
 	g_autofree gboolean *taken = g_new0(gboolean, theirs->properties->len + 1);
 	guint at;
 
+	held_properties(ours, kind, style, capability, &held);
 	for (guint i = 0; i < theirs->properties->len; i++)
-		taken[i] = is_made_up(theirs->properties->pdata[i], ours, held, projected);
+		taken[i] =
+			is_made_up(theirs->properties->pdata[i], ours, held.properties, projected);
 	for (guint i = 0; i < ours->properties->len; i++) {
 		const struct vproperty *property = ours->properties->pdata[i];
-		const struct vproperty *sent = held_as(ours, held, i, projected);
 		gboolean stays = !in_groups(kind, ours, property, groups);
 
+		sent[i] = held_as(ours, &held, i, projected);
 		/* One that it never had is not what it put in its place. */
-		if (!stays && sent == NULL)
+		if (!stays && sent[i] == NULL)
 			stays = may_be_many(property->name) ||
 				!find_free(theirs, property->name, NULL, taken, &at);
-		if (!stays && sent != NULL) {
-			stays = find_free(theirs, property->name, sent, taken, &at);
+		if (!stays && sent[i] != NULL) {
+			stays = find_free(theirs, property->name, sent[i], taken, &at);
 			if (stays)
 				taken[at] = TRUE;
 		}
 		gone[i] = !stays;
-		result[i] = stays ? property : NULL;
 	}
 	for (guint i = 0; i < ours->properties->len; i++) {
 		const struct vproperty *property = ours->properties->pdata[i];
 
-		if (gone[i] && find_free(theirs, property->name, NULL, taken, &at)) {
+		if (gone[i] && find_instead(theirs, property, sent[i], taken, &at)) {
 			taken[at] = TRUE;
-			result[i] = theirs->properties->pdata[at];
+			g_ptr_array_add(
+				merged->properties,
+				taken_over(theirs->properties->pdata[at], property, sent[i]));
+		} else if (!gone[i]) {
+			g_ptr_array_add(merged->properties, vproperty_copy(property));
 		}
-		if (result[i] != NULL)
-			g_ptr_array_add(merged->properties, vproperty_copy(result[i]));
 	}
 	for (guint i = 0; i < theirs->properties->len; i++) {
 		const struct vproperty *property = theirs->properties->pdata[i];
@@ -1028,14 +1197,14 @@ static gboolean decides_on(const struct pim_kind *kind, const struct children *c
 static void merge_object(struct vobject *merged, const struct vobject *ours,
 			 const struct vobject *theirs, const struct vobject *projected,
 			 const struct pim_kind *kind, pim_group_mask groups,
-			 const struct pim_capability *capability)
+			 const struct pim_style *style, const struct pim_capability *capability)
 {
 	g_auto(children_t) our_children, their_children, held_children;
 
 	children_init(&our_children, kind, ours);
 	children_init(&their_children, kind, theirs);
 	children_init(&held_children, kind, projected);
-	merge_properties(merged, ours, theirs, projected, kind, groups, capability);
+	merge_properties(merged, ours, theirs, projected, kind, groups, style, capability);
 	for (guint i = 0; i < ours->children->len; i++) {
 		const struct vobject *child = ours->children->pdata[i], *other, *held;
 		struct vobject *copy;
@@ -1051,7 +1220,7 @@ static void merge_object(struct vobject *merged, const struct vobject *ours,
 		held = counterpart(&our_children, child, i, &held_children);
 		copy = vobject_new(child->name);
 		g_ptr_array_add(merged->children, copy);
-		merge_object(copy, child, other, held == NULL ? child : held, kind, groups,
+		merge_object(copy, child, other, held == NULL ? child : held, kind, groups, style,
 			     capability);
 	}
 	for (guint i = 0; i < theirs->children->len; i++) {
@@ -1078,6 +1247,6 @@ struct pim_item *pim_item_merge(const struct pim_item *ours, const struct pim_it
 	projected = pim_item_project(ours, format, style, capability);
 	merged = vobject_new(ours->normal->name);
 	merge_object(merged, ours->normal, theirs->normal, projected->normal, ours->kind, groups,
-		     capability);
+		     style, capability);
 	return item_new(theirs->component, merged);
 }

@@ -96,6 +96,25 @@ struct pim_style {
 	const char *charset;     /* vobject.h */
 	const char *fallback_charset;
 	gboolean no_fold, quote_8bit;
+
+	/* Lists end with NULL, and are NULL where there is nothing to say. Places that it has for
+	 * numbers and addresses, in its order, each for one value: types with '+' between
+	 * ("WORK+FAX"), "-" for any; "*" at the end: and more. NULL: as they come. */
+	char **phone_slots, **email_slots, **address_slots;
+	char **spoiled_phones;       /* types likewise, of which it makes others */
+	gboolean emails_by_position; /* it says no types: the n-th is in the n-th place */
+	gboolean empty_addresses;    /* places without an address are written, too */
+	gboolean preferred_twice;    /* TEL;PREF is one that stands there again */
+	gboolean phone_is_voice;     /* TEL without types */
+	gboolean address_is_home;    /* ADR without a place */
+	guint name_parts;            /* of N, that it has; 0 = all */
+	gboolean photo_without_type; /* of vCard 2.1 */
+	const char *category_prefix; /* of categories of contacts; NULL = none */
+	const char *memo_category;   /* of events of whole days; NULL = none */
+	gboolean description_needed; /* events have one, if only their title again */
+	char **names;                /* of vCard, as it has them: "NICKNAME=X-MOT-NICKNAME" */
+	char **empty_values;         /* what stands for none: "EMAIL=-" */
+	char **without;              /* properties that it has not, whatever it says */
 };
 
 /* What a device can hold, by its own names of properties. NULL = everything. */

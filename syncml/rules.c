@@ -17,7 +17,7 @@ static const char built_in[] = ""
 	;
 
 /* At least as many as there are rows in the table. */
-#define MAX_KEYS 64
+#define MAX_KEYS 96
 
 /* What a section says: whom it is about, and what holds for them. */
 struct section {
@@ -119,6 +119,70 @@ static gboolean set_charset(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
+static gboolean set_text(void *place, const struct config_key *key, const char *value,
+			 GError **error)
+{
+	*(const char **)place = g_intern_string(value);
+	return TRUE;
+}
+
+/* A family within another may have none of what that has. */
+static char **list_of(const char *value)
+{
+	return strcmp(value, "none") == 0 ? NULL : config_value_list(value);
+}
+
+static gboolean set_list(void *place, const struct config_key *key, const char *value,
+			 GError **error)
+{
+	*(char ***)place = list_of(value);
+	return TRUE;
+}
+
+/* "WORK+FAX", "-", and "*" at the end. */
+static gboolean is_slot(const char *text, gboolean is_last)
+{
+	return *text != '\0' && *text != '+' && text[strlen(text) - 1] != '+' &&
+	       strstr(text, "++") == NULL &&
+	       (strcmp(text, "*") == 0
+			? is_last
+			: text[strspn(text, G_CSET_A_2_Z G_CSET_DIGITS "+-")] == '\0');
+}
+
+static gboolean set_slots(void *place, const struct config_key *key, const char *value,
+			  GError **error)
+{
+	g_auto(GStrv) slots = list_of(value);
+
+	for (guint i = 0; slots != NULL && slots[i] != NULL; i++) {
+		if (!is_slot(slots[i], slots[i + 1] == NULL && i > 0))
+			return config_value_fail(error,
+						 "no place '%s'; write types with '+' between, or "
+						 "-, or * for more at the end",
+						 slots[i]);
+	}
+	*(char ***)place = g_steal_pointer(&slots);
+	return TRUE;
+}
+
+static gboolean set_pairs(void *place, const struct config_key *key, const char *value,
+			  GError **error)
+{
+	g_auto(GStrv) pairs = list_of(value);
+
+	for (guint i = 0; pairs != NULL && pairs[i] != NULL; i++) {
+		gsize len = strspn(pairs[i], G_CSET_A_2_Z G_CSET_DIGITS "-");
+
+		if (len == 0 || pairs[i][len] != '=' || pairs[i][len + 1] == '\0')
+			return config_value_fail(
+				error,
+				"'%s' is not a property and what is for it; write as EMAIL=-",
+				pairs[i]);
+	}
+	*(char ***)place = g_steal_pointer(&pairs);
+	return TRUE;
+}
+
 static gboolean set_devinf(void *place, const struct config_key *key, const char *value,
 			   GError **error)
 {
@@ -169,6 +233,24 @@ static const struct config_key keys[] = {
 	{NULL, "no-fold", config_key_bool, STYLE(no_fold), 0, 0},
 	{NULL, "quote-8bit", config_key_bool, STYLE(quote_8bit), 0, 0},
 
+	{NULL, "phone-slots", set_slots, STYLE(phone_slots), 0, 0},
+	{NULL, "email-slots", set_slots, STYLE(email_slots), 0, 0},
+	{NULL, "address-slots", set_slots, STYLE(address_slots), 0, 0},
+	{NULL, "spoiled-phones", set_slots, STYLE(spoiled_phones), 0, 0},
+	{NULL, "emails-by-position", config_key_bool, STYLE(emails_by_position), 0, 0},
+	{NULL, "empty-addresses", config_key_bool, STYLE(empty_addresses), 0, 0},
+	{NULL, "preferred-twice", config_key_bool, STYLE(preferred_twice), 0, 0},
+	{NULL, "phone-is-voice", config_key_bool, STYLE(phone_is_voice), 0, 0},
+	{NULL, "address-is-home", config_key_bool, STYLE(address_is_home), 0, 0},
+	{NULL, "name-parts", config_key_uint, STYLE(name_parts), 1, 5},
+	{NULL, "photo-without-type", config_key_bool, STYLE(photo_without_type), 0, 0},
+	{NULL, "category-prefix", set_text, STYLE(category_prefix), 0, 0},
+	{NULL, "memo-category", set_text, STYLE(memo_category), 0, 0},
+	{NULL, "description-needed", config_key_bool, STYLE(description_needed), 0, 0},
+	{NULL, "names", set_pairs, STYLE(names), 0, 0},
+	{NULL, "empty-values", set_pairs, STYLE(empty_values), 0, 0},
+	{NULL, "without", set_list, STYLE(without), 0, 0},
+
 	{NULL, "cdata", config_key_bool, RULE(cdata), 0, 0},
 	{NULL, "limited-lengths", config_key_bool, RULE(limited_lengths), 0, 0},
 	{NULL, "ignore-max-size", config_key_bool, RULE(ignore_max_size), 0, 0},
@@ -201,10 +283,17 @@ static const struct config_table table = {
 
 G_STATIC_ASSERT(G_N_ELEMENTS(keys) <= MAX_KEYS);
 
+static gboolean is_list(const struct config_key *key)
+{
+	return key->set == config_key_list || key->set == set_list || key->set == set_slots ||
+	       key->set == set_pairs;
+}
+
 /* Of the member that a row sets. */
 static gsize size_of(const struct config_key *key)
 {
-	if (key->set == config_key_list || key->set == set_charset || key->set == set_devinf)
+	if (is_list(key) || key->set == set_charset || key->set == set_text ||
+	    key->set == set_devinf)
 		return sizeof(gpointer);
 	if (key->set == set_date)
 		return sizeof(gint64);
@@ -219,7 +308,7 @@ static void section_free(gpointer data)
 	g_free(section->name);
 	/* Lists, of globs and of rules. */
 	for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-		if (keys[i].set == config_key_list)
+		if (is_list(&keys[i]))
 			g_strfreev(*(char ***)((char *)section + keys[i].offset));
 	}
 	devinf_unref(section->rules.device_information);
