@@ -1892,6 +1892,12 @@ static const struct script scripts[] = {
 				      "</TargetParent><Source><LocURI>1</LocURI></Source></Item>"
 				      "</Move>") FINAL,
 		    .hears = "SyncHdr=200 Sync#1=200 Move#2=200 Sync[0]{} Final"}}},
+	{.name = "a-size-of-0-is-none",
+	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", PUT_OF("Add", "2", "1", "<Size>0</Size>",
+					     "<Data>" CARD("Ann", "111") "</Data>")) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Add#2=201 Sync{} Final"}},
+	 .contacts = "Ann=111"},
 	{.name = "copy-with-data-is-an-add",
 	 .steps = {{.says = ALERT("1", "201", NEXT("a")) FINAL},
 		   {.says = SYNC("1", PUT_OF("Copy", "2", "1", "",
