@@ -174,6 +174,23 @@ static void with_note(struct sync_world *world)
 	add_item(world, contact);
 }
 
+static void with_numbers(struct sync_world *world)
+{
+	static const char text[] = "BEGIN:VCARD\r\nVERSION:2.1\r\nN:Ann;G\r\nTEL;HOME:999\r\n"
+				   "TEL;CELL:111\r\nEND:VCARD\r\n";
+	g_autoptr(pim_item_t) contact =
+		pim_item_parse(PIM_VCARD_2_1, text, strlen(text), NULL, NULL);
+
+	add_item(world, contact);
+}
+
+static void one_mobile(struct device_rules *rules)
+{
+	static char *slots[] = {(char *)"CELL", NULL};
+
+	rules->style.phone_slots = slots;
+}
+
 static void with_mac(struct sync_world *world)
 {
 	world->settings.auth_md5 = FALSE;
@@ -1679,6 +1696,21 @@ static const struct script scripts[] = {
 		    .says = ALERT_AT("1", "200", "event", "", ANCHORS("a", "b")) NOKIA_DEVINF("2")
 			    FINAL,
 		    .hears = "SyncHdr=212 Alert#1=508 Put#2=200 Alert:201 Final"}}},
+	{.name = "a-number-that-has-no-place-stays-ours",
+	 .prepare = with_numbers,
+	 .rules = one_mobile,
+	 .steps = {{.says = LARGE_DEVINF("8") ALERT("1", "201", NEXT("a")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 1:Ann=111} Final"},
+		   {.says = STATUS("1", "2", "4", "Add", "201") MAP("2", PAIR("1", "7")) FINAL},
+		   INIT("200", "a", "b"),
+		   {.says = SYNC("1", REPLACE("2", "7", CARD("Ann", "333"))) FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Replace#2=200 Sync[0]{} Final"},
+		   {.says = STATUS("1", "2", "0", "SyncHdr", "200") FINAL},
+		   {.anew = TRUE, .says = ALERT("1", "201", NEXT("c")) FINAL},
+		   {.says = SYNC("1", "") FINAL,
+		    .hears = "SyncHdr=200 Sync#1=200 Sync[1]{Add 2:Ann=333} Final"}},
+	 .contacts = "Ann=999"},
 	{.name = "an-item-comes-back-into-the-filter",
 	 .xml_only = TRUE,
 	 .steps = {FIRST_SYNC,
