@@ -79,7 +79,8 @@ gboolean pim_style_lacks(const struct pim_style *style, const struct vproperty *
 /* What it calls a property; NULL: as others do. */
 const char *pim_style_name(const struct pim_style *style, const char *name);
 /* The normal form, before it is one of a dialect, and after. */
-void pim_style_to(const struct pim_style *style, struct vobject *normal);
+void pim_style_to(const struct pim_style *style, struct vobject *normal,
+		  const struct pim_capability *capability);
 void pim_style_from(const struct pim_style *style, struct vobject *normal);
 /* What is written in a dialect, and what was read. */
 void pim_style_write(const struct pim_style *style, struct vobject *object, enum vdialect dialect,

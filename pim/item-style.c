@@ -123,7 +123,14 @@ static void remove_category(struct vobject *event, const char *category)
 		g_ptr_array_remove(event->properties, property);
 }
 
-static void rename_all(struct vobject *card, char **pairs, gboolean to_theirs)
+static gboolean may_have(const struct pim_capability *capability, const char *name)
+{
+	return capability == NULL || g_hash_table_contains(capability->properties, name);
+}
+
+/* `capability`: of whom it is not to be one that it does not know; NULL = of nobody. */
+static void rename_all(struct vobject *card, char **pairs, gboolean to_theirs,
+		       const struct pim_capability *capability)
 {
 	for (guint i = 0; pairs != NULL && i < card->properties->len; i++) {
 		struct vproperty *property = card->properties->pdata[i];
@@ -131,7 +138,8 @@ static void rename_all(struct vobject *card, char **pairs, gboolean to_theirs)
 		for (char **pair = pairs; *pair != NULL; pair++) {
 			g_auto(GStrv) both = g_strsplit(*pair, "=", 2);
 
-			if (g_ascii_strcasecmp(property->name, both[to_theirs ? 0 : 1]) == 0) {
+			if (g_ascii_strcasecmp(property->name, both[to_theirs ? 0 : 1]) == 0 &&
+			    may_have(capability, both[1])) {
 				g_free(property->name);
 				property->name = g_ascii_strup(both[to_theirs ? 1 : 0], -1);
 				break;
@@ -140,14 +148,15 @@ static void rename_all(struct vobject *card, char **pairs, gboolean to_theirs)
 	}
 }
 
-void pim_style_to(const struct pim_style *style, struct vobject *normal)
+void pim_style_to(const struct pim_style *style, struct vobject *normal,
+		  const struct pim_capability *capability)
 {
 	if (style == NULL)
 		return;
 	if (strcmp(normal->name, "VCARD") == 0) {
 		if (style->category_prefix != NULL)
 			change_categories(normal, style->category_prefix, TRUE);
-		rename_all(normal, style->names, TRUE);
+		rename_all(normal, style->names, TRUE, capability);
 	}
 	for (guint i = 0; style->memo_category != NULL && i < normal->children->len; i++) {
 		struct vobject *child = normal->children->pdata[i];
@@ -173,11 +182,6 @@ void pim_style_from(const struct pim_style *style, struct vobject *normal)
 
 /* --- what is written --------------------------------------------------------------------------
  */
-
-static gboolean may_have(const struct pim_capability *capability, const char *name)
-{
-	return capability == NULL || g_hash_table_contains(capability->properties, name);
-}
 
 /* Times and rules are there or not; what has no value is text. */
 static gboolean is_text_of(const struct vobject *object, const char *name)
@@ -285,7 +289,7 @@ void pim_style_read(const struct pim_style *style, struct vobject *parsed)
 			g_ptr_array_remove_index(parsed->properties, i - 1);
 	}
 	if (strcmp(parsed->name, "VCARD") == 0)
-		rename_all(parsed, style->names, FALSE);
+		rename_all(parsed, style->names, FALSE, NULL);
 	if (is_calendar_entry(parsed) && style->description_needed)
 		read_description(parsed);
 	for (guint i = 0; i < parsed->children->len; i++)

@@ -756,7 +756,7 @@ static struct vobject *for_device(const struct pim_item *item, enum pim_format f
 	if (capability != NULL || style != NULL)
 		limit_object(limited, item->kind, style, capability,
 			     capability == NULL ? ~0u : held_groups(item->kind, capability));
-	pim_style_to(style, limited);
+	pim_style_to(style, limited, capability);
 	object = item->kind->denormalize(limited, dialect_of(format), style);
 	pim_style_write(style, object, dialect_of(format), capability);
 	return object;

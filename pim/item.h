@@ -8,7 +8,9 @@
  *
  *   vobject.c    content lines
  *   item.c       the table of kinds, hashes, groups, merge
+ *   item-style.c what is there, and under which name, on devices of some kinds
  *   contact.c    contacts: dialects to normal form and back, keys
+ *   contact-slots.c  the places that a device has for numbers and addresses
  *   calendar.c   events and tasks
  *   recurrence.c RRULE of vCalendar 1.0 and of iCalendar
  *   note.c       notes
