@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 
+#include "ctl-store.h"
 #include "ctl-table.h"
 #include "transfer.h"
 
@@ -21,7 +22,7 @@ static int fail(const struct ctl_pim *pim, const GError *error)
 static struct pim_store *open_store(const struct ctl_pim *pim, int *code_r)
 {
 	g_autoptr(GError) error = NULL;
-	struct pim_store *store = pim_store_open(pim->dir, &error);
+	struct pim_store *store = ctl_store_open(pim->dir, &error);
 
 	if (store == NULL)
 		*code_r = fail(pim, error);
@@ -106,7 +107,7 @@ int ctl_pim_import(const struct ctl_pim *pim, const char *user, const char *path
 	importing.text = text;
 	if (!pim_import_text(&import, text, len, &imported, &error))
 		code = fail(pim, error);
-	pim_store_close(&import.store);
+	ctl_store_close(&import.store);
 	if (code != EX_OK)
 		return code;
 	printf("%u added, %u replaced, %u there already, %u left out.\n", imported.added,
@@ -116,12 +117,28 @@ int ctl_pim_import(const struct ctl_pim *pim, const char *user, const char *path
 
 /* --- export ------------------------------------------------------------------------------- */
 
-static gboolean write_piece(const char *text, gsize len, gpointer data, GError **error)
+static gboolean add_piece(const char *text, gsize len, gpointer data, GError **error)
 {
-	if (fwrite(text, 1, len, data) == len)
-		return TRUE;
-	g_set_error_literal(error, G_IO_ERROR, g_io_error_from_errno(errno), g_strerror(errno));
-	return FALSE;
+	g_string_append_len(data, text, (gssize)len);
+	return TRUE;
+}
+
+/* Exit code. */
+static int write_all(const struct ctl_pim *pim, const GString *text, const char *path)
+{
+	gboolean to_stdout = path == NULL || strcmp(path, "-") == 0;
+	FILE *out = to_stdout ? stdout : fopen(path, "we");
+	g_autofree char *trouble = NULL;
+	gboolean whole;
+
+	if (out != NULL) {
+		whole = fwrite(text->str, 1, text->len, out) == text->len;
+		if ((to_stdout ? fflush(out) : fclose(out)) == 0 && whole)
+			return EX_OK;
+	}
+	trouble = g_strdup_printf("%s: %s", to_stdout ? "-" : path, g_strerror(errno));
+	pim->complain(trouble);
+	return out == NULL ? EX_CANTCREAT : EX_IOERR;
 }
 
 static gboolean find_collection(const char *name, enum pim_collection *collection_r)
@@ -137,12 +154,11 @@ static gboolean find_collection(const char *name, enum pim_collection *collectio
 
 int ctl_pim_export(const struct ctl_pim *pim, const char *user, const char *name, const char *path)
 {
-	gboolean to_stdout = path == NULL || strcmp(path, "-") == 0;
+	g_autoptr(GString) text = g_string_new(NULL);
 	enum pim_collection collection;
 	g_autoptr(GError) error = NULL;
 	struct pim_store *store;
 	int code = EX_OK;
-	FILE *out;
 	guint count;
 
 	if (!find_collection(name, &collection)) {
@@ -152,20 +168,11 @@ int ctl_pim_export(const struct ctl_pim *pim, const char *user, const char *name
 	store = open_store(pim, &code);
 	if (store == NULL)
 		return code;
-	out = to_stdout ? stdout : fopen(path, "we");
-	if (out == NULL) {
-		g_autofree char *text = g_strdup_printf("%s: %s", path, g_strerror(errno));
-
-		pim->complain(text);
-		pim_store_close(&store);
-		return EX_CANTCREAT;
-	}
-	if (!pim_export_text(store, user, collection, write_piece, out, &count, &error))
+	if (!pim_export_text(store, user, collection, add_piece, text, &count, &error))
 		code = fail(pim, error);
-	if ((to_stdout ? fflush(out) : fclose(out)) != 0 && code == EX_OK)
-		code = EX_IOERR;
-	pim_store_close(&store);
-	return code;
+	ctl_store_close(&store);
+	/* What was in the file stays there unless all is well, and it is ours, not the store's. */
+	return code == EX_OK ? write_all(pim, text, path) : code;
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
@@ -209,8 +216,7 @@ static int with_user(const struct ctl_pim *pim, const char *user, gboolean commi
 		if (!ok)
 			code = fail(pim, error);
 	}
-	if (store != NULL)
-		pim_store_close(&store);
+	ctl_store_close(&store);
 	return code;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "config-file.h"
+#include "ctl-store.h"
 #include "keep.h"
 
 static const struct config_key keys[] = {PIM_KEEP_KEYS(0)};
@@ -88,12 +89,12 @@ int ctl_pim_sweep(const struct ctl_pim *pim, const char *config, const char *usu
 		pim->complain(error->message);
 		return EX_CONFIG;
 	}
-	store = pim_store_open(pim->dir, &error);
+	store = ctl_store_open(pim->dir, &error);
 	if (store == NULL) {
 		pim->complain(error->message);
 		return EX_IOERR;
 	}
 	code = sweep_store(pim, store, &keep, user, out);
-	pim_store_close(&store);
+	ctl_store_close(&store);
 	return code;
 }

@@ -1,5 +1,6 @@
 #include "sql.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 /* How long another process (fantailctl's import, a backup) may keep the file. */
@@ -73,6 +74,25 @@ GQuark pim_store_error_quark(void)
 	return g_quark_from_static_string("fantail-pim-store-error");
 }
 
+static gboolean is_denied(const char *path, int what)
+{
+	return euidaccess(path, what) < 0 && errno == EACCES;
+}
+
+/* FALSE: it is not that. */
+static gboolean fail_denied(const char *path, GError **error)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+
+	if (!is_denied(path, R_OK | W_OK) && !is_denied(folder, R_OK | W_OK | X_OK))
+		return FALSE;
+	g_set_error(error, PIM_STORE_ERROR, PIM_STORE_ERROR_FAILED,
+		    "%s: %s, as uid %u; file and folder have to belong to the user of "
+		    "fantail-syncml (chown), and this to be run as that or as root",
+		    path, g_strerror(EACCES), geteuid());
+	return TRUE;
+}
+
 static gboolean fail(struct sql *sql, GError **error)
 {
 	int result = sqlite3_extended_errcode(sql->db);
@@ -96,6 +116,12 @@ static gboolean fail(struct sql *sql, GError **error)
 			    "sqlite3 '%s' .recover",
 			    sql->path, text, sql->path);
 		break;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+		if (fail_denied(sql->path, error))
+			break;
+		/* fall through */
 	default:
 		g_set_error(error, PIM_STORE_ERROR, PIM_STORE_ERROR_FAILED, "%s: %s", sql->path,
 			    text);
@@ -213,8 +239,10 @@ struct sql *sql_open(const char *path, gboolean create, GError **error)
 	struct sql *sql;
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
-	if (!create && access(path, F_OK) < 0)
+	if (!create && euidaccess(path, F_OK) < 0) {
+		fail_denied(path, error);
 		return NULL;
+	}
 	sql = g_new0(struct sql, 1);
 	sql->path = g_strdup(path);
 	sql->statements = g_hash_table_new_full(NULL, NULL, NULL, finalize);

@@ -13,7 +13,7 @@ from tap import Skip, Suite, check, equal, eventually
 suite = Suite("fantailctl")
 MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\nAt noon.\r\n"
 # sysexits.h
-OK, USAGE, NOUSER, UNAVAILABLE, TEMPFAIL, NOPERM = 0, 64, 67, 69, 75, 77
+OK, USAGE, NOUSER, UNAVAILABLE, IOERR, TEMPFAIL, NOPERM = 0, 64, 67, 69, 74, 75, 77
 
 
 @suite.test
@@ -176,6 +176,61 @@ def who_may_not_open_the_socket_is_told_so():
                                 capture_output=True, text=True, user=MAIL_UID,
                                 group=MAIL_UID, extra_groups=[])
         equal(result.returncode, NOPERM, result.stderr)
+
+
+VCARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nN:Pat;;;;\r\nFN:Pat\r\nEND:VCARD\r\n"
+
+
+@suite.test
+def what_root_does_belongs_to_the_owner_of_the_store():
+    if os.geteuid() != 0:
+        raise Skip("needs root to become somebody else")
+    folder = scratch_dir("ctl-owner")
+    folder.chmod(0o755)
+    program = folder / "fantailctl"
+    program.write_bytes((BUILD / "notify-bridge" / "fantailctl").read_bytes())
+    program.chmod(0o755)
+    cards, written, store = folder / "cards.vcf", folder / "out.vcf", folder / "store"
+    cards.write_text(VCARD)
+    cards.chmod(0o600)  # root's alone
+
+    def run(*words, **keywords):
+        return subprocess.run([program, words[0], words[1], "--store", store, *words[2:]],
+                              capture_output=True, text=True, **keywords)
+
+    as_owner = {"user": MAIL_UID, "group": MAIL_UID, "extra_groups": []}
+    result = run("pim", "import", "pat", cards)
+    equal((result.returncode, store.exists()), (IOERR, False), "root does not make the store")
+    check("fantail-syncml makes it" in result.stderr, result.stderr)
+
+    store.mkdir(0o700)
+    os.chown(store, MAIL_UID, MAIL_UID)
+    (store / "alerts").mkdir(0o700)
+    os.chown(store / "alerts", MAIL_UID, MAIL_UID)
+    for words in (("import", "pat", cards), ("import", "." + 80 * "\u00fc", cards),
+                  ("check", "pat"), ("history", "pat"), ("sweep",), ("devices", "pat"),
+                  ("export", "pat", "contacts", written)):
+        result = run("pim", *words)
+        equal((result.returncode, result.stderr), (OK, ""), f"pim {words}")
+    check("FN:Pat" in written.read_text(), "what was exported")
+    equal(written.stat().st_uid, 0, "which is root's")
+    found = sorted(store.rglob("*"))
+    equal(len([path for path in found if path.suffix == ".db"]), 2, "users' files")
+    for path in found:
+        st = path.stat()
+        equal((st.st_uid, st.st_gid, oct(st.st_mode & 0o777)),
+              (MAIL_UID, MAIL_UID, "0o700" if path.is_dir() else "0o600"), str(path))
+    equal(run("pim", "check", "pat", **as_owner).stdout, "No problems.\n", "the owner's turn")
+
+    for path in (next(store.rglob("pat.db")), next(store.rglob("pat.db")).parent):
+        os.chown(path, 0, 0)  # as somebody has copied it there
+        for words in (("check", "pat"), ("import", "pat", written)):
+            result = run("pim", *words, **as_owner)
+            equal((result.returncode, len(result.stderr.splitlines())), (IOERR, 1), result.stderr)
+            check("Permission denied" in result.stderr and "chown" in result.stderr,
+                  f"what is to be done: {result.stderr}")
+        os.chown(path, MAIL_UID, MAIL_UID)
+    equal(run("pim", "check", "pat", **as_owner).stdout, "No problems.\n", "as it was")
 
 
 if __name__ == "__main__":
