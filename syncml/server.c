@@ -115,32 +115,30 @@ static struct generation *generation_load(const char *config_path, struct pim_st
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-static void log_job(const struct job *job, guint status)
+static void log_answer(const struct http_request *request, const struct sml_answer *answer,
+		       guint status, gint64 us)
 {
-	const struct sml_answer *answer = &job->answer;
-	const struct http_request *request = job->http_request;
-
 	g_info("user %s, device %s, from %s: %u, %zu bytes, answered with %zu in %" G_GINT64_FORMAT
 	       " ms%s%s",
 	       answer->user != NULL ? answer->user : "-",
 	       answer->device != NULL ? answer->device : "-",
 	       request->peer.address != NULL ? request->peer.address : "-", status,
 	       g_bytes_get_size(request->body),
-	       answer->body != NULL ? g_bytes_get_size(answer->body) : 0,
-	       (g_get_monotonic_time() - job->started_us) / 1000, answer->error != NULL ? ": " : "",
-	       answer->error != NULL ? answer->error : "");
+	       answer->body != NULL ? g_bytes_get_size(answer->body) : 0, us / 1000,
+	       answer->error != NULL ? ": " : "", answer->error != NULL ? answer->error : "");
 }
 
 static void answer(struct job *job, guint status)
 {
 	const struct sml_answer *sml = &job->answer;
 	GBytes *body = status == 200 ? sml->body : NULL;
+	gint64 us = g_get_monotonic_time() - job->started_us;
 
 	g_hash_table_remove(job->server->jobs, job->key);
-	log_job(job, status);
+	log_answer(job->http_request, sml, status, us);
 	syncml_metrics_message(job->server->metrics, status,
-			       g_bytes_get_size(job->http_request->body),
-			       g_get_monotonic_time() - job->started_us, job->ran ? sml : NULL);
+			       g_bytes_get_size(job->http_request->body), us,
+			       job->ran ? sml : NULL);
 	for (guint i = 0; i < job->twins->len; i++)
 		http_answer(job->twins->pdata[i], status, sml->content_type, body,
 			    http_takes_gzip(job->twins->pdata[i]) ? job->packed : NULL);
@@ -431,16 +429,20 @@ static void answer_busy(struct server *server, struct http_exchange *http,
 			const struct http_request *http_request)
 {
 	const struct sml_request request = request_of(http_request);
+	gsize size = g_bytes_get_size(http_request->body);
 	g_autoptr(sml_exchange_t) exchange = NULL;
-	struct sml_answer answer;
+	struct sml_answer answer = {.http_status = 503};
 
-	if (http_request->session_key == NULL || server->stopping ||
-	    g_bytes_get_size(http_request->body) > LIMIT_SYNCML_HELD_BYTES) {
-		http_answer(http, 503, NULL, NULL, NULL);
-		return;
+	if (http_request->session_key != NULL && !server->stopping &&
+	    size <= LIMIT_SYNCML_HELD_BYTES) {
+		exchange = sml_exchange_new(&server->generation->service, &request);
+		sml_exchange_busy(exchange, &answer);
 	}
-	exchange = sml_exchange_new(&server->generation->service, &request);
-	sml_exchange_busy(exchange, &answer);
+	if (answer.error == NULL)
+		answer.error = server->stopping ? "the daemon ends" : "too many messages at once";
+	log_answer(http_request, &answer, answer.http_status, 0);
+	syncml_metrics_refused(server->metrics, SYNCML_REFUSED_MESSAGES);
+	syncml_metrics_message(server->metrics, answer.http_status, size, 0, NULL);
 	http_answer(http, answer.http_status, answer.content_type,
 		    answer.http_status == 200 ? answer.body : NULL, NULL);
 }
@@ -458,7 +460,6 @@ static void on_request(struct http_exchange *http, const struct http_request *re
 	}
 	if (job != NULL || server->stopping ||
 	    g_hash_table_size(server->jobs) >= LIMIT_SYNCML_PENDING) {
-		syncml_metrics_refused(server->metrics, SYNCML_REFUSED_MESSAGES);
 		answer_busy(server, http, request);
 		return;
 	}

@@ -15,7 +15,7 @@ import threading
 import time
 
 from dovecot import Dovecot, version
-from scratch import BUILD, scratch_dir
+from scratch import BUILD, limit, scratch_dir
 from syncevolution import card
 from syncml_daemon import (SyncmlDaemon, XML, auth_listener, challenge, digest, header_status,
                            hello, resp_uri, with_digest)
@@ -411,6 +411,40 @@ def metrics_count_what_happens():
 
 
 # --- transcripts -----------------------------------------------------------------------------
+
+@suite.test
+def one_message_too_many_is_counted_and_logged():
+    path, auth = folder / "crowd.sock", folder / "silent-auth"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(auth))
+    listener.listen()  # and says nothing, so that logins wait
+    statuses, message = [], hello("alice", "secret")
+
+    def post():
+        try:
+            statuses.append(other.request(body=message)[0])
+        except http.client.RemoteDisconnected:
+            pass  # it has ended
+
+    with SyncmlDaemon(folder / "crowd", login={"auth-socket": auth},
+                      syncml={"metrics": f"unix:{path}"}) as other:
+        threads = [threading.Thread(target=post) for _ in range(limit("LIMIT_SYNCML_TWINS") + 3)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(statuses) == 2, "those that are too many")
+        equal(statuses, [503, 503], "their answer")
+        got = scrape(path)
+        for name, value in [('refused_total{limit="messages"}', 2),
+                            ('messages_total{status="503"}', 2),
+                            ("received_bytes_total", 2 * len(message)),
+                            ("messages_pending", 1)]:
+            equal(got["fantail_syncml_" + name], value, name)
+        equal(other.log_text().count("ms: too many messages at once"), 2, "lines of the log")
+        other.stop()
+        for thread in threads:
+            thread.join()
+    listener.close()
+
 
 def ctl(other, *words, expected=0):
     """fantailctl as an operator types it."""
