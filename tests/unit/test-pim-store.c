@@ -1184,7 +1184,7 @@ static void test_users(void)
 /* A user is renamed by moving the file. */
 static void test_moved_file(void)
 {
-	g_autofree char *from = NULL, *to = NULL, *folder = NULL;
+	g_autofree char *from = NULL, *to = NULL;
 	g_autoptr(GError) error = NULL;
 	g_auto(GStrv) before = NULL;
 	g_auto(GStrv) after = NULL;
