@@ -21,6 +21,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 from bridge import Bridge
 from dovecot import NOBODY, Dovecot
@@ -34,6 +35,7 @@ IMAPTEST = os.environ.get("IMAPTEST")
 IMAPTEST_SECONDS = int(os.environ.get("IMAPTEST_SECONDS", "60"))
 
 DRIVERS = ("maildir", "sdbox")
+TEMPORARY = re.escape(tempfile.gettempdir())
 OURS = ["WEBPUSH"]  # what CAPABILITY has besides; where depends on the order of modules
 
 suite = Suite("public IMAP suites, stock and Fantail")
@@ -86,7 +88,7 @@ def run(arguments, folder, **environment):
     output, complaints = process.communicate(timeout=500)
     # What differs from run to run.
     return tuple(re.sub(rf"\b{process.pid}\b|_{process.pid}\b", "PID",
-                        re.sub(r"/tmp/[\w./-]+", "FILE", text)) for text in (output, complaints))
+                        re.sub(rf"{TEMPORARY}/[\w./-]+", "FILE", text)) for text in (output, complaints))
 
 
 def differences(stock, fantail):
