@@ -330,9 +330,9 @@ class Rows:
         self.rows = [row for part in parts for row in part.rows]
 
     def row(self, labels, sentence, *places, background=False, only=None, stock=True):
-        """places: keys of PLACES, "maildir" if none. background: it mostly waits, so it
-        runs beside the others. only(): a reason why the row does not apply here, or None.
-        stock: it makes sense without our plugins, too."""
+        """places: keys of PLACES, "maildir" if none. background: it takes long and mostly
+        waits, so it runs beside the others. only(): a reason why the row does not apply here,
+        or None. stock: it makes sense without our plugins, too."""
         def take(function):
             for label in labels.split():
                 check(label in FACTS or label in REQUIREMENTS, f"there is no rule {label}")

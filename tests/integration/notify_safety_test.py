@@ -528,7 +528,7 @@ def _(case):
 
 
 @rows.row("N53 N44 D50", "a client that reads late: a chain of renames is told, or said to be lost",
-          "sdbox")
+          "sdbox", background=True)
 def _(case):
     names = long_names(4500)  # more than LIMIT_NOTIFY_CHANGES
     case.create(names[0])
