@@ -19,4 +19,7 @@ static inline guint rule_count(const short *values, guint max)
 /* COUNT(rule, by_day) */
 #define COUNT(rule, part) rule_count((rule)->part, G_N_ELEMENTS((rule)->part))
 
+/* Has it any? Asked for each day of a rule that is followed, counting is most of the work. */
+#define HAS(rule, part) ((rule)->part[0] != RULE_UNSET)
+
 #endif

@@ -102,14 +102,17 @@ static struct day day_of(gint64 number)
 }
 
 /* Is one of the values that, counted from the start or, below 0, from the end? */
-static gboolean has_number(const short *values, guint count, int from_start, int total)
+static gboolean has_number(const short *values, guint max, int from_start, int total)
 {
-	for (guint i = 0; i < count; i++) {
+	for (guint i = 0; i < max && values[i] != RULE_UNSET; i++) {
 		if (values[i] == from_start || values[i] == from_start - total - 1)
 			return TRUE;
 	}
 	return FALSE;
 }
+
+#define HAS_NUMBER(rule, part, from_start, total) \
+	has_number((rule)->part, G_N_ELEMENTS((rule)->part), from_start, total)
 
 /* RFC 5545: the first week of a year has at least four days in it. */
 static gint64 first_week(int year, guint week_start)
@@ -129,17 +132,18 @@ static gboolean in_week_no(const struct icalrecurrencetype *rule, const struct d
 	/* Days of the week that belong to another year take no part in this one. */
 	if (day->number < first || day->number >= next)
 		return FALSE;
-	return has_number(rule->by_week_no, COUNT(rule, by_week_no),
-			  (int)((day->number - first) / 7) + 1, (int)((next - first) / 7));
+	return HAS_NUMBER(rule, by_week_no, (int)((day->number - first) / 7) + 1,
+			  (int)((next - first) / 7));
 }
 
 static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct day *day)
 {
-	gboolean in_month = rule->freq == ICAL_MONTHLY_RECURRENCE || COUNT(rule, by_month) > 0;
+	gboolean in_month = rule->freq == ICAL_MONTHLY_RECURRENCE || HAS(rule, by_month);
+	guint days = COUNT(rule, by_day);
 	int from = in_month ? day->day : day->year_day;
 	int total = in_month ? day->month_days : day->year_days;
 
-	for (guint i = 0; i < COUNT(rule, by_day); i++) {
+	for (guint i = 0; i < days; i++) {
 		short value = rule->by_day[i];
 		int position = icalrecurrencetype_day_position(value);
 
@@ -158,20 +162,20 @@ static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct 
 static gboolean is_default_day(const struct rule_walk *walk, const struct day *day)
 {
 	const struct icalrecurrencetype *rule = walk->rule;
-	gboolean says_day = COUNT(rule, by_day) + COUNT(rule, by_month_day) > 0;
+	gboolean says_day = HAS(rule, by_day) || HAS(rule, by_month_day);
 
 	switch (rule->freq) {
 	case ICAL_YEARLY_RECURRENCE:
-		if (says_day || COUNT(rule, by_year_day) > 0)
+		if (says_day || HAS(rule, by_year_day))
 			return TRUE;
-		if (COUNT(rule, by_week_no) > 0)
+		if (HAS(rule, by_week_no))
 			return day->weekday == datetime_weekday(datetime_day(walk->dtstart));
 		return day->day == walk->dtstart.day &&
-		       (COUNT(rule, by_month) > 0 || day->month == walk->dtstart.month);
+		       (HAS(rule, by_month) || day->month == walk->dtstart.month);
 	case ICAL_MONTHLY_RECURRENCE:
-		return says_day || COUNT(rule, by_year_day) > 0 || day->day == walk->dtstart.day;
+		return says_day || HAS(rule, by_year_day) || day->day == walk->dtstart.day;
 	case ICAL_WEEKLY_RECURRENCE:
-		return COUNT(rule, by_day) > 0 ||
+		return HAS(rule, by_day) ||
 		       day->weekday == datetime_weekday(datetime_day(walk->dtstart));
 	default:
 		return TRUE;
@@ -184,16 +188,13 @@ static gboolean takes_place(const struct rule_walk *walk, gint64 number, int yea
 	struct day day = day_of(number);
 
 	return is_default_day(walk, &day) &&
-	       (COUNT(rule, by_month) == 0 ||
-		has_number(rule->by_month, COUNT(rule, by_month), day.month, 12)) &&
-	       (COUNT(rule, by_month_day) == 0 ||
-		has_number(rule->by_month_day, COUNT(rule, by_month_day), day.day,
-			   day.month_days)) &&
-	       (COUNT(rule, by_year_day) == 0 ||
-		has_number(rule->by_year_day, COUNT(rule, by_year_day), day.year_day,
-			   day.year_days)) &&
-	       (COUNT(rule, by_week_no) == 0 || in_week_no(rule, &day, year)) &&
-	       (COUNT(rule, by_day) == 0 || has_weekday(rule, &day));
+	       (!HAS(rule, by_month) || HAS_NUMBER(rule, by_month, day.month, 12)) &&
+	       (!HAS(rule, by_month_day) ||
+		HAS_NUMBER(rule, by_month_day, day.day, day.month_days)) &&
+	       (!HAS(rule, by_year_day) ||
+		HAS_NUMBER(rule, by_year_day, day.year_day, day.year_days)) &&
+	       (!HAS(rule, by_week_no) || in_week_no(rule, &day, year)) &&
+	       (!HAS(rule, by_day) || has_weekday(rule, &day));
 }
 
 /* The days of the period after so many: from, how many, and its year. */
