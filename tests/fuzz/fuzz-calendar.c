@@ -78,8 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	normal = pim_calendar_kind.normalize(parsed, dialect, style, &component, NULL);
 	if (normal == NULL)
 		return 0;
-	check(normal, VCALENDAR_1_0, style);
-	check(normal, ICALENDAR_2_0, style);
+	/* One of them a run: what follows a rule takes its time. */
+	check(normal, data[0] / G_N_ELEMENTS(styles) % 2 == 0 ? VCALENDAR_1_0 : ICALENDAR_2_0,
+	      style);
 	title = pim_calendar_kind.title(normal);
 	pim_calendar_kind.keys(normal, keys);
 	pim_calendar_kind.overlaps(normal, 1262304000, 1293840000);
