@@ -184,8 +184,7 @@ static char *write_only_rule(const struct writer *writer, struct icaltimetype st
 		       : NULL;
 }
 
-/* --- vCalendar 1.0: times ----------------------------------------------------------------------
- */
+/* --- vCalendar 1.0: times ------------------------------------------------- */
 
 /* The whole event, to another start. */
 static void move_to(const struct writer *writer, struct icaltimetype start)

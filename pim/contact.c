@@ -419,8 +419,7 @@ static const char *device_name(const struct vproperty *property)
 	return strcmp(property->name, "NICKNAME") == 0 ? "X-NICKNAME" : property->name;
 }
 
-/* --- who it is ---------------------------------------------------------------------------------
- */
+/* --- who it is ------------------------------------------------------------ */
 
 /* The last digits, so that "+49 89 123" and "089123" agree. */
 #define DIGITS 7

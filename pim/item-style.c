@@ -180,8 +180,7 @@ void pim_style_from(const struct pim_style *style, struct vobject *normal)
 	}
 }
 
-/* --- what is written --------------------------------------------------------------------------
- */
+/* --- what is written ------------------------------------------------------ */
 
 /* Times and rules are there or not; what has no value is text. */
 static gboolean is_text_of(const struct vobject *object, const char *name)
@@ -259,8 +258,7 @@ void pim_style_write(const struct pim_style *style, struct vobject *object, enum
 	}
 }
 
-/* --- what is read ------------------------------------------------------------------------------
- */
+/* --- what is read --------------------------------------------------------- */
 
 /* One that has no description has its title there. */
 static void read_description(struct vobject *entry)

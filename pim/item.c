@@ -515,8 +515,7 @@ char **pim_item_values(const struct pim_item *item, const char *property)
 	return (char **)g_ptr_array_free(values.found, FALSE);
 }
 
-/* --- what a device can hold ----------------------------------------------------------------------
- */
+/* --- what a device can hold ----------------------------------------------- */
 
 /* NULL: it cannot. */
 static const struct pim_property_limit *limit_of(const struct pim_capability *capability,
@@ -840,8 +839,7 @@ GString *pim_item_write(const struct pim_item *item, enum pim_format format,
 	return vobject_write(object, dialect_of(format), &lines);
 }
 
-/* --- merging
- * ----------------------------------------------------------------------------------------- */
+/* --- merging -------------------------------------------------------------- */
 
 static gboolean in_groups(const struct pim_kind *kind, const struct vobject *object,
 			  const struct vproperty *property, pim_group_mask groups)

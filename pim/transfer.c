@@ -214,8 +214,7 @@ gboolean pim_import_text(const struct pim_import *import, const char *text, gsiz
 	return commit(&importing);
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 struct exporting {
 	pim_export_write *write;

@@ -185,8 +185,7 @@ static void take_folded_lines(struct parser *parser)
 	}
 }
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values --------------------------------------------------------------- */
 
 /* In place. */
 static void decode_quoted_printable(char *text)
@@ -341,8 +340,7 @@ static void set_value(struct parser *parser, const struct head *head, char *text
 		add_values(parser, property, shape, text);
 }
 
-/* --- names and parameters ------------------------------------------------------------------------
- */
+/* --- names and parameters ------------------------------------------------- */
 
 /* Also bare words of 2.1, where a type that is called as one would be read as that. */
 static gboolean is_encoding(const char *word, enum encoding *encoding_r)
@@ -536,8 +534,7 @@ static gboolean take_logical_line(struct parser *parser, struct head *head_r)
 	return TRUE;
 }
 
-/* --- objects
- * ----------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------- */
 
 static struct vobject *parse_object(struct parser *parser, const char *name, guint depth);
 

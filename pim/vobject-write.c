@@ -151,8 +151,7 @@ static void append_head(const struct writer *writer, GString *line,
 		append_param(writer, line, property->params->pdata[i]);
 }
 
-/* --- lines
- * ---------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------- */
 
 /* RFC 6350 section 3.2: after 75 octets, not in a character. */
 static void append_folded(const struct writer *writer, const char *line)

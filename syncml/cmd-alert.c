@@ -210,8 +210,7 @@ static guint set_filter(struct sync *sync, const struct sml_filter *filter, cons
 	return 200;
 }
 
-/* --- one database
- * --------------------------------------------------------------------------------- */
+/* --- one database --------------------------------------------------------- */
 
 static void drop_sync(struct session *session, const char *name)
 {

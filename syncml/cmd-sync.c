@@ -182,8 +182,7 @@ static gboolean continue_object(struct session *session, struct sync *sync,
 	       put_whole(session, sync, command, item, around, whole, status_r, error);
 }
 
-/* --- Add, Replace, Copy ------------------------------------------------------------------------
- */
+/* --- Add, Replace, Copy --------------------------------------------------- */
 
 static gboolean put_item(struct session *session, struct sync *sync,
 			 const struct sml_command *command, const struct sml_item *item,
@@ -292,8 +291,7 @@ static gboolean run_items(struct session *session, struct sync *sync,
 	return TRUE;
 }
 
-/* --- containers ---------------------------------------------------------------------------------
- */
+/* --- containers ----------------------------------------------------------- */
 
 static gboolean run_children(struct session *session, struct sync *sync,
 			     const struct sml_command *container, const struct sml_meta *around,
@@ -376,8 +374,7 @@ gboolean cmd_change(struct session *session, struct sync *sync, const struct sml
 	return run_items(session, sync, command, around, error);
 }
 
-/* --- Sync
- * ------------------------------------------------------------------------------------------ */
+/* --- Sync ----------------------------------------------------------------- */
 
 /* Of one that was not alerted. */
 static guint unalerted(const struct session *session, const struct sml_command *command)

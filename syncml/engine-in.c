@@ -165,8 +165,7 @@ static pim_group_mask believed(const struct session *session, struct sync *sync,
 		       : ~0u;
 }
 
-/* --- a known item --------------------------------------------------------------------------------
- */
+/* --- a known item --------------------------------------------------------- */
 
 enum winner {
 	CLIENT_WINS,
@@ -318,8 +317,7 @@ static gboolean put_known(struct session *session, struct sync *sync, struct pim
 	return update(session, sync, map, &ours, luid, item, status_r, error);
 }
 
-/* --- a first meeting: slow sync ----------------------------------------------------------------
- */
+/* --- a first meeting: slow sync ------------------------------------------- */
 
 /* Of what a device can have but one of many, at any: the series with that name of which it is
  * one. */
@@ -583,8 +581,7 @@ gboolean engine_copy(struct session *session, struct sync *sync, const char *fro
 	return add_new(session, sync, &map, to, ours.item, status_r, error);
 }
 
-/* --- Delete
- * ------------------------------------------------------------------------------------------ */
+/* --- Delete --------------------------------------------------------------- */
 
 /* How many there were when it began, as far as its own changes tell. Counting takes as long as
  * there are items: only when it matters. */
@@ -735,8 +732,7 @@ gboolean engine_delete(struct session *session, struct sync *sync, const char *l
 	return pim_txn_put_map(session->txn, &map, error);
 }
 
-/* --- the end of the client's changes
- * -------------------------------------------------------------------- */
+/* --- the end of the client's changes -------------------------------------- */
 
 /* An item, or an exception of one, that the client did not send. */
 struct unsent {

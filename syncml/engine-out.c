@@ -285,8 +285,7 @@ static gboolean look_at_item(struct session *session, struct sync *sync, gint64 
 	return TRUE;
 }
 
-/* --- which items --------------------------------------------------------------------------------
- */
+/* --- which items ---------------------------------------------------------- */
 
 struct page {
 	gint64 ids[PAGE];
@@ -432,8 +431,7 @@ gboolean engine_count(struct session *session, struct sync *sync, guint64 *count
 	return TRUE;
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------- */
 
 static char *in_base_36(guint64 number)
 {
@@ -588,8 +586,7 @@ static void count_sent(struct sync *sync, enum operation operation)
 	sync->out_deleted += operation == SEND_DELETE;
 }
 
-/* --- sending in pieces
- * ------------------------------------------------------------------------------ */
+/* --- sending in pieces ---------------------------------------------------- */
 
 /* Where the object waits while it goes out: the store's pieces are by target, and numbers below
  * 0 are nobody's. */
@@ -742,8 +739,7 @@ static gboolean continue_pieces(struct session *session, struct sync *sync, stru
 	return ok;
 }
 
-/* --- one change
- * ---------------------------------------------------------------------------------------- */
+/* --- one change ----------------------------------------------------------- */
 
 /* What the device is to have of it; NULL: too large for it at all. */
 static GBytes *data_of(const struct session *session, struct sync *sync,
@@ -930,8 +926,7 @@ gboolean engine_send(struct session *session, struct sync *sync, struct answer *
 	return ok;
 }
 
-/* --- answers
- * ---------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 static struct sync *sync_of_target(const struct session *session, gint64 target)
 {

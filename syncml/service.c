@@ -184,8 +184,7 @@ static gboolean split_session_key(const char *text, char **key_r, char **user_r)
 	return TRUE;
 }
 
-/* --- running -----------------------------------------------------------------------------------
- */
+/* --- running -------------------------------------------------------------- */
 
 struct run {
 	struct sml_exchange *exchange;

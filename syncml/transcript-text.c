@@ -202,8 +202,7 @@ static void show(struct page *page, enum sml_language language, const void *body
 	g_string_free(below.value, TRUE);
 }
 
-/* --- the octets --------------------------------------------------------------------------------
- */
+/* --- the octets ----------------------------------------------------------- */
 
 static void dump(GString *text, const guint8 *octets, gsize len)
 {

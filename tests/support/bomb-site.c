@@ -149,8 +149,7 @@ static GBytes *body_of(const struct bomb_site *site, const struct bomb *bomb)
 	return g_string_free_to_bytes(text);
 }
 
-/* --- the site -----------------------------------------------------------------------------------
- */
+/* --- the site ------------------------------------------------------------- */
 
 static void take_url(struct bomb_site *site, GBytes *answer)
 {
@@ -267,8 +266,7 @@ gboolean bomb_site_touched(const struct bomb_site *site)
 	return connection >= 0 || read(site->watch, events, sizeof(events)) > 0;
 }
 
-/* --- what is there -------------------------------------------------------------------------------
- */
+/* --- what is there -------------------------------------------------------- */
 
 static gboolean dump_row(const struct pim_row *row, gpointer data)
 {
@@ -342,8 +340,7 @@ char *bomb_site_dump(const struct bomb_site *site)
 	return g_string_free(out, FALSE);
 }
 
-/* --- throwing
- * ------------------------------------------------------------------------------------- */
+/* --- throwing ------------------------------------------------------------- */
 
 static void add_once(GString *words, const char *cmd, guint code)
 {

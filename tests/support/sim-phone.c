@@ -330,8 +330,7 @@ static void next_message(struct talk *talk)
 	item->source = talk->phone->device;
 }
 
-/* --- a session -----------------------------------------------------------------------------------
- */
+/* --- a session ------------------------------------------------------------ */
 
 static struct devinf_capability *capability_of(const struct sim_phone *phone)
 {

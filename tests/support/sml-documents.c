@@ -411,8 +411,7 @@ static struct node *make_message(struct maker *maker)
 	return root;
 }
 
-/* --- device information ------------------------------------------------------------------------
- */
+/* --- device information --------------------------------------------------- */
 
 static void add_content_type(struct maker *maker, struct node *parent, enum sml_element element)
 {

@@ -358,8 +358,7 @@ static void test_matching(void)
 	fixture_clear(&fixture);
 }
 
-/* --- history -----------------------------------------------------------------------------------
- */
+/* --- history -------------------------------------------------------------- */
 
 static gboolean say_version(const struct pim_version *version, gpointer data)
 {
@@ -454,8 +453,7 @@ static void test_history(void)
 	fixture_clear(&fixture);
 }
 
-/* --- devices ------------------------------------------------------------------------------------
- */
+/* --- devices -------------------------------------------------------------- */
 
 static gboolean say_peer(const struct pim_peer *peer, gpointer data)
 {
@@ -735,8 +733,7 @@ static void test_map_members(void)
 	fixture_clear(&fixture);
 }
 
-/* --- sessions and pieces -----------------------------------------------------------------------
- */
+/* --- sessions and pieces -------------------------------------------------- */
 
 static void test_sessions(void)
 {
@@ -1047,8 +1044,7 @@ static void test_sweep_stopped_and_nobody(void)
 	fixture_clear(&fixture);
 }
 
-/* --- what cannot be -----------------------------------------------------------------------------
- */
+/* --- what cannot be ------------------------------------------------------- */
 
 static void say_problem(const char *problem, gpointer data)
 {
@@ -1133,8 +1129,7 @@ static void test_check(void)
 	}
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ---------------------------------------------------------------- */
 
 #define TEN "abcdefghij"
 #define FIFTY TEN TEN TEN TEN TEN
@@ -1232,8 +1227,7 @@ static void test_files_that_are_not_ours(void)
 	fixture_clear(&fixture);
 }
 
-/* --- threads
- * -------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------- */
 
 #define THREADS 4
 #define EACH 25

@@ -145,8 +145,7 @@ static struct pim_capability *poor_capability(void)
 	return capability;
 }
 
-/* --- items -------------------------------------------------------------------------------------
- */
+/* --- items ---------------------------------------------------------------- */
 
 static guint upto(GRand *random, guint count)
 {

@@ -181,8 +181,7 @@ void __wrap_rules_find(const struct rules *rules, const struct devinf *devinf,
 		set_rules(rules_r);
 }
 
-/* --- what the server says, in words ------------------------------------------------------------
- */
+/* --- what the server says, in words --------------------------------------- */
 
 static void add_contact(GString *words, const struct sml_item *item)
 {
@@ -354,8 +353,7 @@ static void edit_server(const struct sync_world *world, const char *edits, gint6
 	g_assert_true(pim_txn_commit(txn, &error));
 }
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running -------------------------------------------------------------- */
 
 struct play {
 	const struct script *script;

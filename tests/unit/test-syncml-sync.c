@@ -342,8 +342,7 @@ static void test_guard(void)
 	}
 }
 
-/* --- a filter ---------------------------------------------------------------------------------
- */
+/* --- a filter ------------------------------------------------------------- */
 
 static guint looked_at;
 
@@ -432,8 +431,7 @@ static void test_max_guid_size(void)
 	run_short_ids(1, 3);
 }
 
-/* --- messages as large as the phone takes ------------------------------------------------------
- */
+/* --- messages as large as the phone takes --------------------------------- */
 
 #define MAX_MSG_SIZE 3000
 

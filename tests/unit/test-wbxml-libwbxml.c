@@ -168,8 +168,7 @@ static char *canonical_xml(const char *xml, gsize len)
 	return g_string_free(out, FALSE);
 }
 
-/* --- our writer
- * ----------------------------------------------------------------------------------- */
+/* --- our writer ----------------------------------------------------------- */
 
 static GBytes *written(const struct node *node, enum sml_version version,
 		       enum sml_encoding encoding);
@@ -216,8 +215,7 @@ static GBytes *written(const struct node *node, enum sml_version version,
 	return markup_writer_finish(writer);
 }
 
-/* --- as phones may write it --------------------------------------------------------------------
- */
+/* --- as phones may write it ----------------------------------------------- */
 
 /* All that the format allows: references into a string table, text in pieces of any kind,
  * characters by number, pages switched where they need not be, END for what is empty, the public
@@ -408,8 +406,7 @@ static char *type_of_wbxml(const char *text)
 	return g_string_free(out, FALSE);
 }
 
-/* --- theirs ------------------------------------------------------------------------------------
- */
+/* --- theirs --------------------------------------------------------------- */
 
 /* NULL: they refuse it, and *why_r says what they say. Theirs to free. */
 static char *their_xml(GBytes *wbxml, gsize *len_r, const char **why_r)
@@ -462,8 +459,7 @@ static char *canonical_theirs(GBytes *wbxml)
 	return type_of_wbxml(canonical);
 }
 
-/* --- the comparison
- * ------------------------------------------------------------------------------- */
+/* --- the comparison ------------------------------------------------------- */
 
 static guint failures;
 
@@ -631,8 +627,7 @@ static void test_all_tokens(void)
 	}
 }
 
-/* --- where they differ ---------------------------------------------------------------------------
- */
+/* --- where they differ ---------------------------------------------------- */
 
 /* What ours makes of it, and why theirs is wrong when it makes something else. */
 static const struct {
@@ -709,8 +704,7 @@ static void test_differ_in_xml(void)
 		g_test_message("this libwbxml agrees");
 }
 
-/* --- through the tools
- * ------------------------------------------------------------------------------ */
+/* --- through the tools ---------------------------------------------------- */
 
 /* What a tool makes of it; NULL: it failed. */
 static GBytes *through(char **command, GBytes *input)
