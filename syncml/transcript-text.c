@@ -263,9 +263,15 @@ void transcript_text_add(GString *text, const char *title, const void *body, gsi
 		g_string_append(text, "(withheld: nobody can tell where credentials are in it)\n");
 	else
 		add_octets(text, body, len, secrets);
-	/* Said again somewhere else. */
-	for (guint i = 0; i < secrets->len; i++)
-		blank(document->str, document->len, secrets->pdata[i]);
+	/* Said again somewhere else, where it is shown as any text is: half a character is not
+	 * blanked in others. */
+	for (guint i = 0; i < secrets->len; i++) {
+		const GString *secret = secrets->pdata[i];
+		g_autoptr(GString) shown = g_string_new(NULL);
+
+		add_text(shown, secret->str, secret->len, TRUE);
+		blank(document->str, document->len, shown);
+	}
 	g_string_append(text, document->str);
 	g_string_append_c(text, '\n');
 }

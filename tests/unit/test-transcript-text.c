@@ -138,11 +138,34 @@ static void test_wbxml(void)
 	g_assert_null(strstr(text->str, "YTpz"));
 }
 
+/* Credentials of one octet, which is part of a character elsewhere. */
+static void test_half_a_character(void)
+{
+	const struct markup_style style = {.encoding = SML_WBXML};
+	g_autoptr(markup_writer_t) writer = markup_writer_new(&style);
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(GBytes) body = NULL;
+
+	markup_open(writer, SML_SYNCML);
+	markup_open(writer, SML_CRED);
+	markup_open(writer, SML_DATA);
+	markup_data(writer, "\x83", 1);
+	markup_close(writer);
+	markup_close(writer);
+	markup_leaf(writer, SML_DATA, "\xc4\x83");
+	markup_close(writer);
+	body = markup_writer_finish(writer);
+	transcript_text_add(text, "title", g_bytes_get_data(body, NULL), g_bytes_get_size(body));
+	g_assert_true(g_utf8_validate(text->str, (gssize)text->len, NULL));
+	g_assert_nonnull(strstr(after_dump(text->str), "<Data>\xc4\x83</Data>"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/transcript-text/xml", test_xml);
 	g_test_add_func("/transcript-text/octets", test_octets);
 	g_test_add_func("/transcript-text/wbxml", test_wbxml);
+	g_test_add_func("/transcript-text/half-a-character", test_half_a_character);
 	return g_test_run();
 }
