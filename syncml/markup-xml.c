@@ -208,7 +208,7 @@ static gboolean check_tags(struct markup_gate *gate, const char *text, gsize len
 	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
 		text += 3;
 	/* UTF-16 and the like, of which no phone sends anything. */
-	if (text == end || (*text != '<' && !g_ascii_isspace(*text))) {
+	if (text == NULL || text == end || (*text != '<' && !g_ascii_isspace(*text))) {
 		g_set_error(gate->error, MARKUP_ERROR, MARKUP_ERROR_SYNTAX, "not XML");
 		return FALSE;
 	}
