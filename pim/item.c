@@ -336,17 +336,25 @@ static int compare_params(gconstpointer a, gconstpointer b)
 	return order != 0 ? order : g_ascii_strcasecmp(x->value, y->value);
 }
 
+/* Borrowed, in a new array. */
+static GPtrArray *sorted_params(const struct vproperty *property)
+{
+	GPtrArray *params = g_ptr_array_copy(property->params, NULL, NULL);
+
+	g_ptr_array_set_free_func(params, NULL);
+	g_ptr_array_sort(params, compare_params);
+	return params;
+}
+
 /* The same for equal properties, in whatever order their parameters are. */
 static guint64 property_hash(const struct vobject *object, const struct vproperty *property)
 {
 	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA1);
-	g_autoptr(GPtrArray) params = g_ptr_array_copy(property->params, NULL, NULL);
+	g_autoptr(GPtrArray) params = sorted_params(property);
 	guint8 digest[20];
 	gsize len = sizeof(digest);
 	guint64 hash;
 
-	g_ptr_array_set_free_func(params, NULL);
-	g_ptr_array_sort(params, compare_params);
 	g_checksum_update(checksum, (const guchar *)object->name, (gssize)strlen(object->name) + 1);
 	g_checksum_update(checksum, (const guchar *)property->name,
 			  (gssize)strlen(property->name) + 1);
@@ -702,10 +710,12 @@ static void limit_object(struct vobject *object, const struct pim_kind *kind,
 
 	held_properties(object, kind, style, capability, &held);
 	put_in_places(&held);
-	while (g_ptr_array_remove(held.properties, NULL))
-		;
-	g_ptr_array_unref(object->properties);
-	object->properties = g_ptr_array_ref(held.properties);
+	g_ptr_array_set_size(object->properties, 0);
+	for (guint i = 0; i < held.properties->len; i++) {
+		if (held.properties->pdata[i] != NULL)
+			g_ptr_array_add(object->properties,
+					g_steal_pointer(&held.properties->pdata[i]));
+	}
 	for (guint i = object->children->len; i > 0; i--) {
 		struct vobject *child = object->children->pdata[i - 1];
 		guint group = kind->group_of(child->name, "");
@@ -849,48 +859,227 @@ static gboolean in_groups(const struct pim_kind *kind, const struct vobject *obj
 	return group != PIM_GROUP_IGNORED && (groups & 1u << group) != 0;
 }
 
-static gboolean same_property(const struct vobject *object, const struct vproperty *a,
-			      const struct vproperty *b)
+/* How much of two properties is to be the same. */
+enum alike {
+	ALIKE_IN_NAME,
+	ALIKE_IN_PARAMS, /* in name, too */
+	ALIKE_IN_ALL,
+};
+#define ALIKE_COUNT 3
+
+/* A property, read once for all that it is compared to: one object may have thousands of a name. */
+struct known {
+	const struct vproperty *property;
+	GPtrArray *params; /* in order */
+	guint64 hash;
+};
+
+/* The properties of an object, to be found by what they are like. */
+typedef struct finder {
+	struct known *known; /* in the object's order */
+	guint count;
+	guint *order[ALIKE_COUNT]; /* what is alike is side by side, in the object's order */
+	guint *next[ALIKE_COUNT];  /* where the first is: the first that may be free */
+} finder_t;
+
+static int compare_known(const struct known *a, const struct known *b, enum alike alike)
 {
-	return strcmp(a->name, b->name) == 0 &&
-	       property_hash(object, a) == property_hash(object, b);
+	int order = strcmp(a->property->name, b->property->name);
+
+	if (order != 0 || alike == ALIKE_IN_NAME)
+		return order;
+	for (guint i = 0; order == 0 && i < MIN(a->params->len, b->params->len); i++)
+		order = compare_params(&a->params->pdata[i], &b->params->pdata[i]);
+	if (order == 0)
+		order = (a->params->len > b->params->len) - (a->params->len < b->params->len);
+	if (order == 0 && alike == ALIKE_IN_ALL)
+		order = (a->hash > b->hash) - (a->hash < b->hash);
+	return order;
 }
 
-/* What one of ours is on the device; NULL: it has nothing of it. `held` is of all of ours. */
-static const struct vproperty *held_as(const struct vobject *ours, const struct held *held,
-				       guint at, const struct vobject *projected)
+struct ordering {
+	const struct known *known;
+	enum alike alike;
+};
+
+static int compare_at(gconstpointer a, gconstpointer b, gpointer data)
 {
-	const char *name = ((struct vproperty *)ours->properties->pdata[at])->name;
-	guint nth = 0;
+	const struct ordering *ordering = data;
+	guint x = *(const guint *)a, y = *(const guint *)b;
+	int order = compare_known(&ordering->known[x], &ordering->known[y], ordering->alike);
 
-	if (held->properties->pdata[at] == NULL)
-		return NULL;
-	for (guint i = 0; i < held->properties->len; i++)
-		nth += held->properties->pdata[i] != NULL && is_before(held, i, at) &&
-		       strcmp(((struct vproperty *)ours->properties->pdata[i])->name, name) == 0;
-	/* At the same place among those of that name. */
-	for (guint i = 0; i < projected->properties->len; i++) {
-		const struct vproperty *property = projected->properties->pdata[i];
+	return order != 0 ? order : (x > y) - (x < y);
+}
 
-		if (strcmp(property->name, name) == 0 && nth-- == 0)
-			return vproperty_is_empty(property) ? NULL : property;
+static void finder_init(struct finder *finder, const struct vobject *object)
+{
+	struct ordering ordering;
+
+	finder->count = object->properties->len;
+	finder->known = g_new(struct known, finder->count + 1);
+	for (guint i = 0; i < finder->count; i++) {
+		const struct vproperty *property = object->properties->pdata[i];
+
+		finder->known[i].property = property;
+		finder->known[i].params = sorted_params(property);
+		finder->known[i].hash = property_hash(object, property);
 	}
-	return NULL;
+	ordering.known = finder->known;
+	for (enum alike alike = 0; alike < ALIKE_COUNT; alike++) {
+		ordering.alike = alike;
+		finder->next[alike] = g_new0(guint, finder->count + 1);
+		finder->order[alike] = g_new(guint, finder->count + 1);
+		for (guint i = 0; i < finder->count; i++)
+			finder->order[alike][i] = i;
+		g_qsort_with_data(finder->order[alike], (gint)finder->count, sizeof(guint),
+				  compare_at, &ordering);
+	}
+}
+
+static void finder_clear(struct finder *finder)
+{
+	for (enum alike alike = 0; alike < ALIKE_COUNT; alike++) {
+		g_free(finder->order[alike]);
+		g_free(finder->next[alike]);
+	}
+	for (guint i = 0; i < finder->count; i++)
+		g_ptr_array_unref(finder->known[i].params);
+	g_free(finder->known);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(finder_t, finder_clear)
+
+/* The n-th there in the order of what is alike; NULL: past its end, or it is not like that. */
+static const struct known *alike_at(const struct finder *finder, guint at,
+				    const struct known *wanted, enum alike alike)
+{
+	const struct known *known;
+
+	if (at >= finder->count)
+		return NULL;
+	known = &finder->known[finder->order[alike][at]];
+	return compare_known(known, wanted, alike) == 0 ? known : NULL;
+}
+
+/* Where in that order those begin that are like it, or would. */
+static guint first_alike(const struct finder *finder, const struct known *wanted, enum alike alike)
+{
+	guint from = 0, to = finder->count;
+
+	while (from < to) {
+		guint middle = from + (to - from) / 2;
+
+		if (compare_known(&finder->known[finder->order[alike][middle]], wanted, alike) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* The first in the object's order that is like it and nobody's yet: where it is. What is taken
+ * stays so. */
+static gboolean find_free(struct finder *finder, const struct known *wanted, enum alike alike,
+			  const gboolean *taken, guint *at_r)
+{
+	guint first = first_alike(finder, wanted, alike);
+	guint at = MAX(first, finder->next[alike][first]);
+
+	while (alike_at(finder, at, wanted, alike) != NULL && taken[finder->order[alike][at]])
+		at++;
+	finder->next[alike][first] = at;
+	if (alike_at(finder, at, wanted, alike) == NULL)
+		return FALSE;
+	*at_r = finder->order[alike][at];
+	return TRUE;
+}
+
+struct holding {
+	const struct vobject *ours;
+	const struct held *held;
+};
+
+static const char *name_at(const struct vobject *object, guint at)
+{
+	return ((const struct vproperty *)object->properties->pdata[at])->name;
+}
+
+static int compare_held(gconstpointer a, gconstpointer b, gpointer data)
+{
+	const struct holding *holding = data;
+	guint x = *(const guint *)a, y = *(const guint *)b;
+	int order = strcmp(name_at(holding->ours, x), name_at(holding->ours, y));
+
+	return order != 0 ? order : x == y ? 0 : is_before(holding->held, x, y) ? -1 : 1;
+}
+
+/* What the device holds of ours, those of a name side by side in its order. */
+static GArray *held_in_order(const struct vobject *ours, const struct held *held)
+{
+	struct holding holding = {ours, held};
+	GArray *order = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; i < held->properties->len; i++) {
+		if (held->properties->pdata[i] != NULL)
+			g_array_append_val(order, i);
+	}
+	g_array_sort_with_data(order, compare_held, &holding);
+	return order;
+}
+
+/* What each of ours is on the device, which is at the same place among those of its name; NULL: it
+ * has nothing of it. */
+static void find_sent(const struct vobject *ours, const GArray *order,
+		      const struct finder *projected, const struct known **sent)
+{
+	guint nth = 0, first = 0;
+
+	for (guint i = 0; i < order->len; i++) {
+		guint at = g_array_index(order, guint, i);
+		struct known wanted = {.property = ours->properties->pdata[at]};
+		const struct known *known;
+
+		if (i > 0 && strcmp(name_at(ours, g_array_index(order, guint, i - 1)),
+				    wanted.property->name) == 0) {
+			nth++;
+		} else {
+			nth = 0;
+			first = first_alike(projected, &wanted, ALIKE_IN_NAME);
+		}
+		known = alike_at(projected, first + nth, &wanted, ALIKE_IN_NAME);
+		if (known != NULL && !vproperty_is_empty(known->property))
+			sent[at] = known;
+	}
+}
+
+static gboolean holds_name(const struct vobject *ours, const GArray *order, const char *name)
+{
+	guint from = 0, to = order->len;
+
+	while (from < to) {
+		guint middle = from + (to - from) / 2;
+		int difference = strcmp(name_at(ours, g_array_index(order, guint, middle)), name);
+
+		if (difference == 0)
+			return TRUE;
+		if (difference < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return FALSE;
 }
 
 /* Does the device have one like it that is none of ours? FN is made of N, say. */
-static gboolean is_made_up(const struct vproperty *property, const struct vobject *ours,
-			   const GPtrArray *held, const struct vobject *projected)
+static gboolean is_made_up(const struct known *known, const struct vobject *ours,
+			   const GArray *order, const struct finder *projected)
 {
-	const struct vproperty *made = vobject_find(projected, property->name);
+	const struct known *made;
 
-	for (guint i = 0; i < held->len; i++) {
-		if (held->pdata[i] != NULL &&
-		    strcmp(((struct vproperty *)ours->properties->pdata[i])->name,
-			   property->name) == 0)
-			return FALSE;
-	}
-	return made != NULL && same_property(projected, made, property);
+	if (holds_name(ours, order, known->property->name))
+		return FALSE;
+	made = alike_at(projected, first_alike(projected, known, ALIKE_IN_NAME), known,
+			ALIKE_IN_NAME);
+	return made != NULL && compare_known(made, known, ALIKE_IN_ALL) == 0;
 }
 
 static gboolean may_be_many(const char *name)
@@ -900,23 +1089,6 @@ static gboolean may_be_many(const char *name)
 					    "CONTACT", "ATTACH", "COMMENT", NULL};
 
 	return g_strv_contains(names, name) || g_str_has_prefix(name, "X-");
-}
-
-/* Where in `theirs` it is, if it is nobody's yet. `wanted` NULL: any of that name. */
-static gboolean find_free(const struct vobject *theirs, const char *name,
-			  const struct vproperty *wanted, const gboolean *taken, guint *at_r)
-{
-	for (guint i = 0; i < theirs->properties->len; i++) {
-		const struct vproperty *property = theirs->properties->pdata[i];
-
-		if (!taken[i] && strcmp(property->name, name) == 0 &&
-		    !vproperty_is_empty(property) &&
-		    (wanted == NULL || same_property(theirs, property, wanted))) {
-			*at_r = i;
-			return TRUE;
-		}
-	}
-	return FALSE;
 }
 
 static gboolean same_values(const GPtrArray *a, const GPtrArray *b)
@@ -930,35 +1102,14 @@ static gboolean same_values(const GPtrArray *a, const GPtrArray *b)
 	return TRUE;
 }
 
-static gboolean same_params(const struct vproperty *a, const struct vproperty *b)
-{
-	g_autoptr(GPtrArray) x = g_ptr_array_copy(a->params, NULL, NULL);
-	g_autoptr(GPtrArray) y = g_ptr_array_copy(b->params, NULL, NULL);
-	gboolean same = x->len == y->len;
-
-	g_ptr_array_set_free_func(x, NULL);
-	g_ptr_array_set_free_func(y, NULL);
-	g_ptr_array_sort(x, compare_params);
-	g_ptr_array_sort(y, compare_params);
-	for (guint i = 0; same && i < x->len; i++)
-		same = compare_params(&x->pdata[i], &y->pdata[i]) == 0;
-	return same;
-}
-
 /* The next of that name; of the same types if there is one, which is in the same place. */
-static gboolean find_instead(const struct vobject *theirs, const struct vproperty *ours,
-			     const struct vproperty *sent, const gboolean *taken, guint *at_r)
+static gboolean find_instead(struct finder *theirs, const struct vproperty *ours,
+			     const struct known *sent, const gboolean *taken, guint *at_r)
 {
-	for (guint i = 0; sent != NULL && i < theirs->properties->len; i++) {
-		const struct vproperty *property = theirs->properties->pdata[i];
+	struct known named = {.property = ours};
 
-		if (!taken[i] && strcmp(property->name, ours->name) == 0 &&
-		    !vproperty_is_empty(property) && same_params(property, sent)) {
-			*at_r = i;
-			return TRUE;
-		}
-	}
-	return find_free(theirs, ours->name, NULL, taken, at_r);
+	return (sent != NULL && find_free(theirs, sent, ALIKE_IN_PARAMS, taken, at_r)) ||
+	       find_free(theirs, &named, ALIKE_IN_NAME, taken, at_r);
 }
 
 /* The parts of a name that are as they were sent, or were not, are as we have them. */
@@ -984,14 +1135,14 @@ static void keep_parts(struct vproperty *theirs, const struct vproperty *ours,
 
 /* Theirs in the place of ours: with our types if it still has those that it was sent with, which
  * may be fewer. New. */
-static struct vproperty *taken_over(const struct vproperty *theirs, const struct vproperty *ours,
-				    const struct vproperty *sent)
+static struct vproperty *taken_over(const struct known *theirs, const struct vproperty *ours,
+				    const struct known *sent)
 {
-	struct vproperty *copy = vproperty_copy(theirs);
+	struct vproperty *copy = vproperty_copy(theirs->property);
 
-	if (sent == NULL || theirs->binary != NULL || strcmp(theirs->name, ours->name) != 0)
+	if (sent == NULL || copy->binary != NULL || strcmp(copy->name, ours->name) != 0)
 		return copy;
-	if (may_be_many(ours->name) && same_params(theirs, sent)) {
+	if (may_be_many(ours->name) && compare_known(theirs, sent, ALIKE_IN_PARAMS) == 0) {
 		g_ptr_array_set_size(copy->params, 0);
 		for (guint i = 0; i < ours->params->len; i++) {
 			const struct vparam *param = ours->params->pdata[i];
@@ -1000,7 +1151,7 @@ static struct vproperty *taken_over(const struct vproperty *theirs, const struct
 		}
 	}
 	if (strcmp(ours->name, "N") == 0)
-		keep_parts(copy, ours, sent);
+		keep_parts(copy, ours, sent->property);
 	return copy;
 }
 
@@ -1013,27 +1164,33 @@ static void merge_properties(struct vobject *merged, const struct vobject *ours,
 			     const struct pim_style *style, const struct pim_capability *capability)
 {
 	g_auto(held_t) held;
-	g_autofree const struct vproperty **sent =
-		g_new0(const struct vproperty *, ours->properties->len + 1);
+	g_auto(finder_t) there, on_device;
+	g_autoptr(GArray) order = NULL;
+	g_autofree const struct known **sent =
+		g_new0(const struct known *, ours->properties->len + 1);
 	g_autofree gboolean *gone = g_new0(gboolean, ours->properties->len + 1);
 	g_autofree gboolean *taken = g_new0(gboolean, theirs->properties->len + 1);
 	guint at;
 
 	held_properties(ours, kind, style, capability, &held);
+	finder_init(&there, theirs);
+	finder_init(&on_device, projected);
+	order = held_in_order(ours, &held);
+	find_sent(ours, order, &on_device, sent);
 	for (guint i = 0; i < theirs->properties->len; i++)
-		taken[i] =
-			is_made_up(theirs->properties->pdata[i], ours, held.properties, projected);
+		taken[i] = vproperty_is_empty(there.known[i].property) ||
+			   is_made_up(&there.known[i], ours, order, &on_device);
 	for (guint i = 0; i < ours->properties->len; i++) {
 		const struct vproperty *property = ours->properties->pdata[i];
+		struct known named = {.property = property};
 		gboolean stays = !in_groups(kind, ours, property, groups);
 
-		sent[i] = held_as(ours, &held, i, projected);
 		/* One that it never had is not what it put in its place. */
 		if (!stays && sent[i] == NULL)
 			stays = may_be_many(property->name) ||
-				!find_free(theirs, property->name, NULL, taken, &at);
+				!find_free(&there, &named, ALIKE_IN_NAME, taken, &at);
 		if (!stays && sent[i] != NULL) {
-			stays = find_free(theirs, property->name, sent[i], taken, &at);
+			stays = find_free(&there, sent[i], ALIKE_IN_ALL, taken, &at);
 			if (stays)
 				taken[at] = TRUE;
 		}
@@ -1042,11 +1199,10 @@ static void merge_properties(struct vobject *merged, const struct vobject *ours,
 	for (guint i = 0; i < ours->properties->len; i++) {
 		const struct vproperty *property = ours->properties->pdata[i];
 
-		if (gone[i] && find_instead(theirs, property, sent[i], taken, &at)) {
+		if (gone[i] && find_instead(&there, property, sent[i], taken, &at)) {
 			taken[at] = TRUE;
-			g_ptr_array_add(
-				merged->properties,
-				taken_over(theirs->properties->pdata[at], property, sent[i]));
+			g_ptr_array_add(merged->properties,
+					taken_over(&there.known[at], property, sent[i]));
 		} else if (!gone[i]) {
 			g_ptr_array_add(merged->properties, vproperty_copy(property));
 		}
@@ -1054,25 +1210,69 @@ static void merge_properties(struct vobject *merged, const struct vobject *ours,
 	for (guint i = 0; i < theirs->properties->len; i++) {
 		const struct vproperty *property = theirs->properties->pdata[i];
 
-		if (!taken[i] && in_groups(kind, theirs, property, groups) &&
-		    !vproperty_is_empty(property))
+		if (!taken[i] && in_groups(kind, theirs, property, groups))
 			g_ptr_array_add(merged->properties, vproperty_copy(property));
 	}
 }
 
-static guint likeness(const struct vobject *a, const struct vobject *b)
+static int compare_hashes(gconstpointer a, gconstpointer b)
 {
-	guint count = 0;
+	guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
 
-	for (guint i = 0; i < a->properties->len; i++) {
-		for (guint j = 0; j < b->properties->len; j++)
-			count += same_property(a, a->properties->pdata[i], b->properties->pdata[j]);
+	return (x > y) - (x < y);
+}
+
+/* Of each child that is of a group: the hashes of its properties, in order. */
+static GPtrArray *hashes_of(const GPtrArray *children, const struct pim_kind *kind)
+{
+	GPtrArray *hashes = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+
+	for (guint i = 0; i < children->len; i++) {
+		const struct vobject *child = children->pdata[i];
+		GArray *of_child = g_array_new(FALSE, FALSE, sizeof(guint64));
+		gboolean grouped = kind->group_of(child->name, "") != PIM_GROUP_IGNORED;
+
+		for (guint j = 0; grouped && j < child->properties->len; j++) {
+			guint64 hash = property_hash(child, child->properties->pdata[j]);
+
+			g_array_append_val(of_child, hash);
+		}
+		g_array_sort(of_child, compare_hashes);
+		g_ptr_array_add(hashes, of_child);
+	}
+	return hashes;
+}
+
+static guint run_of(const GArray *hashes, guint from)
+{
+	guint to = from;
+
+	while (to < hashes->len &&
+	       g_array_index(hashes, guint64, to) == g_array_index(hashes, guint64, from))
+		to++;
+	return to - from;
+}
+
+/* Pairs of properties that are the same. */
+static guint likeness(const GArray *a, const GArray *b)
+{
+	guint count = 0, i = 0, j = 0;
+
+	while (i < a->len && j < b->len) {
+		guint64 x = g_array_index(a, guint64, i), y = g_array_index(b, guint64, j);
+		guint runs[2] = {x <= y ? run_of(a, i) : 0, y <= x ? run_of(b, j) : 0};
+
+		count += runs[0] * runs[1];
+		i += runs[0];
+		j += runs[1];
 	}
 	return count;
 }
 
-/* Of `children`, the one of that name that is most like it and not taken yet. */
-static gboolean find_like(const GPtrArray *children, const struct vobject *wanted,
+/* Of `children`, the one of that name that is most like it and not taken yet. Hashes are those of
+ * the children, and of what is wanted. */
+static gboolean find_like(const GPtrArray *children, const GPtrArray *hashes,
+			  const struct vobject *wanted, const GArray *wanted_hashes,
 			  const gboolean *taken, gboolean exactly, guint *at_r)
 {
 	guint best = 0;
@@ -1083,7 +1283,7 @@ static gboolean find_like(const GPtrArray *children, const struct vobject *wante
 
 		if (taken[i] || strcmp(child->name, wanted->name) != 0)
 			continue;
-		count = likeness(child, wanted);
+		count = likeness(hashes->pdata[i], wanted_hashes);
 		if ((exactly && (count < child->properties->len ||
 				 child->properties->len != wanted->properties->len)) ||
 		    count + 1 <= best)
@@ -1101,17 +1301,23 @@ static void merge_group(struct vobject *merged, const struct vobject *ours,
 {
 	g_autofree const struct vobject **sent =
 		g_new0(const struct vobject *, ours->children->len + 1);
+	g_autofree const GArray **sent_hashes = g_new0(const GArray *, ours->children->len + 1);
 	g_autofree gboolean *was_sent = g_new0(gboolean, ours->children->len + 1);
 	g_autofree gboolean *taken = g_new0(gboolean, theirs->children->len + 1);
+	g_autoptr(GPtrArray) our_hashes = hashes_of(ours->children, kind);
+	g_autoptr(GPtrArray) their_hashes = hashes_of(theirs->children, kind);
+	g_autoptr(GPtrArray) held_hashes = hashes_of(projected->children, kind);
 	guint at;
 
 	for (guint i = 0; i < projected->children->len; i++) {
 		const struct vobject *child = projected->children->pdata[i];
 
 		if (kind->group_of(child->name, "") == PIM_GROUP_IGNORED ||
-		    !find_like(ours->children, child, was_sent, FALSE, &at))
+		    !find_like(ours->children, our_hashes, child, held_hashes->pdata[i], was_sent,
+			       FALSE, &at))
 			continue;
 		sent[at] = child;
+		sent_hashes[at] = held_hashes->pdata[i];
 		was_sent[at] = TRUE;
 	}
 	for (guint i = 0; i < ours->children->len; i++) {
@@ -1122,7 +1328,8 @@ static void merge_group(struct vobject *merged, const struct vobject *ours,
 		if (group == PIM_GROUP_IGNORED)
 			continue;
 		stays = (groups & 1u << group) == 0 || sent[i] == NULL;
-		if (!stays && find_like(theirs->children, sent[i], taken, TRUE, &at))
+		if (!stays && find_like(theirs->children, their_hashes, sent[i], sent_hashes[i],
+					taken, TRUE, &at))
 			stays = taken[at] = TRUE;
 		if (stays)
 			g_ptr_array_add(merged->children, vobject_copy(child));

@@ -50,12 +50,12 @@ static void append_unit(GString *text, const char *unit, guint number)
 	g_string_free(one, TRUE);
 }
 
-static GString *unit_text(const struct bomb *bomb)
+static GString *unit_text(const struct bomb *bomb, guint first)
 {
 	GString *text = g_string_new(bomb->before);
 
 	for (guint i = 0; i < bomb->count; i++)
-		append_unit(text, bomb->unit, i + 1);
+		append_unit(text, bomb->unit, first + i);
 	g_string_append(text, bomb->after == NULL ? "" : bomb->after);
 	return text;
 }
@@ -108,12 +108,16 @@ static GBytes *wbxml_of(const struct bomb_site *site, const struct bomb *bomb)
 	return g_byte_array_free_to_bytes(octets);
 }
 
-#define SYNC_OF(database, type, format)                                                   \
-	"<Sync><CmdID>1</CmdID><Target><LocURI>" database                                 \
-	"</LocURI></Target><Source><LocURI>./" database                                   \
-	"</LocURI></Source><Add><CmdID>2</CmdID><Meta><Type>" type "</Type></Meta><Item>" \
+#define COMMAND_OF(name, id, type)                                                \
+	"<" name "><CmdID>" id "</CmdID><Meta><Type>" type "</Type></Meta><Item>" \
 	"<Source><LocURI>bomb</LocURI></Source><Data>"
-#define END_OF_SYNC "</Data></Item></Add></Sync>"
+#define SYNC_OF(database, type)                           \
+	"<Sync><CmdID>1</CmdID><Target><LocURI>" database \
+	"</LocURI></Target><Source><LocURI>./" database   \
+	"</LocURI></Source>" COMMAND_OF("Add", "2", type)
+#define END_OF_ADD "</Data></Item></Add>"
+#define REPLACE_OF(type) END_OF_ADD COMMAND_OF("Replace", "3", type)
+#define END_OF_REPLACE "</Data></Item></Replace></Sync>"
 
 static const struct {
 	const char *begin, *end;
@@ -123,10 +127,22 @@ static const struct {
 	[BOMB_SYNC] = {"<Sync><CmdID>1</CmdID><Target><LocURI>contacts</LocURI></Target><Source>"
 		       "<LocURI>./contacts</LocURI></Source>",
 		       "</Sync><Final/>"},
-	[BOMB_CONTACT] = {SYNC_OF("contacts", "text/x-vcard", "2.1"), END_OF_SYNC},
-	[BOMB_CALENDAR] = {SYNC_OF("calendar", "text/calendar", "2.0"), END_OF_SYNC},
-	[BOMB_VCALENDAR] = {SYNC_OF("calendar", "text/x-vcalendar", "1.0"), END_OF_SYNC},
+	[BOMB_CONTACT] = {SYNC_OF("contacts", "text/x-vcard"), END_OF_ADD "</Sync>"},
+	[BOMB_CALENDAR] = {SYNC_OF("calendar", "text/calendar"), END_OF_ADD "</Sync>"},
+	[BOMB_VCALENDAR] = {SYNC_OF("calendar", "text/x-vcalendar"), END_OF_ADD "</Sync>"},
+	[BOMB_OTHER_CONTACT] = {SYNC_OF("contacts", "text/x-vcard"), END_OF_REPLACE},
+	[BOMB_OTHER_CALENDAR] = {SYNC_OF("calendar", "text/calendar"), END_OF_REPLACE},
 };
+
+static void append_replace(GString *text, const struct bomb *bomb)
+{
+	GString *other = unit_text(bomb, bomb->count + 1);
+
+	g_string_append(text, bomb->place == BOMB_OTHER_CONTACT ? REPLACE_OF("text/x-vcard")
+								: REPLACE_OF("text/calendar"));
+	g_string_append_len(text, other->str, (gssize)other->len);
+	g_string_free(other, TRUE);
+}
 
 static GBytes *body_of(const struct bomb_site *site, const struct bomb *bomb)
 {
@@ -136,7 +152,9 @@ static GBytes *body_of(const struct bomb_site *site, const struct bomb *bomb)
 
 	if (bomb->place >= BOMB_WBXML)
 		return wbxml_of(site, bomb);
-	text = unit_text(bomb);
+	text = unit_text(bomb, 1);
+	if (bomb->place == BOMB_OTHER_CONTACT || bomb->place == BOMB_OTHER_CALENDAR)
+		append_replace(text, bomb);
 	g_string_replace(text, "$FILE", site->file, 16);
 	g_string_replace(text, "$PORT", port, 16);
 	if (bomb->place == BOMB_XML)

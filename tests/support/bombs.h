@@ -18,6 +18,8 @@ enum bomb_place {
 	BOMB_CONTACT,  /* a Sync and an Add: this is the vCard */
 	BOMB_CALENDAR, /* likewise, iCalendar */
 	BOMB_VCALENDAR,
+	BOMB_OTHER_CONTACT, /* and a Replace of the same, in which the count of units goes on */
+	BOMB_OTHER_CALENDAR,
 	BOMB_WBXML,      /* nothing; in words of hexadecimal digits and 'text' */
 	BOMB_WBXML_BODY, /* a right message: these are the commands */
 };
