@@ -91,6 +91,9 @@
 
 /* --- registration over IMAP ----------------------------------------------- */
 
+/* Characters of a P-IMAP device's name in a login: it names a file and is shown in lists. */
+#define LIMIT_PIMAP_DEVICE 64
+
 /* Bytes the bridge's answer to one registration command may have in all. A
  * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the
  * rest is for sites that raised the number. Bounds the IMAP process. */

@@ -39,6 +39,21 @@ bool pushimap_cmd_allowed(struct client_command_context *cmd)
 	return FALSE;
 }
 
+const char *pushimap_cmd_device(struct client_command_context *cmd)
+{
+	const struct pushimap_user *user = pushimap_user_get(cmd->client->user);
+
+	if (user == NULL)
+		client_send_command_error(cmd, "Unknown command.");
+	else if (user->device == NULL)
+		client_send_tagline(cmd, "NO [" IMAP_RESP_CODE_CANNOT
+					 "] This needs a P-IMAP session: log in as "
+					 "user#device.");
+	else
+		return user->device;
+	return NULL;
+}
+
 bool pushimap_cmd_read_astrings(struct client_command_context *cmd, unsigned int count,
 				const char *strings_r[], bool *ret_r)
 {

@@ -21,6 +21,10 @@ typedef bool pushimap_cmd_reply_t(const struct tabline_field *fields, size_t cou
  * Dovecot answers to commands it does not know. */
 bool pushimap_cmd_allowed(struct client_command_context *cmd);
 
+/* The P-IMAP session's device. NULL if it is a regular one, or the command does not exist for
+ * this user: then it is answered already. Call it when the arguments have been read. */
+const char *pushimap_cmd_device(struct client_command_context *cmd);
+
 /* Reads exactly `count` astrings. False: not all is here yet, or it is answered with BAD;
  * the caller returns *ret_r. */
 bool pushimap_cmd_read_astrings(struct client_command_context *cmd, unsigned int count,

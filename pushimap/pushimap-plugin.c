@@ -9,6 +9,7 @@
 
 #include "coi-metadata.h"
 #include "fantail-settings.h"
+#include "pimap-device.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
 
@@ -65,6 +66,21 @@ static enum pushimap_dialect parse_dialect(struct mail_user *user, const char *v
 	return PUSHIMAP_DIALECT_OFF;
 }
 
+/* What the client gave as its name, before auth's settings made the user's of it. */
+static const char *login_device(struct mail_user *user)
+{
+	static const char key[] = "auth_user=";
+	char device[PIMAP_DEVICE_SIZE];
+
+	for (const char *const *field = user->userdb_fields; field != NULL && *field != NULL;
+	     field++) {
+		if (strncmp(*field, key, strlen(key)) == 0 &&
+		    pimap_device_from_login(*field + strlen(key), device))
+			return p_strdup(user->pool, device);
+	}
+	return NULL;
+}
+
 static void pushimap_user_created(struct mail_user *user)
 {
 	const struct fantail_settings *settings = fantail_settings_get(user);
@@ -72,6 +88,7 @@ static void pushimap_user_created(struct mail_user *user)
 
 	context->user.socket_path = settings->socket_path;
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
+	context->user.device = login_device(user);
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
 		coi_metadata_register();
 	MODULE_CONTEXT_SET(user, pushimap_user_module, context);

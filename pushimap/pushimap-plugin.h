@@ -17,6 +17,7 @@ enum pushimap_dialect {
 struct pushimap_user {
 	enum pushimap_dialect dialect;
 	const char *socket_path;
+	const char *device; /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
 };
 
 /* NULL if the plugin is not loaded for this user: one process serves many. */
