@@ -93,6 +93,15 @@
 
 /* Characters of a P-IMAP device's name in a login: it names a file and is shown in lists. */
 #define LIMIT_PIMAP_DEVICE 64
+/* Sessions that are kept for one user's devices, and folders of one session: some 200 bytes each
+ * in a file that is written twice for each folder that is selected. Of more, those go which were
+ * not used for longest, and such a device has to compare. */
+#define LIMIT_PIMAP_SESSIONS 32
+#define LIMIT_PIMAP_FOLDERS 1000
+#define LIMIT_PIMAP_SESSION_FILE 262144
+/* Days after which a session that nobody resumed is forgotten. */
+#define LIMIT_PIMAP_EXPIRE_DAYS 7
+#define LIMIT_PIMAP_EXPIRE_DAYS_MAX 365
 
 /* Bytes the bridge's answer to one registration command may have in all. A
  * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the
