@@ -6,55 +6,11 @@
 #include "str.h"
 #include "dovecot-compat.h"
 
+#include "arg-row.h"
 #include "pushimap-cmd.h"
 
 /* Options may hold lists of names; nothing is nested deeper. */
 #define MAX_LIST_DEPTH 2
-
-struct token_row {
-	struct webpush_token tokens[WEBPUSH_MAX_TOKENS];
-	size_t count;
-};
-
-static enum webpush_error tokens_add(struct token_row *row, enum webpush_token_type type,
-				     const char *text, const char **error_r)
-{
-	if (row->count == N_ELEMENTS(row->tokens)) {
-		*error_r = "Too many arguments.";
-		return WEBPUSH_LIMIT;
-	}
-	row->tokens[row->count].type = type;
-	row->tokens[row->count++].text = text;
-	return WEBPUSH_OK;
-}
-
-static enum webpush_error tokens_add_args(struct token_row *row, const struct imap_arg *args,
-					  unsigned int depth, const char **error_r)
-{
-	enum webpush_error error = WEBPUSH_OK;
-	const struct imap_arg *list;
-	const char *text;
-
-	for (; error == WEBPUSH_OK && !IMAP_ARG_IS_EOL(args); args++) {
-		if (args->type == IMAP_ARG_NIL) {
-			error = tokens_add(row, WEBPUSH_TOKEN_NIL, NULL, error_r);
-		} else if (imap_arg_get_atom(args, &text)) {
-			error = tokens_add(row, WEBPUSH_TOKEN_ATOM, text, error_r);
-		} else if (imap_arg_get_astring(args, &text)) {
-			error = tokens_add(row, WEBPUSH_TOKEN_STRING, text, error_r);
-		} else if (imap_arg_get_list(args, &list) && depth < MAX_LIST_DEPTH) {
-			error = tokens_add(row, WEBPUSH_TOKEN_OPEN, NULL, error_r);
-			if (error == WEBPUSH_OK)
-				error = tokens_add_args(row, list, depth + 1, error_r);
-			if (error == WEBPUSH_OK)
-				error = tokens_add(row, WEBPUSH_TOKEN_CLOSE, NULL, error_r);
-		} else {
-			*error_r = "Invalid arguments.";
-			error = WEBPUSH_SYNTAX;
-		}
-	}
-	return error;
-}
 
 /* Names as events have them: UTF-8, and INBOX in one spelling (RFC 9051 5.1). */
 static enum webpush_error decode_mailboxes(struct client *client, struct webpush_subscription *sub,
@@ -87,7 +43,8 @@ bool cmd_webpush(struct client_command_context *cmd)
 	const struct imap_arg *args;
 	struct tabline_buf request;
 	enum webpush_error error;
-	struct token_row row;
+	struct arg_token *tokens;
+	size_t count;
 	bool remove;
 
 	if (!pushimap_cmd_allowed(cmd))
@@ -95,10 +52,10 @@ bool cmd_webpush(struct client_command_context *cmd)
 	if (!client_read_args(cmd, 0, 0, &args))
 		return FALSE;
 
-	row.count = 0;
-	error = tokens_add_args(&row, args, 0, &text);
+	error = arg_row_read(cmd->pool, args, WEBPUSH_MAX_TOKENS, MAX_LIST_DEPTH, &tokens, &count,
+			     &text);
 	if (error == WEBPUSH_OK)
-		error = webpush_args_parse(row.tokens, row.count, &sub, &remove, &text);
+		error = webpush_args_parse(tokens, count, &sub, &remove, &text);
 	if (error == WEBPUSH_OK && !remove)
 		error = decode_mailboxes(cmd->client, &sub, &text);
 	if (error != WEBPUSH_OK) {

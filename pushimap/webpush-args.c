@@ -12,7 +12,7 @@
 	} while (0)
 
 struct parser {
-	const struct webpush_token *next, *end;
+	const struct arg_token *next, *end;
 	struct webpush_subscription *sub;
 	unsigned seen; /* options, by row */
 };
@@ -94,9 +94,9 @@ enum webpush_error webpush_check_mailboxes(const struct webpush_subscription *su
 
 /* --- the command line ----------------------------------------------------- */
 
-static bool is_astring(const struct webpush_token *token)
+static bool is_astring(const struct arg_token *token)
 {
-	return token->type == WEBPUSH_TOKEN_ATOM || token->type == WEBPUSH_TOKEN_STRING;
+	return token->type == ARG_TOKEN_ATOM || token->type == ARG_TOKEN_STRING;
 }
 
 /* The next token's text if it is an astring. */
@@ -108,7 +108,7 @@ static bool take_astring(struct parser *p, const char **text_r)
 	return true;
 }
 
-static bool take(struct parser *p, enum webpush_token_type type)
+static bool take(struct parser *p, enum arg_token_type type)
 {
 	if (p->next == p->end || p->next->type != type)
 		return false;
@@ -120,7 +120,7 @@ static enum webpush_error parse_events(struct parser *p, const char **error_r)
 {
 	const char *name;
 
-	if (!take(p, WEBPUSH_TOKEN_OPEN))
+	if (!take(p, ARG_TOKEN_OPEN))
 		FAIL(WEBPUSH_SYNTAX, "EVENTS needs a list of event names.");
 	while (take_astring(p, &name)) {
 		enum push_event_kind kind;
@@ -129,7 +129,7 @@ static enum webpush_error parse_events(struct parser *p, const char **error_r)
 			FAIL(WEBPUSH_BADEVENT, "Unsupported event.");
 		p->sub->events |= PUSH_EVENT_KIND_BIT(kind);
 	}
-	if (!take(p, WEBPUSH_TOKEN_CLOSE) || p->sub->events == 0)
+	if (!take(p, ARG_TOKEN_CLOSE) || p->sub->events == 0)
 		FAIL(WEBPUSH_SYNTAX, "EVENTS needs a list of event names.");
 	return WEBPUSH_OK;
 }
@@ -138,14 +138,14 @@ static enum webpush_error parse_mailboxes(struct parser *p, const char **error_r
 {
 	const char *name;
 
-	if (!take(p, WEBPUSH_TOKEN_OPEN))
+	if (!take(p, ARG_TOKEN_OPEN))
 		FAIL(WEBPUSH_SYNTAX, "MAILBOXES needs a list of mailbox names.");
 	while (take_astring(p, &name)) {
 		if (p->sub->mailbox_count == WEBPUSH_MAX_MAILBOXES)
 			FAIL(WEBPUSH_LIMIT, "Too many mailboxes.");
 		p->sub->mailboxes[p->sub->mailbox_count++] = name;
 	}
-	if (!take(p, WEBPUSH_TOKEN_CLOSE) || p->sub->mailbox_count == 0)
+	if (!take(p, ARG_TOKEN_CLOSE) || p->sub->mailbox_count == 0)
 		FAIL(WEBPUSH_SYNTAX, "MAILBOXES needs a list of mailbox names.");
 	return WEBPUSH_OK;
 }
@@ -181,7 +181,7 @@ static const struct option {
 
 static enum webpush_error parse_options(struct parser *p, const char **error_r)
 {
-	while (p->next < p->end && p->next->type == WEBPUSH_TOKEN_ATOM) {
+	while (p->next < p->end && p->next->type == ARG_TOKEN_ATOM) {
 		const char *name = p->next++->text;
 		enum webpush_error error;
 		size_t i = 0;
@@ -197,12 +197,12 @@ static enum webpush_error parse_options(struct parser *p, const char **error_r)
 		if (error != WEBPUSH_OK)
 			return error;
 	}
-	if (!take(p, WEBPUSH_TOKEN_CLOSE))
+	if (!take(p, ARG_TOKEN_CLOSE))
 		FAIL(WEBPUSH_SYNTAX, "Malformed options.");
 	return WEBPUSH_OK;
 }
 
-enum webpush_error webpush_args_parse(const struct webpush_token *tokens, size_t count,
+enum webpush_error webpush_args_parse(const struct arg_token *tokens, size_t count,
 				      struct webpush_subscription *sub_r, bool *remove_r,
 				      const char **error_r)
 {
@@ -218,7 +218,7 @@ enum webpush_error webpush_args_parse(const struct webpush_token *tokens, size_t
 	if (error != WEBPUSH_OK)
 		return error;
 
-	remove = take(&p, WEBPUSH_TOKEN_NIL);
+	remove = take(&p, ARG_TOKEN_NIL);
 	if (!remove) {
 		if (!take_astring(&p, &sub.endpoint) || !take_astring(&p, &p256dh) ||
 		    !take_astring(&p, &auth))
@@ -233,7 +233,7 @@ enum webpush_error webpush_args_parse(const struct webpush_token *tokens, size_t
 		if (!webpush_auth_parse(auth, sub.auth))
 			FAIL(WEBPUSH_CANNOT,
 			     "Authentication secret is not the base64url of 16 octets.");
-		if (take(&p, WEBPUSH_TOKEN_OPEN)) {
+		if (take(&p, ARG_TOKEN_OPEN)) {
 			error = parse_options(&p, error_r);
 			if (error != WEBPUSH_OK)
 				return error;

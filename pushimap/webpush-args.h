@@ -2,29 +2,17 @@
  * Arguments of the WEBPUSH family, checked: what a client may say, how long it may
  * be, and the request to the bridge that comes of it. Every octet is hostile.
  *
- * Works on a flat row of tokens, so that it knows neither Dovecot nor its parser and
- * can be fuzzed alone. Grammar and codes are docs/imap-webpush.md, "Commands". Pure.
+ * Works on a flat row of tokens (arg-token.h). Grammar and codes are docs/imap-webpush.md,
+ * "Commands". Pure.
  */
 #ifndef WEBPUSH_ARGS_H
 #define WEBPUSH_ARGS_H
 
+#include "arg-token.h"
 #include "limits.h"
 #include "push-event.h"
 #include "tabline.h"
 #include "webpush-keys.h"
-
-enum webpush_token_type {
-	WEBPUSH_TOKEN_ATOM,
-	WEBPUSH_TOKEN_STRING, /* quoted or literal */
-	WEBPUSH_TOKEN_NIL,
-	WEBPUSH_TOKEN_OPEN,
-	WEBPUSH_TOKEN_CLOSE,
-};
-
-struct webpush_token {
-	enum webpush_token_type type;
-	const char *text; /* ATOM and STRING; never NULL there */
-};
 
 /* Names one registration can filter by: each is a field of one line, beside at most
  * 16 others. */
@@ -61,7 +49,7 @@ enum webpush_error {
 /* WEBPUSH id (NIL / endpoint p256dh auth ["(" options ")"]). On success either
  * *remove_r is true and only `device` is set, or all is. `error_r`, set on failure
  * only, is a sentence for the client and holds nothing that the client sent. */
-enum webpush_error webpush_args_parse(const struct webpush_token *tokens, size_t count,
+enum webpush_error webpush_args_parse(const struct arg_token *tokens, size_t count,
 				      struct webpush_subscription *sub_r, bool *remove_r,
 				      const char **error_r);
 

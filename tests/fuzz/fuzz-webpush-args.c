@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Tokens are separated by LF; the first octet of each is its type. */
-static size_t tokenise(char *text, struct webpush_token *tokens)
+static size_t tokenise(char *text, struct arg_token *tokens)
 {
 	size_t count = 0;
 
@@ -20,20 +20,20 @@ static size_t tokenise(char *text, struct webpush_token *tokens)
 		tokens[count].text = token;
 		switch (*token) {
 		case '(':
-			tokens[count].type = WEBPUSH_TOKEN_OPEN;
+			tokens[count].type = ARG_TOKEN_OPEN;
 			break;
 		case ')':
-			tokens[count].type = WEBPUSH_TOKEN_CLOSE;
+			tokens[count].type = ARG_TOKEN_CLOSE;
 			break;
 		case '!':
-			tokens[count].type = WEBPUSH_TOKEN_NIL;
+			tokens[count].type = ARG_TOKEN_NIL;
 			break;
 		case '"':
-			tokens[count].type = WEBPUSH_TOKEN_STRING;
+			tokens[count].type = ARG_TOKEN_STRING;
 			tokens[count].text = token + 1;
 			break;
 		default:
-			tokens[count].type = WEBPUSH_TOKEN_ATOM;
+			tokens[count].type = ARG_TOKEN_ATOM;
 			break;
 		}
 	}
@@ -68,7 +68,7 @@ static void check(const struct webpush_subscription *sub)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct webpush_token tokens[WEBPUSH_MAX_TOKENS] = {{0}};
+	struct arg_token tokens[WEBPUSH_MAX_TOKENS] = {{0}};
 	struct webpush_subscription sub;
 	const char *error = NULL;
 	char *text = malloc(size + 1);

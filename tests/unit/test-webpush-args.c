@@ -13,27 +13,27 @@
 #define KEYS P256DH " " AUTH
 
 /* A command line in the simplest form: blanks between tokens, "x" quoted. */
-static size_t tokenise(const char *line, struct webpush_token *tokens, size_t max, char **words)
+static size_t tokenise(const char *line, struct arg_token *tokens, size_t max, char **words)
 {
 	size_t count = 0;
 
 	for (; *words != NULL; words++) {
 		char *word = *words;
-		struct webpush_token *token = &tokens[count++];
+		struct arg_token *token = &tokens[count++];
 
 		g_assert_cmpuint(count, <=, max);
 		if (strcmp(word, "(") == 0) {
-			token->type = WEBPUSH_TOKEN_OPEN;
+			token->type = ARG_TOKEN_OPEN;
 		} else if (strcmp(word, ")") == 0) {
-			token->type = WEBPUSH_TOKEN_CLOSE;
+			token->type = ARG_TOKEN_CLOSE;
 		} else if (strcmp(word, "NIL") == 0) {
-			token->type = WEBPUSH_TOKEN_NIL;
+			token->type = ARG_TOKEN_NIL;
 		} else if (word[0] == '"') {
 			word[strlen(word) - 1] = '\0';
-			token->type = WEBPUSH_TOKEN_STRING;
+			token->type = ARG_TOKEN_STRING;
 			token->text = word + 1;
 		} else {
-			token->type = WEBPUSH_TOKEN_ATOM;
+			token->type = ARG_TOKEN_ATOM;
 			token->text = word;
 		}
 	}
@@ -126,7 +126,7 @@ static const struct parse_row {
 static enum webpush_error parse(const char *line, struct webpush_subscription *sub_r,
 				bool *remove_r, char ***words_r)
 {
-	struct webpush_token tokens[64] = {{0}};
+	struct arg_token tokens[64] = {{0}};
 	const char *text = NULL;
 	enum webpush_error error;
 
@@ -221,7 +221,7 @@ static void test_mailbox_count(void)
 {
 	g_autoptr(GString) line = g_string_new("phone " URL " " KEYS " ( EVENTS ( FlagsSet ) "
 					       "CONTENT CLIENT c DEVICE d MAILBOXES ( ");
-	struct webpush_token tokens[WEBPUSH_MAX_TOKENS + 1] = {{0}};
+	struct arg_token tokens[WEBPUSH_MAX_TOKENS + 1] = {{0}};
 	struct tabline_field fields[LIMIT_LINE_FIELDS];
 	struct webpush_subscription sub;
 	struct tabline_buf buf;

@@ -1,0 +1,21 @@
+/*
+ * A command's arguments as a flat row of tokens, for parsers that know neither Dovecot
+ * nor its parser and can be fuzzed alone. arg-row.h makes the row.
+ */
+#ifndef ARG_TOKEN_H
+#define ARG_TOKEN_H
+
+enum arg_token_type {
+	ARG_TOKEN_ATOM,
+	ARG_TOKEN_STRING, /* quoted or literal */
+	ARG_TOKEN_NIL,
+	ARG_TOKEN_OPEN,
+	ARG_TOKEN_CLOSE,
+};
+
+struct arg_token {
+	enum arg_token_type type;
+	const char *text; /* ATOM and STRING; never NULL there */
+};
+
+#endif
