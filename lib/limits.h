@@ -122,6 +122,16 @@
 /* Nesting of JSON text from clients; a COI subscription has three levels. */
 #define LIMIT_JSON_DEPTH 8
 
+/* A filter's name, criteria (the longest command lines of IMAP clients, RFC 7162 section 4),
+ * and what people write about it. */
+#define LIMIT_FILTER_NAME 64
+#define LIMIT_FILTER_CRITERIA 8192
+#define LIMIT_FILTER_DESCRIPTION 512
+/* Lists in lists, in the criteria: Dovecot's search recurses. */
+#define LIMIT_FILTER_DEPTH 64
+/* Preferences of Push-IMAP: the longest is the one with FETCH items. */
+#define LIMIT_PIMAP_NEW_FORMAT 1000
+
 /* --- bridge: peers ------------------------------------------------------- */
 
 /* Connections on the mail socket. Each delivery holds one for its commit. */
