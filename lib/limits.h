@@ -111,6 +111,15 @@
 #define LIMIT_REGISTRAR_TEXT 200
 /* Confirmation token as a client may send it (COI 3.2: up to 1 kB of text). */
 #define LIMIT_TOKEN_ARGUMENT 1024
+/* What Apple's mail apps call the account: a UUID. Part of the registration's name,
+ * apple:<account>:<16 digits>, which is at most LIMIT_DEVICE_ID. */
+#define LIMIT_APPLE_ACCOUNT 36
+/* Digits of a push service's token: 64 today, and Apple reserves the right to go up to
+ * 100 octets. The first 16 are in the registration's name. */
+#define LIMIT_APPLE_TOKEN 200
+#define LIMIT_APPLE_TOKEN_MIN 16
+/* A certificate's topic: com.apple.mail.XServer. and a UUID. */
+#define LIMIT_APPLE_TOPIC 128
 /* A COI subscription's JSON text: the members' ceilings below, twice for
  * escapes, and room for members that we drop. */
 #define LIMIT_COI_SUBSCRIPTION 8192
