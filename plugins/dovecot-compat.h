@@ -55,6 +55,7 @@ struct fantail_settings_text {
 	const char *notify_poll;
 	const char *notify_mailboxes;
 	const char *webpush_dialect;
+	const char *apple;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -79,6 +80,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->notify_poll = p_strdup(user->pool, set->notify_poll);
 	text_r->notify_mailboxes = p_strdup(user->pool, set->notify_mailboxes);
 	text_r->webpush_dialect = p_strdup(user->pool, set->webpush_dialect);
+	text_r->apple = p_strdup(user->pool, set->apple);
 	settings_free(set);
 	return 0;
 }
@@ -96,6 +98,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->notify_poll = mail_user_plugin_getenv(user, "fantail_notify_poll");
 	text_r->notify_mailboxes = mail_user_plugin_getenv(user, "fantail_notify_mailboxes");
 	text_r->webpush_dialect = mail_user_plugin_getenv(user, "fantail_webpush_dialect");
+	text_r->apple = mail_user_plugin_getenv(user, "fantail_apple");
 	return 0;
 }
 #endif

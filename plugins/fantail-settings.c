@@ -147,6 +147,7 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->notify_max_mailboxes =
 			check_number(user, &mailboxes_rule, text.notify_mailboxes);
 		settings->webpush_dialect = text.webpush_dialect;
+		settings->apple = text.apple;
 	}
 	T_END;
 	return settings;

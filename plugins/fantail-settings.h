@@ -17,6 +17,7 @@ struct mail_user;
 #define FANTAIL_NOTIFY_POLL_DEFAULT "30"
 #define FANTAIL_NOTIFY_MAILBOXES_DEFAULT "10000"
 #define FANTAIL_WEBPUSH_DIALECT_DEFAULT "gougeon"
+#define FANTAIL_APPLE_DEFAULT "no"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -28,7 +29,9 @@ struct fantail_settings {
 	unsigned int notify_poll_secs;     /* fantail_notify_poll: how often a session looks for
 					    * what nobody told it; fantail(7) says at what */
 	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
-	const char *webpush_dialect; /* fantail_webpush_dialect, for pushimap/ to judge; or NULL */
+	/* For pushimap/ to judge; or NULL. */
+	const char *webpush_dialect; /* fantail_webpush_dialect */
+	const char *apple;           /* fantail_apple */
 };
 
 /* Always gives usable settings, allocated from the user's pool: one that is

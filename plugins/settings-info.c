@@ -24,6 +24,7 @@ static const struct setting_define defines[] = {
 				  struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_webpush_dialect", webpush_dialect,
 				  struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_apple", apple, struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
 };
 
@@ -36,6 +37,7 @@ static const struct fantail_settings_text defaults = {
 	.notify_poll = FANTAIL_NOTIFY_POLL_DEFAULT,
 	.notify_mailboxes = FANTAIL_NOTIFY_MAILBOXES_DEFAULT,
 	.webpush_dialect = FANTAIL_WEBPUSH_DIALECT_DEFAULT,
+	.apple = FANTAIL_APPLE_DEFAULT,
 };
 
 const struct setting_parser_info fantail_setting_parser_info = {

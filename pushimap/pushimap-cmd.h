@@ -66,5 +66,6 @@ bool cmd_ackwebpush(struct client_command_context *cmd);
 bool cmd_getvapid(struct client_command_context *cmd);
 bool cmd_lwebpush(struct client_command_context *cmd);
 bool cmd_webpush(struct client_command_context *cmd);
+bool cmd_xapplepushservice(struct client_command_context *cmd);
 
 #endif

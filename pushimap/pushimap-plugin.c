@@ -16,6 +16,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #define CAPABILITY "WEBPUSH"
+#define CAPABILITY_APPLE "XAPPLEPUSHSERVICE"
 #define DIALECT_SETTING "fantail_webpush_dialect"
 
 #define PUSHIMAP_USER_CONTEXT(user) MODULE_CONTEXT(user, pushimap_user_module)
@@ -37,11 +38,12 @@ static const struct command commands[] = {
 	{"GETVAPID", cmd_getvapid, 0},
 	{"LWEBPUSH", cmd_lwebpush, 0},
 	{"WEBPUSH", cmd_webpush, 0},
+	{"XAPPLEPUSHSERVICE", cmd_xapplepushservice, 0},
 };
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
-static bool dialect_reported;
+static bool dialect_reported, apple_reported;
 
 const struct pushimap_user *pushimap_user_get(struct mail_user *user)
 {
@@ -81,12 +83,31 @@ static const char *login_device(struct mail_user *user)
 	return NULL;
 }
 
+/* Off unless it is said: what is behind it goes to a service of somebody else's. */
+static bool parse_switch(struct mail_user *user, const char *name, const char *value,
+			 const char *capability, bool *reported)
+{
+	if (value == NULL || *value == '\0' || strcasecmp(value, "no") == 0)
+		return FALSE;
+	if (strcasecmp(value, "yes") == 0)
+		return TRUE;
+	if (!*reported)
+		e_error(user->event,
+			"fantail: %s = %s is neither yes nor no; not offering %s (set one of "
+			"them or remove the setting)",
+			name, str_sanitize(value, 64), capability);
+	*reported = TRUE;
+	return FALSE;
+}
+
 static void pushimap_user_created(struct mail_user *user)
 {
 	const struct fantail_settings *settings = fantail_settings_get(user);
 	struct pushimap_user_context *context = p_new(user->pool, struct pushimap_user_context, 1);
 
 	context->user.socket_path = settings->socket_path;
+	context->user.apple = parse_switch(user, "fantail_apple", settings->apple, CAPABILITY_APPLE,
+					   &apple_reported);
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
 	context->user.device = login_device(user);
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
@@ -105,6 +126,8 @@ static void pushimap_client_created(struct client **clientp)
 
 	if (user != NULL && user->dialect != PUSHIMAP_DIALECT_OFF)
 		client_add_capability(client, CAPABILITY);
+	if (user != NULL && user->apple)
+		client_add_capability(client, CAPABILITY_APPLE);
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }

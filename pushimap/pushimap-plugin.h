@@ -18,6 +18,7 @@ struct pushimap_user {
 	enum pushimap_dialect dialect;
 	const char *socket_path;
 	const char *device; /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
+	bool apple; /* XAPPLEPUSHSERVICE */
 };
 
 /* NULL if the plugin is not loaded for this user: one process serves many. */

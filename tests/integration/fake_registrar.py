@@ -72,6 +72,8 @@ class FakeRegistrar(FakeSocket):
         self.text = "not now"
         self.requests = []
         self.devices = {}  # (user, device) -> {"fields": [...], "state": ..., "token": ...}
+        self.topic = None  # of the push service's certificate
+        self.tokens = {}  # user -> tokens of the dialect deltapush
         super().__init__(path)
 
     def token(self, user, device):
@@ -172,6 +174,9 @@ class FakeRegistrar(FakeSocket):
         if request.verb == "UNSUBSCRIBE":
             self.devices.pop(key, None)
             return line_of("OK", request.id)
+        if request.verb == "LIST" and request.one("dialect") == "deltapush":
+            return "".join(line_of("ITEM", request.id, token=token)
+                           for token in self.tokens.get(user, [])) + line_of("OK", request.id)
         if request.verb == "LIST":
             answer = ""
             for (owner, _), known in self.devices.items():
@@ -181,4 +186,21 @@ class FakeRegistrar(FakeSocket):
                     answer += (line_of("ITEM", request.id)[:-1] + fields +
                                f"\tstate={known['state']}\tcreated={self.CREATED}\n")
             return answer + line_of("OK", request.id)
+        if request.verb == "REGISTER":
+            return self._register(request, user)
         raise ValueError(f"verb {request.verb}")
+
+    def _register(self, request, user):
+        wanted = {"apple": ("account", "token", "subtopic"), "deltapush": ("token",)}
+        for name in wanted[request.one("dialect")]:
+            if not request.one(name):
+                raise ValueError(f"REGISTER without {name}")
+        if request.one("dialect") == "apple":
+            if self.topic is None:
+                return line_of("OK", request.id)
+            return line_of("OK", request.id, topic=self.topic)
+        with self._changed:
+            tokens = self.tokens.setdefault(user, [])
+            if request.one("token") not in tokens:
+                tokens.append(request.one("token"))
+        return line_of("OK", request.id)

@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+"""XAPPLEPUSHSERVICE against a real Dovecot: raw IMAP on a socket on one side, a stand-in for
+the bridge on the other; and, at the end, the bridge itself. scratch.py says where modules are
+looked for."""
+
+import os
+import socket
+import tempfile
+
+from dovecot import Dovecot
+from fake_registrar import FakeRegistrar
+from notify_session import NotifySession
+from phone import Phone
+from scratch import MODULES, limit
+from stack import Stack
+from tap import Suite, check, equal, eventually
+
+TOPIC = "com.apple.mail.XServer.1b2f0d41-7b6a-4a52-9d0f-0c4f0e6a9d11"
+ACCOUNT = "0715A26B-CA09-4730-A419-793000CA982E"
+TOKEN = "2918390218931890821908309283098109381029309829018310983092892829"
+SUBTOPIC = "com.apple.mobilemail"
+WHO = f"aps-account-id {ACCOUNT} aps-device-token {TOKEN} aps-subtopic {SUBTOPIC}"
+MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\nAt noon, by the bridge.\r\n"
+
+suite = Suite("Apple's registration over IMAP")
+scratch = tempfile.TemporaryDirectory(prefix="apple-push-")
+os.chmod(scratch.name, 0o755)
+bridge = FakeRegistrar(os.path.join(scratch.name, "bridge.sock"))
+
+
+def server(apple, **arguments):
+    settings = {"fantail_socket": bridge.path}
+    if apple is not None:
+        settings["fantail_apple"] = apple
+    return Dovecot(modules=[MODULES / "pushimap"],
+                   protocol_plugins={"imap": "imap_acl fantail_imap"},
+                   users={"carol": {"mail_plugins": "acl"}}, shared=True, settings=settings,
+                   extra="mail_max_userip_connections = 0\n", **arguments)
+
+
+dovecot = server("yes")
+EXPECTED = [r"fantail: XAPPLEPUSHSERVICE: the bridge"]
+told = 0
+
+
+def session(user="alice"):
+    if dovecot.process is None:
+        dovecot.start()
+    return NotifySession(dovecot.imap_port, user)
+
+
+def test(function):
+    def wrapped():
+        global told
+        bridge.mode, bridge.topic = "ok", TOPIC
+        bridge.requests.clear()
+        function()
+        equal(bridge.complaints, [], "what the bridge disliked")
+        if dovecot.process is not None:
+            problems = dovecot.problems(*EXPECTED)
+            told, problems = len(problems), problems[told:]
+            equal(problems, [], "Dovecot's log")
+    wrapped.__name__ = function.__name__
+    return suite.test(wrapped)
+
+
+def said(answer):
+    return answer.lines + [f"{answer.status} {answer.text}".split(" (0")[0].rstrip(".")]
+
+
+def register(imap, mailboxes):
+    return imap.command(f"XAPPLEPUSHSERVICE aps-version 2 {WHO} mailboxes ({mailboxes})")
+
+
+def accepted(*mailboxes, version=2, topic=TOPIC):
+    return ([f'* XAPPLEPUSHSERVICE "mailbox" {name}' for name in mailboxes]
+            + [f'* XAPPLEPUSHSERVICE "aps-version" "{version}" "aps-topic" "{topic}"',
+               "OK XAPPLEPUSHSERVICE completed"])
+
+
+def capabilities(imap):
+    return imap.ok("CAPABILITY").lines[0].split()
+
+
+# --- who has it --------------------------------------------------------------
+
+
+@test
+def capability_only_where_it_is_turned_on():
+    with session() as imap:
+        check("XAPPLEPUSHSERVICE" in capabilities(imap), "with")
+    with session("carol") as imap:
+        check("XAPPLEPUSHSERVICE" not in capabilities(imap), "without the plugin")
+        answer = register(imap, "INBOX")
+        equal(said(answer), ["BAD Error in IMAP command XAPPLEPUSHSERVICE: Unknown command"], "BAD")
+    for value, errors in ((None, 0), ("no", 0), (TOPIC, 1)):
+        other = server(value)
+        with other.start():
+            for _ in range(2):
+                with NotifySession(other.imap_port, "alice") as imap:
+                    check("XAPPLEPUSHSERVICE" not in capabilities(imap), f"{value}")
+                    check("WEBPUSH" in capabilities(imap), "the other registration is there")
+                    equal(register(imap, "INBOX").status, "BAD", f"{value}")
+            lines = [line for line in other.log().splitlines() if "neither yes nor no" in line]
+            # One a process.
+            equal(len(lines), errors * 2, f"lines in the log, {value}")
+    equal(bridge.requests, [], "requests")
+
+
+# --- registration ------------------------------------------------------------
+
+
+@test
+def a_registration():
+    with session() as imap:
+        imap.ok("CREATE Notes")
+        equal(said(register(imap, "INBOX Notes")), accepted("INBOX", "Notes"), "answer")
+        equal(bridge.requests[-1].verb, "REGISTER", "verb")
+        equal(bridge.requests[-1].pairs, [
+            ("user", "alice"), ("dialect", "apple"), ("account", ACCOUNT), ("token", TOKEN),
+            ("subtopic", SUBTOPIC), ("mailbox", "INBOX"), ("mailbox", "Notes")], "request")
+        imap.select("INBOX")
+        equal(said(register(imap, "inbox")), accepted("INBOX"), "selected")
+        equal(said(register(imap, "")), accepted(), "no mailbox")
+        equal(bridge.requests[-1].all("mailbox"), [], "none, said to the bridge")
+
+
+@test
+def version_1_is_about_inbox():
+    with session() as imap:
+        equal(said(imap.command(f"XAPPLEPUSHSERVICE aps-version 1 {WHO}")), accepted(version=1),
+              "answer")
+        equal(bridge.requests[-1].all("mailbox"), ["INBOX"], "mailbox")
+
+
+@test
+def keys_in_any_order_and_values_in_any_form():
+    rows = {
+        "atoms": f"MAILBOXES (INBOX) {WHO} Aps-Version 2",
+        "quoted": f'"aps-version" "2" "aps-account-id" "{ACCOUNT}" "aps-device-token" "{TOKEN}" '
+                  f'"aps-subtopic" "{SUBTOPIC}" "mailboxes" ("INBOX")',
+        "literals": f"{{11+}}\r\naps-version {{1+}}\r\n2 {{14+}}\r\naps-account-id {{36+}}\r\n"
+                    f"{ACCOUNT} aps-device-token {{64+}}\r\n{TOKEN} aps-subtopic {{20+}}\r\n"
+                    f"{SUBTOPIC} {{9+}}\r\nmailboxes ({{5+}}\r\nINBOX)",
+    }
+    with session() as imap:
+        for name, line in rows.items():
+            equal(said(imap.command("XAPPLEPUSHSERVICE " + line)), accepted("INBOX"), name)
+            equal(bridge.requests[-1].one("account"), ACCOUNT, name)
+        # A literal that the client holds back until it is asked for.
+        imap.tag += 1
+        before = imap.continuations
+        imap.send(f"t{imap.tag} XAPPLEPUSHSERVICE aps-version 2 {WHO} mailboxes ({{5}}\r\n")
+        imap._until(lambda: True if imap.continuations > before else None, "+", None)
+        imap.send("INBOX)\r\n")
+        equal(said(imap.finish(f"t{imap.tag}")), accepted("INBOX"), "synchronising literal")
+
+
+@test
+def names_as_the_client_and_as_events_spell_them():
+    names = ["Entw&APw-rfe", '"a b"', '"a \\"b\\""']
+    with session() as imap:
+        for name in names:
+            imap.ok(f"CREATE {name}")
+        answer = said(register(imap, " ".join(names) + " Entw&APw-rfe"))
+        equal(answer[:2], [f'* XAPPLEPUSHSERVICE "mailbox" {name}' for name in names[:2]], "answer")
+        equal(len(answer), 5, f"lines of {answer}")
+        equal(bridge.requests[-1].all("mailbox"), ["Entw\u00fcrfe", "a b", 'a "b"'],
+              "each once, in UTF-8")
+
+
+@test
+def pipelined_commands():
+    with session() as imap:
+        line = f"XAPPLEPUSHSERVICE aps-version 2 {WHO} mailboxes (INBOX)"
+        tags = [imap.start(line), imap.start("NOOP"), imap.start(line)]
+        for tag in tags:
+            equal(imap.finish(tag).status, "OK", tag)
+
+
+@test
+def malformed_arguments():
+    rows = {
+        "": "BAD",
+        "aps-version": "BAD",
+        f"aps-version 3 {WHO} mailboxes (INBOX)": "BAD",
+        f"aps-version NIL {WHO} mailboxes (INBOX)": "BAD",
+        f"aps-version 2 {WHO}": "BAD",
+        f"aps-version 2 {WHO} mailboxes INBOX": "BAD",
+        f"aps-version 2 {WHO} mailboxes ((INBOX))": "BAD",
+        f"aps-version 2 {WHO} mailboxes (INBOX) aps-sound loud": "BAD",
+        f"aps-version 2 aps-version 2 {WHO} mailboxes (INBOX)": "BAD",
+        f"aps-version 2 {WHO} mailboxes ({{7+}}\r\nINBOX\0x)": "BAD",
+        f"aps-version 2 {WHO.replace(TOKEN, 'xyz')} mailboxes (INBOX)": "NO",
+        f"aps-version 2 {WHO.replace(ACCOUNT, 'a:b')} mailboxes (INBOX)": "NO",
+        f"aps-version 2 {WHO.replace('mobile', '')} mailboxes (INBOX)": "NO",
+        f"aps-version 2 {WHO} mailboxes ({'x ' * 1000})": "NO",
+        f"aps-version 2 {WHO} mailboxes ({'x' * 60000})": "NO",
+        f"aps-version 2 {WHO.replace(ACCOUNT, 'x' * 60000)} mailboxes ()": "NO",
+    }
+    with session() as imap:
+        for line, status in rows.items():
+            answer = imap.command(f"XAPPLEPUSHSERVICE {line}")
+            equal((answer.status, answer.lines), (status, []), f"{line[:200]!r}: {answer.text}")
+        imap.ok("NOOP")
+        # Announced and never let in: Dovecot leaves such clients, whatever the command.
+        imap.send(f"x XAPPLEPUSHSERVICE aps-version {{4294967296}}\r\n")
+        imap.expect(r"^\* BYE Literal size too large")
+    equal(bridge.requests, [], "requests")
+
+
+@test
+def as_many_mailboxes_as_one_may():
+    most = min(limit("LIMIT_FILTER_MAILBOXES"), limit("LIMIT_LINE_FIELDS") - 16)
+    with session() as imap:
+        for number in range(most):
+            imap.ok(f"CREATE many/m{number}")
+        names = " ".join(f"many/m{number}" for number in range(most))
+        equal(len(register(imap, names).lines), most + 1, "lines")
+        equal(len(bridge.requests[-1].all("mailbox")), most, "said to the bridge")
+        answer = register(imap, names + " nothing")
+        equal((answer.status, answer.text[:7]), ("NO", "[LIMIT]"), "one more, though it is none")
+
+
+@test
+def before_login_there_is_no_such_command():
+    session().close()
+    with socket.create_connection(("127.0.0.1", dovecot.imap_port), 30) as raw:
+        lines = raw.makefile("rb")
+        check(b"XAPPLEPUSHSERVICE" not in lines.readline(), "greeting")
+        raw.sendall(f"a XAPPLEPUSHSERVICE aps-version 1 {WHO}\r\n".encode())
+        equal(lines.readline()[:5], b"a BAD", "answer")
+    equal(bridge.requests, [], "requests")
+
+
+# --- the bridge --------------------------------------------------------------
+
+
+@test
+def a_topic_that_is_none():
+    with session() as imap:
+        for topic in (None, "", 'x"\r\n* BYE', "x" * (limit("LIMIT_APPLE_TOPIC") + 1)):
+            bridge.topic = topic
+            answer = register(imap, "INBOX")
+            equal((answer.status, answer.text[:13], answer.lines), ("NO", "[UNAVAILABLE]", []),
+                  f"topic {topic!r}")
+        bridge.topic = "x" * limit("LIMIT_APPLE_TOPIC")
+        equal(said(register(imap, "INBOX")), accepted("INBOX", topic=bridge.topic), "the longest")
+
+
+@test
+def refusals():
+    with session() as imap:
+        for mode, code, answer in (("no", "unavailable", "[UNAVAILABLE] no certificate"),
+                                   ("no", "limit", "[LIMIT] no certificate"),
+                                   ("close", "", "[UNAVAILABLE] Push notifications are not ")):
+            bridge.mode, bridge.code, bridge.text = mode, code, "no certificate"
+            got = register(imap, "INBOX")
+            equal((got.status, got.lines), ("NO", []), code)
+            check(got.text.startswith(answer), got.text)
+        bridge.mode = "ok"
+        equal(said(register(imap, "INBOX")), accepted("INBOX"), "afterwards")
+
+
+# --- rights ------------------------------------------------------------------
+
+
+def share(owner, guest, rights):
+    """Mailboxes of `owner`, each with these rights of `guest`."""
+    with session(owner) as imap:
+        for name, letters in rights.items():
+            imap.ok(f"CREATE {name}")
+            imap.ok(f'SETACL {name} {guest} "{letters}"')
+
+
+@test
+def missing_and_forbidden_are_the_same():
+    share("olga", "gus", {"Team": "lr", "Seen": "l", "Read": "r", "Post": "ip", "Closed": ""})
+    names = ["shared/olga/Seen", "shared/olga/Read", "shared/olga/Post", "shared/olga/Closed",
+             "shared/olga/None", "shared/olga", "shared/nobody/Team", "shared", "Public/None",
+             "Nothing", "&bad", '"*"', '"Not*"', '""', '"../../olga"', "shared/olga/Team/x"]
+    with session("gus") as imap:
+        equal(said(register(imap, "shared/olga/Team")), accepted("shared/olga/Team"), "readable")
+        for name in names:
+            equal(said(register(imap, name)), accepted(), name)
+            equal(bridge.requests[-1].all("mailbox"), [], name)
+        equal(said(register(imap, " ".join(names + ["INBOX", "shared/olga/Team"]))),
+              accepted("INBOX", "shared/olga/Team"), "all of them, and two others")
+        equal(bridge.requests[-1].all("mailbox"), ["INBOX", "shared/olga/Team"], "bridge")
+
+
+@test
+def what_was_taken_away_is_gone():
+    share("ines", "hal", {"Team": "lr"})
+    with session("hal") as hal, session("ines") as ines:
+        equal(said(register(hal, "shared/ines/Team")), accepted("shared/ines/Team"), "before")
+        ines.ok("SETACL Team hal l")
+        equal(said(register(hal, "shared/ines/Team")), accepted(), "after")
+        ines.ok("SETACL Team hal lr")
+        equal(said(register(hal, "shared/ines/Team")), accepted("shared/ines/Team"), "again")
+        ines.ok("DELETE Team")
+        equal(said(register(hal, "shared/ines/Team")), accepted(), "deleted")
+
+
+@test
+def what_cannot_be_selected_is_not_accepted():
+    with session() as imap:
+        imap.ok("CREATE parent/child")
+        equal(said(register(imap, "parent parent/child")), accepted("parent/child"), "no mail in it")
+
+
+# --- whose events ------------------------------------------------------------
+
+
+@suite.test
+def a_registration_for_anothers_mailbox_hears_nothing_of_it():
+    """Routing is the same for whatever made the registration; this one can be seen to arrive."""
+    phone = Phone()
+    arguments = {"shared": True, "protocol_plugins": {"imap": "imap_acl fantail_imap"}}
+    with Stack("apple", [phone], dovecot=arguments, queue={"state_delay": "0ms"}) as stack:
+        def pushes():
+            return [row["plaintext"] for row in stack.service.requests(phone.path())
+                    if "ACKWEBPUSH" not in (row.get("plaintext") or "")]
+
+        owner, guest = stack.dovecot.imap("olga"), stack.dovecot.imap("gus")
+        equal(owner.create("Team")[0], "OK", "CREATE")
+        equal(owner.setacl("Team", "gus", "lrwstipekxa")[0], "OK", "SETACL")
+        phone.register(guest, stack.service, '(MAILBOXES ("shared/olga/Team" "Team" "INBOX") '
+                                             'EVENTS (MessageAppend MessageNew FlagsSet))')
+        equal(owner.append("Team", None, None, MESSAGE)[0], "OK", "by its owner")
+        equal(stack.dovecot.lda("olga", MESSAGE, "-m", "Team"), 0, "delivered")
+        equal(guest.append("shared/olga/Team", None, None, MESSAGE)[0], "OK", "by the guest")
+        # Events of one user are routed in the order in which they came.
+        equal(stack.dovecot.deliver("gus", MESSAGE), {}, "refused")
+        rows = eventually(pushes, "the guest's own mail")
+        equal(len(rows), 1, f"pushes: {rows}")
+        check("INBOX" in rows[0] and "Team" not in rows[0], rows[0])
+
+
+def finish():
+    dovecot.close()
+    bridge.close()
+    scratch.cleanup()
+
+
+suite.on_failure = lambda: dovecot.log()[-1500:]
+
+if __name__ == "__main__":
+    try:
+        suite.run()
+    finally:
+        finish()
