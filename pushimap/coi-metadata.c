@@ -1,17 +1,13 @@
 #include "lib.h"
 #include "array.h"
-#include "istream.h"
 #include "mail-storage-private.h"
 #include "mailbox-attribute.h"
 #include "module-context.h"
-#include "str.h"
 
 #include "coi-metadata.h"
 #include "coi-subscription.h"
-#include "monotonic.h"
-#include "pushimap-cmd.h"
+#include "entry-request.h"
 #include "pushimap-plugin.h"
-#include "registrar.h"
 
 /* Server entries live on INBOX, behind a prefix that no client can name. */
 #define COI_PREFIX \
@@ -32,11 +28,7 @@ struct coi_box {
 
 /* One exchange with the bridge. */
 struct coi_request {
-	struct mailbox *box;
-	const char *what; /* for the log */
-	pool_t pool;      /* where answers are kept */
-	bool reads;       /* GETMETADATA */
-	bool ok;
+	struct entry_request entry;
 	const char *key;      /* VAPID */
 	struct coi_box *list; /* LIST: gathers the rows */
 };
@@ -44,23 +36,11 @@ struct coi_request {
 static MODULE_CONTEXT_DEFINE_INIT(coi_box_module, &mail_storage_module_register);
 static bool registered;
 
-/* Until when this process does not ask: the bridge did not answer. One command names
- * as many entries as the client likes, and each is a request that holds up the
- * session, and all others of the process. */
-static uint64_t away_until_us;
-
 static const struct pushimap_user *coi_user(struct mailbox *box)
 {
 	const struct pushimap_user *user = pushimap_user_get(box->storage->user);
 
 	return user != NULL && user->dialect == PUSHIMAP_DIALECT_COI ? user : NULL;
-}
-
-static void coi_set_error(struct mailbox *box, enum webpush_error error, const char *text)
-{
-	mail_storage_set_error(box->storage,
-			       error == WEBPUSH_LIMIT ? MAIL_ERROR_LIMIT : MAIL_ERROR_NOTPOSSIBLE,
-			       text);
 }
 
 /* --- asking the bridge ------------------------------------------------------ */
@@ -89,71 +69,29 @@ static void coi_item(const struct tabline_field *fields, size_t count, void *con
 		return;
 	(void)tabline_parse_u64(created, &listing.created);
 	len = coi_listing_format(&listing, NULL, 0);
-	json = p_malloc(request->pool, len + 1);
+	json = p_malloc(request->entry.box->pool, len + 1);
 	(void)coi_listing_format(&listing, json, len + 1);
 	row = array_append_space(&request->list->rows);
-	row->id = p_strdup(request->pool, id);
+	row->id = p_strdup(request->entry.box->pool, id);
 	row->json = json;
 }
 
-static void coi_answered(const struct registrar_answer *answer, void *context)
+static void coi_answered(const struct tabline_field *fields, size_t count, void *context)
 {
 	struct coi_request *request = context;
-	struct pushimap_refusal refusal;
 
-	if (answer->result == REGISTRAR_TIMEOUT)
-		away_until_us = monotonic_us() + LIMIT_REGISTRAR_AWAY_MSECS * 1000ULL;
-	if (answer->result == REGISTRAR_OK) {
-		request->ok = TRUE;
-		request->key =
-			p_strdup(request->pool, tabline_get(answer->fields, answer->count, "key"));
-		return;
-	}
-	pushimap_refusal_get(answer, request->box->storage->user->event, request->what, &refusal);
-	/* Core takes "not possible", while it lists, for its own way of saying that
-	 * attributes are off, and relies on having said it. */
-	if (request->reads && refusal.error == MAIL_ERROR_NOTPOSSIBLE)
-		refusal.error = MAIL_ERROR_UNAVAILABLE;
-	mail_storage_set_error(request->box->storage, refusal.error, refusal.text);
-}
-
-/* Without asking, so not the start of another pause. */
-static void coi_still_away(struct coi_request *request)
-{
-	static const struct registrar_answer answer = {
-		.result = REGISTRAR_AWAY,
-		.text = "it did not answer a moment ago",
-	};
-
-	coi_answered(&answer, request);
-}
-
-/* True: the bridge said OK. Else the storage has the error. */
-static bool coi_ask(struct coi_request *request, struct tabline_buf *line)
-{
-	const struct pushimap_user *user = coi_user(request->box);
-
-	request->pool = request->box->pool;
-	if (!tabline_end(line)) {
-		tabline_buf_free(line);
-		coi_set_error(request->box, WEBPUSH_LIMIT, "Value is too long.");
-		return FALSE;
-	}
-	if (monotonic_us() < away_until_us) {
-		tabline_buf_free(line);
-		coi_still_away(request);
-		return FALSE;
-	}
-	registrar_wait(user->socket_path, line, request->list == NULL ? NULL : coi_item,
-		       coi_answered, request);
-	return request->ok;
+	request->key = p_strdup(request->entry.box->pool, tabline_get(fields, count, "key"));
 }
 
 static int coi_list(struct mailbox *box, struct coi_box **list_r)
 {
 	struct coi_box *list = COI_BOX_CONTEXT(box);
 	struct coi_request request = {
-		.box = box, .what = "GETMETADATA subscriptions", .reads = TRUE};
+		.entry = {.box = box,
+			  .what = "GETMETADATA subscriptions",
+			  .reads = TRUE,
+			  .item = coi_item},
+	};
 	struct tabline_buf line;
 
 	if (list == NULL) {
@@ -162,7 +100,7 @@ static int coi_list(struct mailbox *box, struct coi_box **list_r)
 		request.list = list;
 		registrar_begin(&line, "LIST", box->storage->user->username);
 		tabline_field(&line, "gateway", "webpush");
-		if (!coi_ask(&request, &line))
+		if (!entry_request_send(&request.entry, &line))
 			return -1;
 		MODULE_CONTEXT_SET(box, coi_box_module, list);
 	}
@@ -174,17 +112,22 @@ static int coi_list(struct mailbox *box, struct coi_box **list_r)
 
 static int coi_get_vapid(struct mailbox *box, struct mail_attribute_value *value_r)
 {
-	struct coi_request request = {.box = box, .what = "GETMETADATA vapid", .reads = TRUE};
+	struct coi_request request = {
+		.entry = {.box = box,
+			  .what = "GETMETADATA vapid",
+			  .reads = TRUE,
+			  .answered = coi_answered},
+	};
 	struct tabline_buf line;
 	char pem[WEBPUSH_PEM_SIZE];
 
 	registrar_begin(&line, "VAPID", box->storage->user->username);
-	if (!coi_ask(&request, &line))
+	if (!entry_request_send(&request.entry, &line))
 		return -1;
 	if (request.key == NULL || !webpush_vapid_pem(request.key, pem)) {
 		mail_storage_set_critical(box->storage,
 					  "fantail: %s: the bridge's answer has no proper key",
-					  request.what);
+					  request.entry.what);
 		return -1;
 	}
 	value_r->value = p_strdup(box->pool, pem);
@@ -261,46 +204,9 @@ static int coi_iter(struct mailbox *box, const char *key_prefix, pool_t pool,
 
 /* --- SETMETADATA ------------------------------------------------------------ */
 
-/* The value as text on the data stack. */
-static int coi_read_value(struct mailbox *box, const struct mail_attribute_value *value,
-			  const char **text_r)
-{
-	struct istream *input = value->value_stream;
-	const unsigned char *data;
-	size_t size;
-	string_t *text;
-
-	if (input == NULL) {
-		*text_r = value->value;
-		return 0;
-	}
-	text = t_str_new(512);
-	i_stream_seek(input, 0);
-	while (str_len(text) <= LIMIT_COI_SUBSCRIPTION &&
-	       i_stream_read_more(input, &data, &size) > 0) {
-		str_append_data(text, data, size);
-		i_stream_skip(input, size);
-	}
-	if (input->stream_errno != 0) {
-		mail_storage_set_critical(box->storage, "read(%s) failed: %s",
-					  i_stream_get_name(input), i_stream_get_error(input));
-		return -1;
-	}
-	if (str_len(text) > LIMIT_COI_SUBSCRIPTION) {
-		coi_set_error(box, WEBPUSH_LIMIT, "Value is too long.");
-		return -1;
-	}
-	if (memchr(str_data(text), '\0', str_len(text)) != NULL) {
-		coi_set_error(box, WEBPUSH_CANNOT, "Value has NULs.");
-		return -1;
-	}
-	*text_r = str_c(text);
-	return 0;
-}
-
 static int coi_subscribe(struct mailbox *box, const char *id, const char *json)
 {
-	struct coi_request request = {.box = box, .what = "SETMETADATA subscription"};
+	struct entry_request request = {.box = box, .what = "SETMETADATA subscription"};
 	size_t len = strlen(json);
 	struct webpush_subscription sub;
 	enum webpush_error error;
@@ -311,41 +217,41 @@ static int coi_subscribe(struct mailbox *box, const char *id, const char *json)
 	if (error == WEBPUSH_OK)
 		error = coi_subscription_parse(json, len, t_malloc_no0(len + 1), &sub, &text);
 	if (error != WEBPUSH_OK) {
-		coi_set_error(box, error, text);
+		entry_set_error(box, error, text);
 		return -1;
 	}
 	sub.device = id;
 	registrar_begin(&line, "SUBSCRIBE", box->storage->user->username);
 	webpush_subscription_encode(&line, &sub, "coi");
-	return coi_ask(&request, &line) ? 0 : -1;
+	return entry_request_send(&request, &line) ? 0 : -1;
 }
 
 static int coi_unsubscribe(struct mailbox *box, const char *id)
 {
-	struct coi_request request = {.box = box, .what = "SETMETADATA subscription NIL"};
+	struct entry_request request = {.box = box, .what = "SETMETADATA subscription NIL"};
 	struct tabline_buf line;
 
 	registrar_begin(&line, "UNSUBSCRIBE", box->storage->user->username);
 	tabline_field(&line, "device", id);
-	return coi_ask(&request, &line) ? 0 : -1;
+	return entry_request_send(&request, &line) ? 0 : -1;
 }
 
 static int coi_validate(struct mailbox *box, const char *id, const char *token)
 {
-	struct coi_request request = {.box = box, .what = "SETMETADATA validate"};
+	struct entry_request request = {.box = box, .what = "SETMETADATA validate"};
 	enum webpush_error error;
 	struct tabline_buf line;
 	const char *text;
 
 	error = webpush_check_token(token, &text);
 	if (error != WEBPUSH_OK) {
-		coi_set_error(box, error, text);
+		entry_set_error(box, error, text);
 		return -1;
 	}
 	registrar_begin(&line, "CONFIRM", box->storage->user->username);
 	tabline_field(&line, "device", id);
 	tabline_field(&line, "token", token);
-	return coi_ask(&request, &line) ? 0 : -1;
+	return entry_request_send(&request, &line) ? 0 : -1;
 }
 
 static int coi_set(struct mailbox_transaction_context *t, const char *key,
@@ -357,15 +263,15 @@ static int coi_set(struct mailbox_transaction_context *t, const char *key,
 	enum coi_entry entry;
 
 	if (coi_user(box) == NULL) {
-		coi_set_error(box, WEBPUSH_CANNOT, "Push notifications are not enabled.");
+		entry_set_error(box, WEBPUSH_CANNOT, "Push notifications are not enabled.");
 		return -1;
 	}
 	entry = coi_entry_parse(key + strlen(COI_PREFIX), id);
 	if (entry != COI_ENTRY_SUBSCRIPTION && entry != COI_ENTRY_VALIDATE) {
-		coi_set_error(box, WEBPUSH_CANNOT, "This entry cannot be changed.");
+		entry_set_error(box, WEBPUSH_CANNOT, "This entry cannot be changed.");
 		return -1;
 	}
-	if (coi_read_value(box, value, &text) < 0)
+	if (entry_value_read(box, value, LIMIT_COI_SUBSCRIPTION, &text) < 0)
 		return -1;
 	if (entry == COI_ENTRY_VALIDATE)
 		return coi_validate(box, id, text == NULL ? "" : text);

@@ -3,9 +3,9 @@
  * /private/vendor/vendor.dovecot/webpush, as Dovecot's internal attributes.
  *
  * They count as validated, so they work also where imap_metadata is off and no attribute
- * dict is configured; nothing is stored here. Dovecot wants an attribute's value when it
- * asks for it, so the session, and only it, waits for the bridge: LIMIT_REGISTRAR_MSECS
- * at most. Names are case-insensitive (RFC 5464 2), and Dovecot folds them to lower case.
+ * dict is configured; nothing is stored here, and the session waits for the bridge
+ * (entry-request.h). Names are case-insensitive (RFC 5464 2), and Dovecot folds them to
+ * lower case.
  */
 #ifndef COI_METADATA_H
 #define COI_METADATA_H
