@@ -252,6 +252,40 @@
 #define LIMIT_DEVICE_ID 64
 /* Client and device labels (COI 3: 128 octets). */
 #define LIMIT_DEVICE_LABEL 128
+/* Devices of Push-IMAP, Apple Mail and Delta Chat that were not heard of for this long (s)
+ * are forgotten: a quarter of a year. Whoever comes back registers with the first login. */
+#define LIMIT_DEVICE_UNSEEN_SECS (92 * 86400)
+/* Named filters of one user, each of which a delivery may have to be judged by. */
+#define LIMIT_FILTERS_PER_USER 100
+/* A filter's name, criteria (the longest command lines of IMAP clients, RFC 7162 section 4),
+ * and what people write about it. */
+#define LIMIT_FILTER_NAME 64
+#define LIMIT_FILTER_CRITERIA 8192
+#define LIMIT_FILTER_CHARSET 64
+#define LIMIT_FILTER_DESCRIPTION 512
+/* Names of filters that an event can carry: all of a user, and blanks. */
+#define LIMIT_FILTER_NAMES (LIMIT_FILTERS_PER_USER * (LIMIT_FILTER_NAME + 1))
+/* Mailboxes of one device with a filter of their own. */
+#define LIMIT_ATTACHMENTS_PER_DEVICE 200
+/* Preferences of Push-IMAP: a telephone number or mail address (RFC 5321), and the FETCH
+ * items of in-band pushes. */
+#define LIMIT_PIMAP_ADDRESS 320
+#define LIMIT_PIMAP_NEW_FORMAT 1000
+/* A session of Push-IMAP says each minute that its device listens; it counts as gone after
+ * two that were missed (s). */
+#define LIMIT_PRESENCE_SECS 150
+/* An outstanding wake-up is repeated after these (s), the last one again and again: a phone
+ * that was in a tunnel, in a meeting, switched off. */
+#define LIMIT_WAKE_AGAIN_SECS 3600
+#define LIMIT_WAKE_AGAIN_2_SECS (4 * 3600)
+#define LIMIT_WAKE_AGAIN_3_SECS 86400
+/* Device tokens: Apple's have 32 octets and may get longer, Delta Chat's are opaque text. */
+#define LIMIT_APPLE_TOKEN 200
+/* Account ids of Apple Mail are UUIDs; with the token's beginning they are names of devices.
+ * Topics are a prefix and a UUID. */
+#define LIMIT_APPLE_ACCOUNT 36
+#define LIMIT_APPLE_TOPIC 128
+#define LIMIT_DELTA_TOKEN 1000
 /* Push endpoint URL. UnifiedPush allows 1,000 octets. */
 #define LIMIT_ENDPOINT 1000
 /* Mailbox names in one registration's filter, and their bytes in all. */

@@ -210,6 +210,12 @@ static gboolean check_together(const struct config *config, const struct keyfile
 		return config_fail(error, &place, CONFIG_ERROR_VALUE,
 				   "needs username and password-file beside it; write these, too");
 	}
+	if (config->sms_url == NULL && config->pimap_channels != NULL &&
+	    config->pimap_channels[0] != NULL) {
+		place = config_place_of(keyfile, path, "pimap", "channels");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "needs an SMS gateway; write section [sms], too");
+	}
 	return check_urls(config, keyfile, path, error);
 }
 
@@ -339,6 +345,8 @@ void config_unref(struct config *config)
 	g_free(config->sms_username);
 	g_free(config->sms_password);
 	g_free(config->sms_sender);
+	g_strfreev(config->pimap_channels);
+	g_free(config->apple_topic);
 	g_ptr_array_unref(config->webhooks);
 	g_free(config);
 }

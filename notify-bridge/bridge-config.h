@@ -83,6 +83,9 @@ struct config {
 	char *sms_username, *sms_password;
 	char *sms_sender; /* NULL = Kannel's own */
 
+	char **pimap_channels; /* NULL = none */
+	char *apple_topic;     /* NULL = no registrations */
+
 	GPtrArray *webhooks; /* struct config_webhook * */
 };
 

@@ -1,6 +1,7 @@
 #include "config-keys.h"
 #include "config-value.h"
 #include "limits.h"
+#include "pimap-profile.h"
 
 #include <errno.h>
 #include <string.h>
@@ -197,8 +198,49 @@ static gboolean set_ca_file(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
-static const char *const section_names[] = {"bridge",  "hub", "queue",   "devices",      "http",
-					    "webpush", "sms", "webhook", "webhook NAME", NULL};
+/* --- [pimap], [apple] --------------------------------------------------------- */
+
+static gboolean set_pimap_channels(void *place, const struct config_key *key, const char *value,
+				   GError **error)
+{
+	g_auto(GStrv) words = NULL;
+
+	if (strcmp(value, "none") != 0 && !config_key_list(&words, key, value, error))
+		return FALSE;
+	for (char **word = words; word != NULL && *word != NULL; word++) {
+		if (!pimap_channel_known(*word))
+			return config_value_fail(
+				error,
+				"'%s' is no channel; write some of WAP_PUSH, SMS, GSMSMS and "
+				"WAPWDP, or none",
+				*word);
+	}
+	g_strfreev(*(char ***)place);
+	*(char ***)place = g_steal_pointer(&words);
+	return TRUE;
+}
+
+static gboolean set_apple_topic(void *place, const struct config_key *key, const char *value,
+				GError **error)
+{
+	if (strcmp(value, "none") == 0) {
+		config_key_take(place, NULL);
+		return TRUE;
+	}
+	if (!g_str_has_prefix(value, "com.apple.mail.XServer.") ||
+	    strlen(value) > LIMIT_APPLE_TOPIC || !is_header_text(value) ||
+	    strpbrk(value, "\"\\") != NULL)
+		return config_value_fail(error,
+					 "'%s' is no topic of Apple's certificates for mail; it "
+					 "begins with com.apple.mail.XServer.",
+					 value);
+	config_key_take(place, g_strdup(value));
+	return TRUE;
+}
+
+static const char *const section_names[] = {"bridge", "hub",     "queue",        "devices",
+					    "http",   "webpush", "sms",          "pimap",
+					    "apple",  "webhook", "webhook NAME", NULL};
 
 #define MSEC G_GUINT64_CONSTANT(1000)
 #define SEC (1000 * MSEC)
@@ -253,6 +295,10 @@ static const struct config_key keys[] = {
 	{"sms", "username", set_sms_username, AT(sms_username), 0, 128},
 	{"sms", "password-file", set_sms_password_file, AT(sms_password), 0, 256},
 	{"sms", "sender", set_sms_sender, AT(sms_sender), 0, 0},
+
+	{"pimap", "channels", set_pimap_channels, AT(pimap_channels), 0, 0},
+
+	{"apple", "topic", set_apple_topic, AT(apple_topic), 0, 0},
 };
 
 const struct config_table config_keys = {

@@ -48,6 +48,23 @@ gboolean device_id_valid(const char *id)
 	return TRUE;
 }
 
+enum device_face device_face(enum device_dialect dialect)
+{
+	switch (dialect) {
+	case DIALECT_GOUGEON:
+	case DIALECT_COI:
+		break;
+	case DIALECT_EMN:
+	case DIALECT_EXTENDED:
+		return FACE_PIMAP;
+	case DIALECT_APPLE:
+		return FACE_APPLE;
+	case DIALECT_DELTAPUSH:
+		return FACE_DELTAPUSH;
+	}
+	return FACE_WEBPUSH;
+}
+
 gboolean device_is_webhook(const struct device *device)
 {
 	return strcmp(device->gateway, "webhook") == 0;
@@ -60,8 +77,9 @@ static const char *const state_names[] = {
 };
 
 static const char *const dialect_names[] = {
-	[DIALECT_GOUGEON] = "gougeon",
-	[DIALECT_COI] = "coi",
+	[DIALECT_GOUGEON] = "gougeon", [DIALECT_COI] = "coi",
+	[DIALECT_EMN] = "emn",         [DIALECT_EXTENDED] = "extended",
+	[DIALECT_APPLE] = "apple",     [DIALECT_DELTAPUSH] = "deltapush",
 };
 
 static const char *const msgtype_names[] = {

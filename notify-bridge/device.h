@@ -19,6 +19,18 @@ enum device_state {
 enum device_dialect {
 	DIALECT_GOUGEON, /* draft-gougeon-imap-webpush */
 	DIALECT_COI,     /* COI IMAP WebPush v1.0 */
+	DIALECT_EMN,     /* Push-IMAP: "there is mail", OMA's E-Mail Notification */
+	DIALECT_EXTENDED,
+	DIALECT_APPLE,     /* Apple Mail's XAPPLEPUSHSERVICE */
+	DIALECT_DELTAPUSH, /* Delta Chat's token, an entry of METADATA */
+};
+
+/* By what a device came to be: names of one face are not those of another. */
+enum device_face {
+	FACE_WEBPUSH, /* SUBSCRIBE, and what operators register */
+	FACE_PIMAP,   /* a session of Push-IMAP */
+	FACE_APPLE,
+	FACE_DELTAPUSH,
 };
 
 /* COI 3: which mail a subscription wants. */
@@ -54,6 +66,10 @@ struct device {
 	gint64 last_ok;
 	gint64 dead_at;
 	char *last_outcome; /* one line for people, may be NULL */
+	/* All but FACE_WEBPUSH: when it last said that it is there; and how many pushes were
+	 * accepted since. */
+	gint64 seen;
+	guint wakes;
 };
 typedef struct device device_t;
 
@@ -65,11 +81,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
 /* Is it a subscription id: 1 to LIMIT_DEVICE_ID printable ASCII characters without blanks,
  * since it is an atom of IMAP, a key of ours and part of log lines? NULL is none. */
 gboolean device_id_valid(const char *id);
+enum device_face device_face(enum device_dialect dialect);
 /* The operator's, and of no user (webhook-device.h). */
 gboolean device_is_webhook(const struct device *device);
 
 const char *device_state_name(enum device_state state);       /* "inactive", "active", "dead" */
-const char *device_dialect_name(enum device_dialect dialect); /* "gougeon", "coi" */
+const char *device_dialect_name(enum device_dialect dialect); /* "gougeon", ... */
 const char *device_msgtype_name(enum device_msgtype msgtype); /* "all", "chat", "mail" */
 gboolean device_state_parse(const char *name, enum device_state *state_r);
 gboolean device_dialect_parse(const char *name, enum device_dialect *dialect_r);

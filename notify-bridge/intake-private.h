@@ -8,6 +8,7 @@
 #include "intake-batch.h"
 #include "line-server.h"
 #include "pace.h"
+#include "presence.h"
 
 struct intake {
 	guint refs; /* one is main's; the others are batches and operations under way */
@@ -20,6 +21,7 @@ struct intake {
 	struct line_server *server;
 	GPtrArray *hooks; /* struct webhook_device * of the context */
 	struct pace *registrations;
+	struct presence *presence;
 	struct bucket warnings; /* peers could fill the log */
 	gsize bytes;            /* that batches hold; LIMIT_INTAKE_BYTES */
 	guint pending;
@@ -54,6 +56,30 @@ const char *request_get(const struct request *request, const char *key);
 void request_no(const struct request *request, const char *code, const char *text);
 /* FALSE: Web Push is switched off, and that was the answer. */
 gboolean request_webpush_ready(const struct request *request);
+
+/* A change of the registry that waits for the disk. */
+struct change {
+	struct intake *intake;
+	struct line_peer *peer;
+	char *id;
+	gint64 device; /* whose notifications go with it; 0 = none */
+};
+struct change *intake_change_new(const struct request *request);
+void intake_change_free(struct change *change);
+/* Answers OK, or NO with what the store said; and frees it. */
+void intake_change_end(struct change *change, const GError *error);
+
+/* Push-IMAP (intake-pimap.c, intake-filter.c), and tokens (intake-token.c). */
+void intake_profile(const struct request *request);
+void intake_prefer(const struct request *request);
+void intake_present(const struct request *request);
+void intake_attach(const struct request *request);
+void intake_filterset(const struct request *request);
+void intake_filterlist(const struct request *request);
+void intake_filterdrop(const struct request *request);
+void intake_register(const struct request *request);
+/* The ITEMs of WANT. */
+void intake_wanted_filters(const struct request *request);
 
 /* The verbs of registration (intake-register.c, intake-subscribe.c). Each answers, now
  * or later. */

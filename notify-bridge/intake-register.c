@@ -41,15 +41,7 @@ void intake_vapid(const struct request *request)
 
 /* --- CONFIRM, UNSUBSCRIBE ------------------------------------------------- */
 
-/* A change of the registry that waits for the disk. */
-struct change {
-	struct intake *intake;
-	struct line_peer *peer;
-	char *id;
-	gint64 device; /* whose notifications go with it; 0 = none */
-};
-
-static struct change *change_new(const struct request *request)
+struct change *intake_change_new(const struct request *request)
 {
 	struct change *change = g_new0(struct change, 1);
 
@@ -59,12 +51,21 @@ static struct change *change_new(const struct request *request)
 	return change;
 }
 
-static void change_free(struct change *change)
+void intake_change_free(struct change *change)
 {
 	g_free(change->id);
 	line_peer_unref(change->peer);
 	intake_end(change->intake);
 	g_free(change);
+}
+
+void intake_change_end(struct change *change, const GError *error)
+{
+	if (error != NULL)
+		line_peer_no(change->peer, change->id, intake_store_code(error), error->message);
+	else
+		intake_ok(change->peer, change->id, NULL, NULL, NULL, NULL);
+	intake_change_free(change);
 }
 
 static void confirmed(const struct device *device, const GError *error, gpointer data)
@@ -75,7 +76,7 @@ static void confirmed(const struct device *device, const GError *error, gpointer
 		line_peer_no(change->peer, change->id, intake_store_code(error), error->message);
 	else
 		intake_ok(change->peer, change->id, "state", "active", NULL, NULL);
-	change_free(change);
+	intake_change_free(change);
 }
 
 void intake_confirm(const struct request *request)
@@ -95,7 +96,7 @@ void intake_confirm(const struct request *request)
 	}
 	registry->backend->confirm(registry, request->user, device, token,
 				   g_get_real_time() / G_USEC_PER_SEC, confirmed,
-				   change_new(request));
+				   intake_change_new(request));
 }
 
 static void removed(const struct device *device, const GError *error, gpointer data)
@@ -112,7 +113,7 @@ static void removed(const struct device *device, const GError *error, gpointer d
 							    NULL);
 		intake_ok(change->peer, change->id, NULL, NULL, NULL, NULL);
 	}
-	change_free(change);
+	intake_change_free(change);
 }
 
 void intake_unsubscribe(const struct request *request)
@@ -127,7 +128,7 @@ void intake_unsubscribe(const struct request *request)
 		return;
 	}
 	known = registry->backend->find(registry, request->user, name);
-	change = change_new(request);
+	change = intake_change_new(request);
 	if (known != NULL)
 		change->device = known->id;
 	registry->backend->remove(registry, request->user, name, removed, change);
@@ -163,6 +164,8 @@ static void item(struct line_peer *peer, const char *id, const struct device *de
 		tabline_field(&buf, "mailbox", *name);
 	tabline_field(&buf, "content", device->content ? "yes" : "no");
 	tabline_field(&buf, "msgtype", device_msgtype_name(device->msgtype));
+	if (device_face(device->dialect) == FACE_DELTAPUSH)
+		tabline_field(&buf, "token", device->endpoint);
 	tabline_field(&buf, "client", device->client);
 	tabline_field(&buf, "label", device->label);
 	tabline_field_u64(&buf, "created", (guint64)MAX(device->created, 0));
@@ -175,6 +178,7 @@ void intake_list(const struct request *request)
 {
 	struct registry *registry = request->intake->registry;
 	const char *gateway = request_get(request, "gateway");
+	const char *dialect = request_get(request, "dialect");
 	g_autoptr(GPtrArray) devices =
 		registry->backend->list(registry, request->user, 0, LIMIT_DEVICES_PER_USER_MAX);
 
@@ -183,7 +187,9 @@ void intake_list(const struct request *request)
 
 		/* The dead are kept for operators; to a client they are gone. */
 		if (device->state == DEVICE_DEAD ||
-		    (gateway != NULL && strcmp(device->gateway, gateway) != 0))
+		    (gateway != NULL && strcmp(device->gateway, gateway) != 0) ||
+		    (dialect != NULL &&
+		     g_strcmp0(device_dialect_name(device->dialect), dialect) != 0))
 			continue;
 		item(request->peer, request->id, device);
 	}

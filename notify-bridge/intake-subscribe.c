@@ -129,7 +129,8 @@ static struct device *parse_device(const struct request *request, const char **c
 		text = "this server has no such push gateway";
 	} else if (!device_id_valid(device->device)) {
 		text = "the subscription's name has to be 1 to 64 printable ASCII characters";
-	} else if (dialect == NULL || !device_dialect_parse(dialect, &device->dialect)) {
+	} else if (dialect == NULL || !device_dialect_parse(dialect, &device->dialect) ||
+		   device_face(device->dialect) != FACE_WEBPUSH) {
 		text = "dialect is neither gougeon nor coi";
 	} else if (content != NULL && !device->content && strcmp(content, "no") != 0) {
 		text = "content is neither yes nor no";

@@ -38,6 +38,7 @@ void intake_unref(struct intake *intake)
 	gateway_context_unref(intake->context);
 	g_ptr_array_unref(intake->hooks);
 	pace_free(&intake->registrations);
+	presence_free(&intake->presence);
 	g_free(intake);
 }
 
@@ -67,6 +68,8 @@ const char *intake_store_code(const GError *error)
 		return "limit";
 	if (g_error_matches(error, STORE_ERROR, STORE_ERROR_NOT_FOUND))
 		return "notfound";
+	if (g_error_matches(error, STORE_ERROR, STORE_ERROR_REFUSED))
+		return "refused";
 	if (g_error_matches(error, STORE_ERROR, STORE_ERROR_TOKEN))
 		return "token";
 	/* Also what else SQLite says: to a client that is a disk that failed. */
@@ -261,6 +264,8 @@ static void handle_want(const struct request *request)
 			content = hook->device->content;
 		}
 	}
+	if (any)
+		intake_wanted_filters(request);
 	intake_ok(request->peer, request->id, "want",
 		  content ? "content"
 		  : any   ? "hint"
@@ -278,6 +283,14 @@ static const struct {
 	{"CONFIRM", intake_confirm},
 	{"UNSUBSCRIBE", intake_unsubscribe},
 	{"LIST", intake_list},
+	{"PROFILE", intake_profile},
+	{"PREFER", intake_prefer},
+	{"PRESENT", intake_present},
+	{"ATTACH", intake_attach},
+	{"FILTERSET", intake_filterset},
+	{"FILTERLIST", intake_filterlist},
+	{"FILTERDROP", intake_filterdrop},
+	{"REGISTER", intake_register},
 };
 
 static gboolean handle_request(struct request *request, const char *verb)
@@ -377,6 +390,7 @@ struct intake *intake_new(struct queue *queue, struct registry *registry,
 	intake->context = gateway_context_ref(context);
 	intake->hooks = webhook_devices_new(context, intake->registry);
 	intake->registrations = pace_new(LIMIT_REGISTRATION_PACES);
+	intake->presence = presence_new();
 	return intake;
 }
 

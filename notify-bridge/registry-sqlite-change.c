@@ -4,21 +4,8 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-struct change_job {
-	struct sqlite_registry *registry;
-	struct device *wanted; /* subscribe; else its user and device alone count */
-	char *token;           /* confirm: as echoed */
-	gint64 now;
-	guint devices_per_user;
-	registry_done done;
-	gpointer data;
-	/* Set by the work. */
-	struct device *result;
-	GError *verdict; /* what the caller is told although something was written */
-};
-
-static struct change_job *job_new(struct registry *registry, const struct device *wanted,
-				  gint64 now, registry_done done, gpointer data)
+struct change_job *registry_sqlite_job_new(struct registry *registry, const struct device *wanted,
+					   gint64 now, registry_done done, gpointer data)
 {
 	struct change_job *job = g_new0(struct change_job, 1);
 
@@ -36,6 +23,8 @@ static void job_free(struct change_job *job)
 	registry_sqlite_release(job->registry);
 	device_free(job->wanted);
 	g_free(job->token);
+	g_free(job->name);
+	g_free(job->value);
 	device_free(job->result);
 	g_clear_error(&job->verdict);
 	g_free(job);
@@ -52,7 +41,7 @@ static gboolean went_well(const struct change_job *job, const GError *error)
 	return error == NULL && job->verdict == NULL;
 }
 
-static void job_done(const GError *error, gpointer data)
+void registry_sqlite_job_done(const GError *error, gpointer data)
 {
 	struct change_job *job = data;
 
@@ -71,7 +60,7 @@ static gboolean refuse_work(struct store *store, gpointer data, GError **error)
 	return TRUE;
 }
 
-static void start(struct change_job *job, store_work work, store_done done)
+void registry_sqlite_job_start(struct change_job *job, store_work work, store_done done)
 {
 	if (store_write(job->registry->store, work, done, job, &job->verdict))
 		return;
@@ -80,7 +69,7 @@ static void start(struct change_job *job, store_work work, store_done done)
 }
 
 /* The row of job->wanted into job->result: 1, 0 = no such device, -1 = failed. */
-static int fetch(struct store *store, struct change_job *job, GError **error)
+int registry_sqlite_job_fetch(struct store *store, struct change_job *job, GError **error)
 {
 	sqlite3_stmt *stmt = store_prepare(store, "SELECT " REGISTRY_COLUMNS
 						  " FROM device WHERE user = ?1 AND device = ?2");
@@ -201,14 +190,14 @@ static gboolean write_device(struct store *store, const struct device *device, g
 		store,
 		"INSERT INTO device (user, device, gateway, dialect, state, endpoint, p256dh, "
 		"auth, vapid_key, events, mailboxes, content, msgtype, client, label, token, "
-		"confirm_by, created, changed, token_tries, confirmed, last_ok, dead_at) "
+		"confirm_by, created, changed, token_tries, confirmed, last_ok, dead_at, seen) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-		"?17, ?18, ?18, 0, 0, 0, 0) "
+		"?17, ?18, ?18, 0, 0, 0, 0, ?19) "
 		"ON CONFLICT (user, device) DO UPDATE SET gateway = ?3, dialect = ?4, state = ?5, "
 		"endpoint = ?6, p256dh = ?7, auth = ?8, vapid_key = ?9, events = ?10, "
 		"mailboxes = ?11, content = ?12, msgtype = ?13, client = ?14, label = ?15, "
 		"token = ?16, confirm_by = ?17, changed = ?18, token_tries = 0, confirmed = 0, "
-		"dead_at = 0, last_outcome = NULL");
+		"dead_at = 0, last_outcome = NULL, seen = max(seen, ?19)");
 
 	registry_sqlite_bind_text(stmt, 1, device->user);
 	registry_sqlite_bind_text(stmt, 2, device->device);
@@ -229,15 +218,36 @@ static gboolean write_device(struct store *store, const struct device *device, g
 	registry_sqlite_bind_text(stmt, 16, device->token);
 	sqlite3_bind_int64(stmt, 17, device->confirm_by);
 	sqlite3_bind_int64(stmt, 18, now);
+	sqlite3_bind_int64(stmt, 19, device->seen);
 	return store_step(store, stmt, error);
+}
+
+gboolean registry_sqlite_job_write(struct store *store, struct change_job *job, GError **error)
+{
+	gboolean more = job->result == NULL || job->result->state == DEVICE_DEAD;
+
+	return discard_old(store, job, error) && (!more || check_limit(store, job, error)) &&
+	       write_device(store, job->wanted, job->now, error) &&
+	       registry_sqlite_job_fetch(store, job, error) > 0;
+}
+
+gboolean registry_sqlite_job_check_face(struct change_job *job, GError **error)
+{
+	if (job->result == NULL ||
+	    device_face(job->result->dialect) == device_face(job->wanted->dialect))
+		return TRUE;
+	g_set_error(error, STORE_ERROR, STORE_ERROR_REFUSED,
+		    "a device of another kind has the name '%s'; choose another",
+		    job->wanted->device);
+	return FALSE;
 }
 
 static gboolean subscribe_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	int row = fetch(store, job, error);
+	int row = registry_sqlite_job_fetch(store, job, error);
 
-	if (row < 0)
+	if (row < 0 || !registry_sqlite_job_check_face(job, error))
 		return FALSE;
 	if (row > 0 && same_registration(job->result, job->wanted)) {
 		if (job->result->state == DEVICE_ACTIVE)
@@ -249,11 +259,7 @@ static gboolean subscribe_work(struct store *store, gpointer data, GError **erro
 					     job->wanted->confirm_by, error);
 		}
 	}
-	if (!discard_old(store, job, error))
-		return FALSE;
-	if ((row == 0 || job->result->state == DEVICE_DEAD) && !check_limit(store, job, error))
-		return FALSE;
-	return write_device(store, job->wanted, job->now, error) && fetch(store, job, error) > 0;
+	return registry_sqlite_job_write(store, job, error);
 }
 
 static void subscribe_done(const GError *error, gpointer data)
@@ -263,18 +269,18 @@ static void subscribe_done(const GError *error, gpointer data)
 	/* What was said of the former registration. */
 	if (went_well(job, error) && job->result->state == DEVICE_INACTIVE)
 		registry_sqlite_forget_mark(job->registry, job->result->id);
-	job_done(error, job);
+	registry_sqlite_job_done(error, job);
 }
 
 void registry_sqlite_subscribe(struct registry *registry, const struct device *device, gint64 now,
 			       registry_done done, gpointer data)
 {
-	struct change_job *job = job_new(registry, device, now, done, data);
+	struct change_job *job = registry_sqlite_job_new(registry, device, now, done, data);
 
 	job->wanted->state = DEVICE_INACTIVE;
 	if (job->wanted->confirm_by == 0)
 		job->wanted->confirm_by = now + job->registry->limits.confirm_secs;
-	start(job, subscribe_work, subscribe_done);
+	registry_sqlite_job_start(job, subscribe_work, subscribe_done);
 }
 
 /* --- enrol --------------------------------------------------------------------- */
@@ -282,18 +288,14 @@ void registry_sqlite_subscribe(struct registry *registry, const struct device *d
 static gboolean enrol_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	int row = fetch(store, job, error);
+	int row = registry_sqlite_job_fetch(store, job, error);
 
-	if (row < 0)
+	if (row < 0 || !registry_sqlite_job_check_face(job, error))
 		return FALSE;
 	if (row > 0 && job->result->state == DEVICE_ACTIVE &&
 	    same_registration(job->result, job->wanted))
 		return TRUE;
-	if (!discard_old(store, job, error))
-		return FALSE;
-	if ((row == 0 || job->result->state == DEVICE_DEAD) && !check_limit(store, job, error))
-		return FALSE;
-	return write_device(store, job->wanted, job->now, error) && fetch(store, job, error) > 0;
+	return registry_sqlite_job_write(store, job, error);
 }
 
 static void enrol_done(const GError *error, gpointer data)
@@ -302,16 +304,16 @@ static void enrol_done(const GError *error, gpointer data)
 
 	if (went_well(job, error))
 		registry_sqlite_forget_mark(job->registry, job->result->id);
-	job_done(error, job);
+	registry_sqlite_job_done(error, job);
 }
 
 void registry_sqlite_enrol(struct registry *registry, const struct device *device, gint64 now,
 			   registry_done done, gpointer data)
 {
-	struct change_job *job = job_new(registry, device, now, done, data);
+	struct change_job *job = registry_sqlite_job_new(registry, device, now, done, data);
 
 	job->wanted->state = DEVICE_ACTIVE;
-	start(job, enrol_work, enrol_done);
+	registry_sqlite_job_start(job, enrol_work, enrol_done);
 }
 
 /* --- confirm ------------------------------------------------------------------- */
@@ -355,7 +357,7 @@ static gboolean count_wrong(struct store *store, struct change_job *job, GError 
 static gboolean confirm_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	int row = fetch(store, job, error);
+	int row = registry_sqlite_job_fetch(store, job, error);
 	gboolean right = FALSE;
 
 	if (row <= 0)
@@ -370,7 +372,7 @@ static gboolean confirm_work(struct store *store, gpointer data, GError **error)
 					     "UPDATE device SET state = 1, confirmed = ?2, "
 					     "token_tries = 0 WHERE id = ?1",
 					     job->now, error) &&
-			       fetch(store, job, error) > 0;
+			       registry_sqlite_job_fetch(store, job, error) > 0;
 		if (!count_wrong(store, job, error))
 			return FALSE;
 	}
@@ -384,10 +386,10 @@ void registry_sqlite_confirm(struct registry *registry, const char *user, const 
 			     const char *token, gint64 now, registry_done done, gpointer data)
 {
 	const struct device like = {.user = (char *)user, .device = (char *)device};
-	struct change_job *job = job_new(registry, &like, now, done, data);
+	struct change_job *job = registry_sqlite_job_new(registry, &like, now, done, data);
 
 	job->token = g_strdup(token);
-	start(job, confirm_work, job_done);
+	registry_sqlite_job_start(job, confirm_work, registry_sqlite_job_done);
 }
 
 /* --- remove ---------------------------------------------------------------------- */
@@ -395,7 +397,7 @@ void registry_sqlite_confirm(struct registry *registry, const char *user, const 
 static gboolean remove_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	int row = fetch(store, job, error);
+	int row = registry_sqlite_job_fetch(store, job, error);
 
 	if (row <= 0)
 		return row == 0 ? not_found(error) : FALSE;
@@ -410,7 +412,7 @@ static void remove_done(const GError *error, gpointer data)
 
 	if (went_well(job, error))
 		registry_sqlite_forget_mark(job->registry, job->result->id);
-	job_done(error, job);
+	registry_sqlite_job_done(error, job);
 }
 
 /* Settles: makes room. */
@@ -418,7 +420,7 @@ void registry_sqlite_remove(struct registry *registry, const char *user, const c
 			    registry_done done, gpointer data)
 {
 	const struct device like = {.user = (char *)user, .device = (char *)device};
-	struct change_job *job = job_new(registry, &like, 0, done, data);
+	struct change_job *job = registry_sqlite_job_new(registry, &like, 0, done, data);
 
 	store_settle(job->registry->store, remove_work, remove_done, job);
 }
@@ -428,11 +430,12 @@ void registry_sqlite_remove(struct registry *registry, const char *user, const c
 static gboolean webhook_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	int row = fetch(store, job, error);
+	int row = registry_sqlite_job_fetch(store, job, error);
 
 	if (row != 0)
 		return row > 0;
-	return write_device(store, job->wanted, job->now, error) && fetch(store, job, error) > 0;
+	return write_device(store, job->wanted, job->now, error) &&
+	       registry_sqlite_job_fetch(store, job, error) > 0;
 }
 
 static void webhook_done(const GError *error, gpointer data)
@@ -442,7 +445,7 @@ static void webhook_done(const GError *error, gpointer data)
 	if (went_well(job, error))
 		registry_sqlite_remember_webhook(job->registry, job->result->device,
 						 job->result->id);
-	job_done(error, job);
+	registry_sqlite_job_done(error, job);
 }
 
 void registry_sqlite_ensure_webhook(struct registry *registry, const char *name, gint64 now,
@@ -457,5 +460,6 @@ void registry_sqlite_ensure_webhook(struct registry *registry, const char *name,
 		.events = PUSH_EVENT_KINDS_MAIL,
 	};
 
-	start(job_new(registry, &like, now, done, data), webhook_work, webhook_done);
+	registry_sqlite_job_start(registry_sqlite_job_new(registry, &like, now, done, data),
+				  webhook_work, webhook_done);
 }

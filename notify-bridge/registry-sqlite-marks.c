@@ -1,4 +1,5 @@
 #include "registry-sqlite-private.h"
+#include "limits.h"
 
 /*
  * Outcomes come with every push. Written each, they would be half of all writes,
@@ -15,7 +16,9 @@
 struct mark {
 	gint64 id;
 	gint64 last_ok; /* 0 = as it was */
-	char *outcome;
+	char *outcome;  /* NULL = as it was */
+	gint64 seen;    /* likewise */
+	guint wakes;    /* since then; else on top of what is stored */
 };
 
 static void mark_free(gpointer data)
@@ -38,8 +41,15 @@ void registry_sqlite_apply_mark(struct sqlite_registry *registry, struct device 
 	if (mark == NULL)
 		return;
 	device->last_ok = MAX(device->last_ok, mark->last_ok);
-	g_free(device->last_outcome);
-	device->last_outcome = g_strdup(mark->outcome);
+	if (mark->outcome != NULL) {
+		g_free(device->last_outcome);
+		device->last_outcome = g_strdup(mark->outcome);
+	}
+	if (mark->seen != 0) {
+		device->seen = MAX(device->seen, mark->seen);
+		device->wakes = 0;
+	}
+	device->wakes += mark->wakes;
 }
 
 void registry_sqlite_forget_mark(struct sqlite_registry *registry, gint64 id)
@@ -57,7 +67,7 @@ static struct mark *set_mark(struct registry *registry, gint64 id, const char *o
 		mark->id = id;
 		g_hash_table_insert(marks, &mark->id, mark);
 	}
-	if (g_strcmp0(mark->outcome, outcome) != 0) {
+	if (outcome != NULL && g_strcmp0(mark->outcome, outcome) != 0) {
 		g_free(mark->outcome);
 		mark->outcome = g_strdup(outcome);
 	}
@@ -66,7 +76,10 @@ static struct mark *set_mark(struct registry *registry, gint64 id, const char *o
 
 void registry_sqlite_mark_ok(struct registry *registry, gint64 id, gint64 now, const char *outcome)
 {
-	set_mark(registry, id, outcome)->last_ok = now;
+	struct mark *mark = set_mark(registry, id, outcome);
+
+	mark->last_ok = now;
+	mark->wakes++;
 }
 
 void registry_sqlite_mark_failed(struct registry *registry, gint64 id, const char *outcome)
@@ -91,11 +104,15 @@ static gboolean marks_work(struct store *store, gpointer data, GError **error)
 		const struct mark *mark = g_ptr_array_index(job->marks, i);
 		sqlite3_stmt *stmt =
 			store_prepare(store, "UPDATE device SET last_ok = max(last_ok, ?2), "
-					     "last_outcome = ?3 WHERE id = ?1");
+					     "last_outcome = coalesce(?3, last_outcome), "
+					     "wakes = CASE ?4 WHEN 0 THEN wakes ELSE 0 END + ?5, "
+					     "seen = max(seen, ?4) WHERE id = ?1");
 
 		sqlite3_bind_int64(stmt, 1, mark->id);
 		sqlite3_bind_int64(stmt, 2, mark->last_ok);
 		registry_sqlite_bind_text(stmt, 3, mark->outcome);
+		sqlite3_bind_int64(stmt, 4, mark->seen);
+		sqlite3_bind_int64(stmt, 5, mark->wakes);
 		if (!store_step(store, stmt, error))
 			return FALSE;
 	}
@@ -231,7 +248,41 @@ static gboolean maintain_work(struct store *store, gpointer data, GError **error
 				    "state = 2 AND dead_at < ?1 LIMIT ?2)");
 	sqlite3_bind_int64(stmt, 1, job->dead_before);
 	sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
+	if (!store_step(store, stmt, error))
+		return FALSE;
+	stmt = store_prepare(store, "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE "
+				    "dialect >= 2 AND seen < ?1 LIMIT ?2)");
+	sqlite3_bind_int64(stmt, 1, job->now - LIMIT_DEVICE_UNSEEN_SECS);
+	sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
 	return store_step(store, stmt, error);
+}
+
+static gboolean present_work(struct store *store, gpointer data, GError **error)
+{
+	struct end_job *job = data;
+	sqlite3_stmt *stmt = store_prepare(
+		store, "UPDATE device SET wakes = 0, seen = max(seen, ?2) WHERE id = ?1");
+
+	sqlite3_bind_int64(stmt, 1, job->id);
+	sqlite3_bind_int64(stmt, 2, job->now);
+	return store_step(store, stmt, error);
+}
+
+/* What was outstanding is written at once, or a crash would keep a device that was there
+ * without pushes for as long as its back-off says. */
+void registry_sqlite_present(struct registry *registry, const struct device *device, gint64 now)
+{
+	struct mark *mark = set_mark(registry, device->id, NULL);
+	struct end_job *job;
+
+	mark->seen = now;
+	mark->wakes = 0;
+	if (device->wakes == 0)
+		return;
+	job = end_job_new(registry);
+	job->id = device->id;
+	job->now = now;
+	store_settle(job->registry->store, present_work, end_done, job);
 }
 
 void registry_sqlite_maintain(struct registry *registry, gint64 now, gint64 dead_keep_secs)

@@ -31,13 +31,61 @@ void registry_sqlite_release(struct sqlite_registry *registry);
 #define REGISTRY_COLUMNS                                                                         \
 	"id, user, device, gateway, dialect, state, endpoint, p256dh, auth, vapid_key, events, " \
 	"mailboxes, content, msgtype, client, label, token, token_tries, created, confirm_by, "  \
-	"confirmed, last_ok, dead_at, last_outcome"
+	"confirmed, last_ok, dead_at, last_outcome, seen, wakes"
 /* The row under a statement that selects REGISTRY_COLUMNS. */
 struct device *registry_sqlite_row(sqlite3_stmt *stmt);
 /* Borrowed until the statement is prepared again. */
 void registry_sqlite_bind_text(sqlite3_stmt *stmt, int parameter, const char *text);
 void registry_sqlite_remember_webhook(struct sqlite_registry *registry, const char *name,
 				      gint64 id);
+
+/* --- registry-sqlite-change.c: what changes one device */
+
+struct change_job {
+	struct sqlite_registry *registry;
+	struct device *wanted; /* subscribe; else its user and device alone count */
+	char *token;           /* confirm: as echoed */
+	char *name, *value;    /* prefer: of the preference; attach: mailbox and filter */
+	gint64 now;
+	guint devices_per_user;
+	registry_done done;
+	gpointer data;
+	/* Set by the work. */
+	struct device *result;
+	GError *verdict; /* what the caller is told although something was written */
+};
+
+struct change_job *registry_sqlite_job_new(struct registry *registry, const struct device *wanted,
+					   gint64 now, registry_done done, gpointer data);
+void registry_sqlite_job_start(struct change_job *job, store_work work, store_done done);
+/* Reports and frees it: a store_done. */
+void registry_sqlite_job_done(const GError *error, gpointer data);
+/* The row of job->wanted into job->result: 1, 0 = no such device, -1 = failed. */
+int registry_sqlite_job_fetch(struct store *store, struct change_job *job, GError **error);
+/* May it become what is wanted? */
+gboolean registry_sqlite_job_check_face(struct change_job *job, GError **error);
+/* Writes job->wanted, and fetches it; after a fetch. */
+gboolean registry_sqlite_job_write(struct store *store, struct change_job *job, GError **error);
+
+/* --- registry-sqlite-pimap.c, registry-sqlite-filter.c: see registry.h */
+
+struct pimap_profile *registry_sqlite_profile(struct registry *registry, gint64 id);
+void registry_sqlite_prefer(struct registry *registry, const char *user, const char *device,
+			    enum pimap_pref pref, const char *value, gint64 now, registry_done done,
+			    gpointer data);
+void registry_sqlite_attach(struct registry *registry, const char *user, const char *device,
+			    const char *mailbox, const char *filter, gint64 now, registry_done done,
+			    gpointer data);
+char *registry_sqlite_attached(struct registry *registry, gint64 id, const char *mailbox);
+GPtrArray *registry_sqlite_attachments(struct registry *registry, gint64 id);
+void registry_sqlite_set_filter(struct registry *registry, const char *user,
+				const struct registry_filter *filter, registry_stored done,
+				gpointer data);
+void registry_sqlite_drop_filter(struct registry *registry, const char *user, const char *name,
+				 registry_stored done, gpointer data);
+GPtrArray *registry_sqlite_filters(struct registry *registry, const char *user, const char *name);
+GPtrArray *registry_sqlite_wanted_filters(struct registry *registry, const char *user,
+					  const char *mailbox);
 
 /* --- registry-sqlite-marks.c */
 
@@ -65,6 +113,7 @@ void registry_sqlite_mark_failed(struct registry *registry, gint64 id, const cha
 void registry_sqlite_mark_dead(struct registry *registry, gint64 id, const char *endpoint,
 			       gint64 dead_at, gint64 now, const char *outcome,
 			       registry_dead_done done, gpointer data);
+void registry_sqlite_present(struct registry *registry, const struct device *device, gint64 now);
 void registry_sqlite_maintain(struct registry *registry, gint64 now, gint64 dead_keep_secs);
 
 #endif

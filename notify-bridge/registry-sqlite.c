@@ -88,6 +88,8 @@ struct device *registry_sqlite_row(sqlite3_stmt *stmt)
 	device->last_ok = sqlite3_column_int64(stmt, 21);
 	device->dead_at = sqlite3_column_int64(stmt, 22);
 	device->last_outcome = column_text(stmt, 23);
+	device->seen = sqlite3_column_int64(stmt, 24);
+	device->wakes = (guint)sqlite3_column_int64(stmt, 25);
 	return device;
 }
 
@@ -287,6 +289,16 @@ static const struct registry_backend backend = {
 	.mark_ok = registry_sqlite_mark_ok,
 	.mark_failed = registry_sqlite_mark_failed,
 	.mark_dead = registry_sqlite_mark_dead,
+	.present = registry_sqlite_present,
+	.prefer = registry_sqlite_prefer,
+	.profile = registry_sqlite_profile,
+	.attach = registry_sqlite_attach,
+	.attached = registry_sqlite_attached,
+	.attachments = registry_sqlite_attachments,
+	.set_filter = registry_sqlite_set_filter,
+	.drop_filter = registry_sqlite_drop_filter,
+	.filters = registry_sqlite_filters,
+	.wanted_filters = registry_sqlite_wanted_filters,
 	.maintain = registry_sqlite_maintain,
 	.stats = stats,
 	.set_limits = set_limits,

@@ -7,6 +7,7 @@
 #define FANTAIL_REGISTRY_H
 
 #include "device.h"
+#include "pimap-profile.h"
 
 struct registry;
 
@@ -16,6 +17,25 @@ typedef void (*registry_done)(const struct device *device, const GError *error, 
 
 /* FALSE: the device is not dead for that, or was dead before. */
 typedef void (*registry_dead_done)(gboolean died, const GError *error, gpointer data);
+
+/* A named filter of Push-IMAP. */
+struct registry_filter {
+	char *name;
+	char *criteria;    /* what follows SEARCH, one line */
+	char *charset;     /* NULL = not said */
+	char *description; /* likewise */
+};
+void registry_filter_free(struct registry_filter *filter);
+
+/* What a device hears of a mailbox. */
+struct registry_attachment {
+	char *mailbox; /* "" = all others */
+	char *filter;
+};
+void registry_attachment_free(struct registry_attachment *attachment);
+
+/* How a change ended that is of no one device. */
+typedef void (*registry_stored)(const GError *error, gpointer data);
 
 struct registry_limits {
 	guint devices_per_user;
@@ -85,7 +105,41 @@ struct registry_backend {
 	void (*mark_dead)(struct registry *registry, gint64 id, const char *endpoint,
 			  gint64 dead_at, gint64 now, const char *outcome, registry_dead_done done,
 			  gpointer data);
-	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`;
+	/* The device, which is not of FACE_WEBPUSH, says that it is there: none of the pushes
+	 * it got are outstanding any more. In memory at once. */
+	void (*present)(struct registry *registry, const struct device *device, gint64 now);
+
+	/* Push-IMAP. prefer() and attach() make the device if it is not there (as subscribe
+	 * does, but active), STORE_ERROR_REFUSED if the name is one of another face. */
+	void (*prefer)(struct registry *registry, const char *user, const char *device,
+		       enum pimap_pref pref, const char *value, gint64 now, registry_done done,
+		       gpointer data);
+	struct pimap_profile *(*profile)(struct registry *registry, gint64 id);
+	/* Attaches a filter in the place of what is attached to that mailbox ("" = all others).
+	 * "NONE" detaches; NOT_FOUND unless it is "ALL" or one that the user has. */
+	void (*attach)(struct registry *registry, const char *user, const char *device,
+		       const char *mailbox, const char *filter, gint64 now, registry_done done,
+		       gpointer data);
+	/* The filter that counts for a mailbox; NULL = none. Owned. */
+	char *(*attached)(struct registry *registry, gint64 id, const char *mailbox);
+	/* struct registry_attachment *, owned; never NULL. */
+	GPtrArray *(*attachments)(struct registry *registry, gint64 id);
+	/* STORE_ERROR_LIMIT past LIMIT_FILTERS_PER_USER. */
+	void (*set_filter)(struct registry *registry, const char *user,
+			   const struct registry_filter *filter, registry_stored done,
+			   gpointer data);
+	/* And what was attached of it. NOT_FOUND. */
+	void (*drop_filter)(struct registry *registry, const char *user, const char *name,
+			    registry_stored done, gpointer data);
+	/* A user's filters, or the one of that name. struct registry_filter *, owned; never
+	 * NULL. */
+	GPtrArray *(*filters)(struct registry *registry, const char *user, const char *name);
+	/* Those that count for a mailbox with some device that can be reached. */
+	GPtrArray *(*wanted_filters)(struct registry *registry, const char *user,
+				     const char *mailbox);
+
+	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`, and those
+	 * of other faces than FACE_WEBPUSH that were not seen for LIMIT_DEVICE_UNSEEN_SECS;
 	 * called now and then (a minute is fine). */
 	void (*maintain)(struct registry *registry, gint64 now, gint64 dead_keep_secs);
 	void (*stats)(struct registry *registry, struct registry_stats *stats_r);

@@ -23,6 +23,10 @@
  * stays after the confirmation so that a repeated one can be told from a wrong
  * one. mailboxes is NULL or names, each with a NUL behind it. Webhooks of the
  * config are rows with user ''.
+ *
+ * filter, attachment, preference: Push-IMAP's. Names of filters are METADATA's too,
+ * which are compared without case. An attachment's mailbox is '' for all folders.
+ * device.seen, .wakes: see device.h.
  */
 static const char *const steps[] = {
 	"CREATE TABLE notification ("
@@ -89,6 +93,34 @@ static const char *const steps[] = {
 	"CREATE UNIQUE INDEX device_name ON device (user, device);"
 	"CREATE INDEX device_inactive ON device (confirm_by) WHERE state = 0;"
 	"CREATE INDEX device_dead ON device (dead_at) WHERE state = 2;",
+
+	"ALTER TABLE device ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE device ADD COLUMN wakes INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX device_seen ON device (seen) WHERE dialect >= 2;"
+	"CREATE TABLE filter ("
+	"  user TEXT NOT NULL,"
+	"  name TEXT NOT NULL COLLATE NOCASE,"
+	"  criteria TEXT NOT NULL,"
+	"  charset TEXT,"
+	"  description TEXT,"
+	"  PRIMARY KEY (user, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE attachment ("
+	"  device INTEGER NOT NULL,"
+	"  mailbox TEXT NOT NULL,"
+	"  filter TEXT NOT NULL COLLATE NOCASE,"
+	"  PRIMARY KEY (device, mailbox)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE preference ("
+	"  device INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  value TEXT NOT NULL,"
+	"  PRIMARY KEY (device, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER device_removed AFTER DELETE ON device BEGIN"
+	"  DELETE FROM attachment WHERE device = old.id;"
+	"  DELETE FROM preference WHERE device = old.id;"
+	"END;",
 };
 
 gboolean store_schema_number(sqlite3 *db, const char *path, const char *sql, gint64 *value_r,

@@ -35,6 +35,7 @@ enum store_error {
 	STORE_ERROR_LIMIT, /* a ceiling of the caller's own (devices per user) */
 	STORE_ERROR_NOT_FOUND,
 	STORE_ERROR_TOKEN,
+	STORE_ERROR_REFUSED, /* it contradicts what is there */
 	STORE_ERROR_CORRUPT,
 	STORE_ERROR_FAILED, /* anything else SQLite says */
 };

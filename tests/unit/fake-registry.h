@@ -244,6 +244,71 @@ static void fake_registry_mark_dead(struct registry *registry, gint64 id, const 
 	done(died, NULL, data);
 }
 
+/* Push-IMAP's share: what is stored is forgotten (test-intake-pimap.c has a real one). */
+
+static void fake_registry_enrol(struct registry *registry, const struct device *device, gint64 now,
+				registry_done done, gpointer data)
+{
+	struct fake_registry *fake = (struct fake_registry *)registry;
+
+	fake_registry_done(fake, device, fake->error, done, data);
+}
+
+static void fake_registry_present(struct registry *registry, const struct device *device,
+				  gint64 now)
+{
+}
+
+static void fake_registry_prefer(struct registry *registry, const char *user, const char *device,
+				 enum pimap_pref pref, const char *value, gint64 now,
+				 registry_done done, gpointer data)
+{
+	const struct device like = {.user = (char *)user, .device = (char *)device};
+
+	fake_registry_enrol(registry, &like, now, done, data);
+}
+
+static struct pimap_profile *fake_registry_profile(struct registry *registry, gint64 id)
+{
+	return g_new0(struct pimap_profile, 1);
+}
+
+static void fake_registry_attach(struct registry *registry, const char *user, const char *device,
+				 const char *mailbox, const char *filter, gint64 now,
+				 registry_done done, gpointer data)
+{
+	fake_registry_prefer(registry, user, device, 0, filter, now, done, data);
+}
+
+static char *fake_registry_attached(struct registry *registry, gint64 id, const char *mailbox)
+{
+	return NULL;
+}
+
+static GPtrArray *fake_registry_attachments(struct registry *registry, gint64 id)
+{
+	return g_ptr_array_new();
+}
+
+static void fake_registry_set_filter(struct registry *registry, const char *user,
+				     const struct registry_filter *filter, registry_stored done,
+				     gpointer data)
+{
+	done(NULL, data);
+}
+
+static void fake_registry_drop_filter(struct registry *registry, const char *user, const char *name,
+				      registry_stored done, gpointer data)
+{
+	done(NULL, data);
+}
+
+static GPtrArray *fake_registry_filters(struct registry *registry, const char *user,
+					const char *name)
+{
+	return g_ptr_array_new();
+}
+
 static const struct registry_backend fake_registry_backend = {
 	.name = "fake",
 	.active = fake_registry_active,
@@ -259,6 +324,17 @@ static const struct registry_backend fake_registry_backend = {
 	.mark_ok = fake_registry_mark_ok,
 	.mark_failed = fake_registry_mark_failed,
 	.mark_dead = fake_registry_mark_dead,
+	.enrol = fake_registry_enrol,
+	.present = fake_registry_present,
+	.prefer = fake_registry_prefer,
+	.profile = fake_registry_profile,
+	.attach = fake_registry_attach,
+	.attached = fake_registry_attached,
+	.attachments = fake_registry_attachments,
+	.set_filter = fake_registry_set_filter,
+	.drop_filter = fake_registry_drop_filter,
+	.filters = fake_registry_filters,
+	.wanted_filters = fake_registry_filters,
 };
 
 static void fake_registry_init(struct fake_registry *fake)

@@ -23,8 +23,8 @@ static const struct bad_row {
 	 "t.conf:4: [http] timeout: is here a second time, first in line 2; remove one"},
 	{"unknown section, near", "\n[web-push]\n", CONFIG_ERROR_KEY,
 	 "t.conf:2: [web-push]: no such section; did you mean [webpush]?"},
-	{"unknown section, far", "[apple]\nx = 1\n", CONFIG_ERROR_KEY,
-	 "t.conf:1: [apple]: no such section; remove it, or see fantail-bridge.conf(5)"},
+	{"unknown section, far", "[pear]\nx = 1\n", CONFIG_ERROR_KEY,
+	 "t.conf:1: [pear]: no such section; remove it, or see fantail-bridge.conf(5)"},
 	{"unknown key, near", "[bridge]\nmail_uid = 5\n", CONFIG_ERROR_KEY,
 	 "t.conf:2: [bridge] mail_uid: no such key; did you mean 'mail-uids'?"},
 	{"unknown key, far", "[bridge]\nfrobnicate = 5\n", CONFIG_ERROR_KEY,
@@ -129,6 +129,14 @@ static const struct bad_row {
 	 CONFIG_ERROR_VALUE,
 	 "t.conf:2: [sms] password-file: '@DIR@/two.password' holds no password of ASCII "
 	 "characters without blanks; put it on one line"},
+	{"a channel there is not", "[pimap]\nchannels = SMS; EXEC\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [pimap] channels: 'EXEC' is no channel; write some of WAP_PUSH, SMS, GSMSMS "
+	 "and WAPWDP, or none"},
+	{"channels without a gateway", "[pimap]\nchannels = SMS\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [pimap] channels: needs an SMS gateway; write section [sms], too"},
+	{"topic", "[apple]\ntopic = com.example.app\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [apple] topic: 'com.example.app' is no topic of Apple's certificates for mail; "
+	 "it begins with com.apple.mail.XServer."},
 	{"SMS sender", "[sms]\nsender = Mail & more\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [sms] sender: 'Mail & more' is no sender; write a number of up to 15 digits, "
 	 "or "
@@ -304,6 +312,8 @@ static void assert_equal(const struct config *a, const struct config *b)
 	g_assert_cmpstr(a->sms_username, ==, b->sms_username);
 	g_assert_cmpstr(a->sms_password, ==, b->sms_password);
 	g_assert_cmpstr(a->sms_sender, ==, b->sms_sender);
+	g_assert_true(a->pimap_channels == NULL && b->pimap_channels == NULL);
+	g_assert_cmpstr(a->apple_topic, ==, b->apple_topic);
 }
 
 static void test_empty(void)
@@ -638,8 +648,8 @@ static void test_example(void)
 	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(config_t) defaults = config_defaults();
-	static const char *const sections[] = {"bridge", "hub",     "queue", "devices",
-					       "http",   "webpush", "sms",   NULL};
+	static const char *const sections[] = {"bridge",  "hub", "queue", "devices", "http",
+					       "webpush", "sms", "pimap", "apple",   NULL};
 
 	g_autoptr(config_t) config = config_load(path, &error);
 	g_assert_no_error(error);

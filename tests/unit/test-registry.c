@@ -937,6 +937,79 @@ static void test_maintain(void)
 	tear_down(&bench);
 }
 
+/* --- devices that are woken --------------------------------------------------------- */
+
+static void prefer(struct bench *bench, const char *device, gint64 now, int code)
+{
+	bench->registry->backend->prefer(bench->registry, "alice", device, PIMAP_PREF_EVENT_FILTER,
+					 "NEW", now, changed, bench);
+	expect(bench, code);
+}
+
+static void expect_wakes(struct bench *bench, const char *device, guint wakes, gint64 seen)
+{
+	g_autoptr(device_t) found = find(bench, device);
+
+	g_assert_cmpuint(found->wakes, ==, wakes);
+	g_assert_cmpint(found->seen, ==, seen);
+}
+
+static void test_wakes(void)
+{
+	struct bench bench = {0};
+	const struct registry_backend *backend;
+	g_autoptr(device_t) device = NULL;
+
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	prefer(&bench, "P1", NOW, -1);
+	expect_wakes(&bench, "P1", 0, NOW);
+	backend->mark_ok(bench.registry, bench.result->id, NOW + 1, "accepted (202)");
+	backend->mark_failed(bench.registry, bench.result->id, "503");
+	backend->mark_ok(bench.registry, bench.result->id, NOW + 2, "accepted (202)");
+	expect_wakes(&bench, "P1", 2, NOW);
+	shut_down(&bench);
+	set_up(&bench, 20);
+	backend = bench.registry->backend;
+	expect_wakes(&bench, "P1", 2, NOW);
+	backend->mark_ok(bench.registry, bench.result->id, NOW + 3, "accepted (202)");
+	expect_wakes(&bench, "P1", 3, NOW);
+	/* It is there: at once, on disk soon, and what is woken later counts anew. */
+	device = find(&bench, "P1");
+	backend->present(bench.registry, device, NOW + 10);
+	expect_wakes(&bench, "P1", 0, NOW + 10);
+	backend->mark_ok(bench.registry, device->id, NOW + 11, NULL);
+	expect_wakes(&bench, "P1", 1, NOW + 10);
+	settle_down(&bench);
+	expect_wakes(&bench, "P1", 1, NOW + 10);
+	shut_down(&bench);
+	set_up(&bench, 20);
+	expect_wakes(&bench, "P1", 1, NOW + 10);
+	g_clear_pointer(&device, device_free);
+	device = find(&bench, "P1");
+	g_assert_cmpint(device->last_ok, ==, NOW + 11);
+	g_assert_cmpstr(device->last_outcome, ==, "accepted (202)");
+	tear_down(&bench);
+}
+
+/* Those that do not come back are forgotten; subscriptions last. */
+static void test_unseen(void)
+{
+	struct bench bench = {0};
+
+	set_up(&bench, 20);
+	add_active(&bench, "subscription");
+	prefer(&bench, "gone", NOW, -1);
+	prefer(&bench, "there", NOW + 1, -1);
+	prefer(&bench, "subscription", NOW, STORE_ERROR_REFUSED);
+	bench.registry->backend->maintain(bench.registry, NOW + LIMIT_DEVICE_UNSEEN_SECS + 1, 10);
+	settle_down(&bench);
+	g_assert_cmpstr(state_of(&bench, "subscription"), ==, "active");
+	g_assert_cmpstr(state_of(&bench, "gone"), ==, "none");
+	g_assert_cmpstr(state_of(&bench, "there"), ==, "active");
+	tear_down(&bench);
+}
+
 /* --- device.h -------------------------------------------------------------------------------- */
 
 static void test_names(void)
@@ -951,7 +1024,7 @@ static void test_names(void)
 		g_assert_true(device_state_parse(device_state_name(state), &back));
 		g_assert_cmpint(back, ==, state);
 	}
-	for (dialect = DIALECT_GOUGEON; dialect <= DIALECT_COI; dialect++) {
+	for (dialect = DIALECT_GOUGEON; dialect <= DIALECT_DELTAPUSH; dialect++) {
 		enum device_dialect back;
 
 		g_assert_true(device_dialect_parse(device_dialect_name(dialect), &back));
@@ -1002,6 +1075,8 @@ int main(int argc, char **argv)
 	g_test_add_data_func("/registry/marks-of-many/close", GINT_TO_POINTER(TRUE),
 			     test_marks_of_many);
 	g_test_add_func("/registry/maintain", test_maintain);
+	g_test_add_func("/registry/wakes", test_wakes);
+	g_test_add_func("/registry/unseen", test_unseen);
 	g_test_add_func("/registry/names", test_names);
 	return g_test_run();
 }

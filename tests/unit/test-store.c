@@ -754,7 +754,7 @@ static void test_versions(void)
 	struct answer answer = {0};
 
 	fixture_open(&fixture, 0);
-	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 1);
+	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 2);
 	g_assert_true(store_write(fixture.store, make_table, answer_done, &answer, NULL));
 	answer_expect_ok(&answer);
 	store_close(&fixture.store);
@@ -766,6 +766,30 @@ static void test_versions(void)
 	expect_open_error(&fixture, STORE_ERROR_FAILED, "newer version");
 	run_sql(&fixture, "PRAGMA user_version = 1; PRAGMA application_id = 7");
 	expect_open_error(&fixture, STORE_ERROR_FAILED, "another program");
+	fixture_clear(&fixture);
+}
+
+/* A database of the first schema: its devices are still there, and have the new columns. */
+static void test_migrate(void)
+{
+	struct fixture fixture = {0};
+
+	fixture_open(&fixture, 0);
+	store_close(&fixture.store);
+	run_sql(&fixture, "DROP TRIGGER device_removed; DROP TABLE filter; DROP TABLE attachment; "
+			  "DROP TABLE preference; DROP INDEX device_seen; "
+			  "ALTER TABLE device DROP COLUMN seen; ALTER TABLE device DROP COLUMN "
+			  "wakes; PRAGMA user_version = 1;"
+			  "INSERT INTO device (user, device, gateway, dialect, state, endpoint, "
+			  "events, content, msgtype, token_tries, created, changed, confirm_by, "
+			  "confirmed, last_ok, dead_at) VALUES ('alice', 'd', 'webpush', 0, 1, "
+			  "'x', 1, 0, 0, 0, 1, 1, 1, 1, 1, 0)");
+	fixture_open(&fixture, 0);
+	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 2);
+	g_assert_cmpint(
+		read_int(fixture.store, "SELECT count(*) FROM device WHERE seen = 0 AND wakes = 0"),
+		==, 1);
+	fixture_check_integrity(&fixture);
 	fixture_clear(&fixture);
 }
 
@@ -876,6 +900,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/store/log-is-bounded", test_log_is_bounded);
 	g_test_add_func("/store/damaged", test_damaged);
 	g_test_add_func("/store/versions", test_versions);
+	g_test_add_func("/store/migrate", test_migrate);
 	g_test_add_func("/store/no-folder", test_no_folder);
 	g_test_add_func("/store/kill", test_kill);
 	/* Last: they leave this process in a name space of its own. */

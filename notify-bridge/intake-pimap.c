@@ -1,0 +1,161 @@
+/*
+ * Devices of Push-IMAP on the mail socket: PROFILE, PREFER, PRESENT, ATTACH. What the
+ * person at the other end may have got wrong is answered `refused`, with words for them.
+ */
+#include "intake-private.h"
+#include "limits.h"
+#include "pimap-profile.h"
+
+#include <string.h>
+
+/* The user's device of that name; NULL if it is not there or one of another face. */
+static struct device *find_device(const struct request *request)
+{
+	struct registry *registry = request->intake->registry;
+	const char *name = request_get(request, "device");
+	g_autoptr(device_t) device = NULL;
+
+	if (pimap_device_id_valid(name))
+		device = registry->backend->find(registry, request->user, name);
+	if (device == NULL || device_face(device->dialect) != FACE_PIMAP)
+		return NULL;
+	return g_steal_pointer(&device);
+}
+
+static gboolean check_name(const struct request *request)
+{
+	if (pimap_device_id_valid(request_get(request, "device")))
+		return TRUE;
+	request_no(request, "refused",
+		   "a device has 1 to 64 letters, digits, hyphens, underscores and dots");
+	return FALSE;
+}
+
+/* --- PROFILE -------------------------------------------------------------- */
+
+static void say_attachment(const struct request *request,
+			   const struct registry_attachment *attachment)
+{
+	const char *mailbox = *attachment->mailbox != '\0' ? attachment->mailbox : NULL;
+	struct tabline_buf buf;
+
+	tabline_buf_init(&buf, LIMIT_LINE);
+	tabline_word(&buf, "ITEM");
+	tabline_word(&buf, request->id);
+	tabline_field(&buf, "attach", "yes");
+	tabline_field(&buf, "filter", attachment->filter);
+	tabline_field(&buf, "mailbox", mailbox);
+	if (tabline_end(&buf))
+		line_peer_write(request->peer, &buf);
+	tabline_buf_free(&buf);
+}
+
+void intake_profile(const struct request *request)
+{
+	struct registry *registry = request->intake->registry;
+	g_autofree char *channels = pimap_channels(request->intake->context->config);
+	g_autoptr(device_t) device = find_device(request);
+	g_autoptr(pimap_profile_t) profile = NULL;
+	struct tabline_buf buf;
+
+	if (device != NULL) {
+		g_autoptr(GPtrArray) list = registry->backend->attachments(registry, device->id);
+
+		profile = registry->backend->profile(registry, device->id);
+		for (guint i = 0; i < list->len; i++)
+			say_attachment(request, g_ptr_array_index(list, i));
+	}
+	tabline_buf_init(&buf, LIMIT_LINE);
+	tabline_word(&buf, "OK");
+	tabline_word(&buf, request->id);
+	tabline_field(&buf, "known", device != NULL ? "yes" : "no");
+	for (guint i = 0; i < PIMAP_PREF_COUNT; i++)
+		tabline_field(&buf, pimap_pref_key((enum pimap_pref)i),
+			      pimap_profile_get(profile, (enum pimap_pref)i));
+	tabline_field(&buf, "channels", channels);
+	tabline_field(&buf, "formats", pimap_formats());
+	if (tabline_end(&buf))
+		line_peer_write(request->peer, &buf);
+	tabline_buf_free(&buf);
+}
+
+/* --- PREFER, ATTACH --------------------------------------------------------- */
+
+static void changed(const struct device *device, const GError *error, gpointer data)
+{
+	intake_change_end(data, error);
+}
+
+void intake_prefer(const struct request *request)
+{
+	struct registry *registry = request->intake->registry;
+	const char *value = request_get(request, "value"), *text;
+	g_autoptr(device_t) device = find_device(request);
+	g_autoptr(pimap_profile_t) profile = NULL;
+	g_autofree char *canonical = NULL;
+	enum pimap_pref pref;
+
+	if (!check_name(request))
+		return;
+	if (!pimap_pref_parse(request_get(request, "name"), &pref) || value == NULL) {
+		request_no(request, "refused", "there is no such preference, or it has no value");
+		return;
+	}
+	if (device != NULL)
+		profile = registry->backend->profile(registry, device->id);
+	text = pimap_pref_check(request->intake->context->config, profile, pref, value, &canonical);
+	if (text != NULL) {
+		request_no(request, "refused", text);
+		return;
+	}
+	registry->backend->prefer(registry, request->user, request_get(request, "device"), pref,
+				  canonical, g_get_real_time() / G_USEC_PER_SEC, changed,
+				  intake_change_new(request));
+}
+
+static gboolean mailbox_valid(const char *mailbox)
+{
+	return *mailbox != '\0' && strlen(mailbox) <= LIMIT_MAILBOX &&
+	       g_utf8_validate(mailbox, -1, NULL);
+}
+
+void intake_attach(const struct request *request)
+{
+	struct registry *registry = request->intake->registry;
+	const char *filter = request_get(request, "filter"),
+		   *mailbox = request_get(request, "mailbox");
+
+	if (!check_name(request))
+		return;
+	if (mailbox != NULL && !mailbox_valid(mailbox)) {
+		request_no(request, "refused", "the mailbox name is empty, too long or not UTF-8");
+		return;
+	}
+	if (filter == NULL || strlen(filter) > LIMIT_FILTER_NAME) {
+		request_no(request, "notfound", "no such filter");
+		return;
+	}
+	registry->backend->attach(registry, request->user, request_get(request, "device"),
+				  mailbox != NULL ? mailbox : "", filter,
+				  g_get_real_time() / G_USEC_PER_SEC, changed,
+				  intake_change_new(request));
+}
+
+/* --- PRESENT ---------------------------------------------------------------- */
+
+void intake_present(const struct request *request)
+{
+	struct intake *intake = request->intake;
+	const char *session = request_get(request, "session");
+	gboolean listening = g_strcmp0(request_get(request, "listening"), "yes") == 0;
+	g_autoptr(device_t) device = find_device(request);
+	gint64 now_us = g_get_real_time();
+
+	/* Who has set nothing is not pushed to either. */
+	if (device != NULL && session != NULL && strlen(session) <= LIMIT_SESSION_ID) {
+		presence_say(intake->presence, device->id, session, listening, now_us);
+		intake->registry->backend->present(intake->registry, device,
+						   now_us / G_USEC_PER_SEC);
+	}
+	intake_ok(request->peer, request->id, NULL, NULL, NULL, NULL);
+}
