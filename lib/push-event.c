@@ -60,6 +60,7 @@ static const struct {
 	{"message-id", offsetof(struct push_event, message_id), LIMIT_HEADER_TEXT},
 	{"keywords", offsetof(struct push_event, keywords), LIMIT_LINE},
 	{"preview", offsetof(struct push_event, preview), LIMIT_PREVIEW},
+	{"filters", offsetof(struct push_event, filters), LIMIT_FILTER_NAMES},
 	{"device", offsetof(struct push_event, device), LIMIT_DEVICE_ID},
 	{"databases", offsetof(struct push_event, databases), LIMIT_SYNC_DATABASES},
 	{"package", offsetof(struct push_event, package), LIMIT_SYNC_PACKAGE_BASE64},

@@ -91,6 +91,10 @@ struct push_event {
 	const char *keywords; /* names separated by one space; COI's msgtype looks for $Chat */
 	const char *preview;
 
+	/* (optional) Names of the filters that the messages matched, of those that WANT told,
+	 * separated by one space; "" = none of them. NULL = nobody judged. */
+	const char *filters;
+
 	/* DataChange, which has these, and of the others `user` and the numbers. */
 	const char *device;    /* DevID of the one that is to synchronise */
 	const char *databases; /* names separated by one space */

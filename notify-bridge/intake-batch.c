@@ -2,6 +2,7 @@
 #include "intake-private.h"
 #include "limits.h"
 #include "peer-rule.h"
+#include "pimap-profile.h"
 #include "router.h"
 #include "store.h"
 #include "webhook-device.h"
@@ -190,6 +191,9 @@ static struct target *target_new(struct batch *batch, const char *user, gboolean
 		const struct device *device = g_ptr_array_index(target->devices, i);
 		const struct gateway *gateway = gateway_find(device->gateway);
 
+		if (device_face(device->dialect) == FACE_PIMAP &&
+		    !pimap_device_allowed(batch->context->config, device))
+			continue;
 		if (gateway != NULL)
 			add_route(target, device, gateway->lane(batch->context, device));
 	}
@@ -232,6 +236,24 @@ static void account(struct batch *batch)
 	batch->held = batch->out->bytes;
 }
 
+static gboolean may_wake(const struct batch *batch, const struct device *device,
+			 const struct push_event *event)
+{
+	struct intake *intake = batch->intake;
+	const char *mailbox = router_mailbox(event);
+	g_autofree char *filter = NULL;
+	struct router_standing standing = {0};
+
+	if (device_face(device->dialect) != FACE_PIMAP)
+		return TRUE;
+	if (mailbox == NULL || !router_wants(device, event))
+		return FALSE;
+	filter = intake->registry->backend->attached(intake->registry, device->id, mailbox);
+	standing.filter = filter;
+	standing.listening = presence_listens(intake->presence, device->id, batch->now_us);
+	return router_wakes(device, &standing, event, batch->now_us);
+}
+
 static void route_event(struct batch *batch, const struct push_event *event)
 {
 	const struct config *config = batch->context->config;
@@ -248,6 +270,8 @@ static void route_event(struct batch *batch, const struct push_event *event)
 	for (guint i = 0; i < target->routes->len && batch->busy == NULL; i++) {
 		struct route *route = g_ptr_array_index(target->routes, i);
 
+		if (!may_wake(batch, route->device, event))
+			continue;
 		router_route(&settings, route->device, route->lane, target->user, event,
 			     batch->now_us, batch->out);
 		account(batch);

@@ -1,5 +1,6 @@
 #include "router.h"
 #include "limits.h"
+#include "wake-state.h"
 
 #include <string.h>
 
@@ -23,6 +24,11 @@ static struct push_event as_seen_by_target(const struct push_event *event)
 	}
 	seen.owner_mailbox = seen.old_owner_mailbox = NULL;
 	return seen;
+}
+
+const char *router_mailbox(const struct push_event *event)
+{
+	return as_seen_by_target(event).mailbox;
 }
 
 /* --- filters ------------------------------------------------------------- */
@@ -67,7 +73,8 @@ static gboolean mailbox_wanted(const struct device *device, const struct push_ev
 	       any_matches(device->mailboxes, event->old_mailbox);
 }
 
-static gboolean has_keyword(const char *keywords, const char *wanted)
+/* Is that word among those, which have blanks between, in any case? */
+static gboolean has_word(const char *keywords, const char *wanted)
 {
 	gsize len = strlen(wanted);
 
@@ -99,7 +106,7 @@ static gboolean msgtype_wanted(const struct device *device, const struct push_ev
 	 * and a push too many is better than a chat message that makes no sound. */
 	if (event->kind != PUSH_EVENT_MESSAGE_NEW || !has_content(event))
 		return TRUE;
-	chat = event->keywords != NULL && has_keyword(event->keywords, "$Chat");
+	chat = event->keywords != NULL && has_word(event->keywords, "$Chat");
 	return chat == (device->msgtype == MSGTYPE_CHAT);
 }
 
@@ -110,6 +117,17 @@ static gboolean wants(const struct device *device, const struct push_event *even
 	if (event->kind == PUSH_EVENT_DATA_CHANGE)
 		return device_is_webhook(device) || strcmp(device->device, event->device) == 0;
 	return mailbox_wanted(device, event) && msgtype_wanted(device, event);
+}
+
+gboolean router_wakes(const struct device *device, const struct router_standing *standing,
+		      const struct push_event *event, gint64 now_us)
+{
+	if (standing->filter == NULL || standing->listening)
+		return FALSE;
+	if (event->filters != NULL && g_ascii_strcasecmp(standing->filter, "ALL") != 0 &&
+	    !has_word(event->filters, standing->filter))
+		return FALSE;
+	return wake_state_hold_secs(device->wakes, device->last_ok, now_us / G_USEC_PER_SEC) == 0;
 }
 
 gboolean router_wants(const struct device *device, const struct push_event *event)
@@ -136,6 +154,7 @@ static char *encode(const struct push_event *event, gboolean content)
 	struct tabline_buf buf;
 	char *line;
 
+	copy.filters = NULL;
 	if (!content)
 		leave_out_content(&copy);
 	tabline_buf_init(&buf, LIMIT_LINE);
@@ -193,8 +212,10 @@ static gsize held_bytes(const struct notification *notification)
 	       strlen(notification->lane) + strlen(notification->event);
 }
 
-static char *fold_key(const struct push_event *event, gboolean arrival)
+static char *fold_key(const struct device *device, const struct push_event *event, gboolean arrival)
 {
+	if (device->dialect == DIALECT_EMN)
+		return g_strdup("wake");
 	if (event->kind == PUSH_EVENT_DATA_CHANGE)
 		return g_strconcat("sync:", event->device, NULL);
 	return g_strconcat(arrival ? "mail:" : "state:", event->mailbox, NULL);
@@ -235,7 +256,7 @@ void router_route(const struct router_settings *settings, const struct device *d
 		return; /* names over their limits: no decoded event has such */
 	notification->device = device->id;
 	notification->user = g_strdup(user);
-	notification->key = fold_key(&seen, arrival);
+	notification->key = fold_key(device, &seen, arrival);
 	notification->lane = g_strdup(lane);
 	notification->kinds = PUSH_EVENT_KIND_BIT(event->kind);
 	notification->messages = event->messages;

@@ -9,6 +9,9 @@
  * delay in which more of them fold in. DataChange is about no mailbox but about one
  * device, by its id; it waits as a change of state does, and of several the newest
  * says it all.
+ *
+ * A wake-up of Push-IMAP says nothing but "connect", so there is one for each device,
+ * whatever happened and where.
  */
 #ifndef FANTAIL_ROUTER_H
 #define FANTAIL_ROUTER_H
@@ -39,6 +42,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(router_out_t, router_out_free)
 /* Whose devices an event concerns: the owner of the mailbox, else its user;
  * NULL for a public mailbox. Borrowed from the event. */
 const char *router_target(const struct push_event *event);
+
+/* The mailbox's name as those see it whom it concerns. Borrowed. */
+const char *router_mailbox(const struct push_event *event);
+
+/* What is known of a device of Push-IMAP beside its row. */
+struct router_standing {
+	const char *filter; /* attached for the event's mailbox; NULL = none */
+	gboolean listening; /* a session tells it already */
+};
+
+/* Is such a device to hear of an event that it wants? It has a filter attached that
+ * the event matched, it does not listen, and no wake-up is outstanding (wake-state.h). */
+gboolean router_wakes(const struct device *device, const struct router_standing *standing,
+		      const struct push_event *event, gint64 now_us);
 
 gboolean router_wants(const struct device *device, const struct push_event *event);
 

@@ -349,6 +349,78 @@ static void test_limit_of_filters(void)
 	tear_down(&bench);
 }
 
+/* --- from an event to a wake-up ------------------------------------------------------- */
+
+/* One event; how many notifications it led to. */
+static guint deliver(struct bench *bench, const char *mailbox, const char *more)
+{
+	static guint number;
+	g_autofree char *lines = g_strdup_printf(
+		"BATCH\t9\tbatch=%032x\tuser=alice\tcount=1\nEVENT\tname=MessageNew\t"
+		"time=1700000000000000\tuser=alice\tmailbox=%s\tmessages=1%s\n",
+		++number, mailbox, more);
+	gboolean closed;
+
+	say(bench->fd, lines);
+	g_autofree char *answer = hear(bench->fd, "\n", &closed);
+	g_assert_true(g_str_has_prefix(answer, "OK\t9\tqueued="));
+	return (guint)strtoul(answer + strlen("OK\t9\tqueued="), NULL, 10);
+}
+
+static void test_wake_up(void)
+{
+	static const struct step steps[] = {
+		{"FILTERSET\t1\tuser=alice\tname=JOHN\tcriteria=FROM John\n", "OK\t1\n"},
+		{"PREFER\t2" FOR "\tname=PIMAP_OUTBAND_ADDRESS\tvalue=13335559999\n", "OK\t2\n"},
+		{"PREFER\t3" FOR "\tname=PIMAP_OUTBAND_CHANNEL\tvalue=WAP_PUSH\n", "OK\t3\n"},
+	};
+	static const struct step attach[] = {
+		{"ATTACH\t4" FOR "\tfilter=JOHN\tmailbox=INBOX\n", "OK\t4\n"},
+	};
+	static const struct step there[] = {
+		{"PRESENT\t5" FOR "\tsession=s1\tlistening=yes\n", "OK\t5\n"},
+	};
+	static const struct step not_there[] = {
+		{"PRESENT\t6" FOR "\tsession=other\tlistening=no\n", "OK\t6\n"},
+	};
+	static const struct step left[] = {
+		{"PRESENT\t7" FOR "\tsession=s1\tlistening=no\n", "OK\t7\n"},
+	};
+	static const struct step none[] = {
+		{"PREFER\t8" FOR "\tname=PIMAP_EVENT_FILTER\tvalue=NONE\n", "OK\t8\n"},
+	};
+	struct bench bench;
+	const struct registry_backend *backend;
+
+	set_up(&bench, SMS_CHANNELS);
+	backend = bench.registry->backend;
+	PLAY(&bench, steps);
+	/* The default: no folder has a filter. */
+	g_assert_cmpuint(deliver(&bench, "INBOX", ""), ==, 0);
+	PLAY(&bench, attach);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 1);
+	g_assert_cmpuint(deliver(&bench, "inbox", ""), ==, 1);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters="), ==, 0);
+	g_assert_cmpuint(deliver(&bench, "Other", "\tfilters=JOHN"), ==, 0);
+	/* Connected, and another session of it that does not listen. */
+	PLAY(&bench, there);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 0);
+	PLAY(&bench, not_there);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 0);
+	PLAY(&bench, left);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 1);
+	/* A wake-up went out. Nothing more until it has connected. */
+	g_autoptr(device_t) device = backend->find(bench.registry, "alice", "P1");
+	backend->mark_ok(bench.registry, device->id, g_get_real_time() / G_USEC_PER_SEC,
+			 "accepted");
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 0);
+	PLAY(&bench, not_there);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 1);
+	PLAY(&bench, none);
+	g_assert_cmpuint(deliver(&bench, "INBOX", "\tfilters=JOHN"), ==, 0);
+	tear_down(&bench);
+}
+
 #define APPLE_TOKEN "ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789"
 
 static void test_tokens(void)
@@ -397,6 +469,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/intake-pimap/names-of-two-faces", test_names_of_two_faces);
 	g_test_add_func("/intake-pimap/filters", test_filters);
 	g_test_add_func("/intake-pimap/limit-of-filters", test_limit_of_filters);
+	g_test_add_func("/intake-pimap/wake-up", test_wake_up);
 	g_test_add_func("/intake-pimap/tokens", test_tokens);
 	return g_test_run();
 }

@@ -51,6 +51,7 @@ static void test_round_trip(void)
 		.session = "abc",
 		.service = "lmtp",
 		.from_name = "Zoë",
+		.filters = "JOHN today",
 		.from_address = "zoe@example.org",
 		.subject = "a=b",
 		.date = "2026-11-22T02:30:00Z",
@@ -83,6 +84,7 @@ static void test_round_trip(void)
 	g_assert_cmpstr(back.session, ==, event.session);
 	g_assert_cmpstr(back.service, ==, event.service);
 	g_assert_cmpstr(back.from_name, ==, event.from_name);
+	g_assert_cmpstr(back.filters, ==, event.filters);
 	g_assert_cmpstr(back.from_address, ==, event.from_address);
 	g_assert_cmpstr(back.subject, ==, event.subject);
 	g_assert_cmpstr(back.date, ==, event.date);

@@ -1,5 +1,6 @@
 #include "limits.h"
 #include "router.h"
+#include "wake-state.h"
 
 #include <string.h>
 
@@ -500,6 +501,92 @@ static void test_too_long(void)
 	g_assert_null(back.flags);
 }
 
+/* --- Push-IMAP -------------------------------------------------------------------- */
+
+#define HOUR 3600
+#define NOW_SECS (NOW / G_USEC_PER_SEC)
+
+static const struct wake_row {
+	const char *name;
+	const char *attached, *filters;
+	gboolean listening;
+	guint wakes;
+	gint64 ago; /* s since the last one */
+	gboolean wakes_up;
+} wake_rows[] = {
+	{"no filter", NULL, "JOHN", FALSE, 0, 0, FALSE},
+	{"no filter, not judged", NULL, NULL, FALSE, 0, 0, FALSE},
+	{"matched", "JOHN", "JOHN", FALSE, 0, 0, TRUE},
+	{"matched among others, in any case", "john", "x JOHN y", FALSE, 0, 0, TRUE},
+	{"matched others", "JOHN", "JOHNNY x", FALSE, 0, 0, FALSE},
+	{"matched none", "JOHN", "", FALSE, 0, 0, FALSE},
+	{"not judged", "JOHN", NULL, FALSE, 0, 0, TRUE},
+	{"all", "ALL", "", FALSE, 0, 0, TRUE},
+	{"all, in small letters", "all", "JOHN", FALSE, 0, 0, TRUE},
+	{"listens", "ALL", NULL, TRUE, 0, 0, FALSE},
+	{"one outstanding", "ALL", NULL, FALSE, 1, HOUR - 1, FALSE},
+	{"an hour ago", "ALL", NULL, FALSE, 1, HOUR, TRUE},
+	{"two outstanding", "ALL", NULL, FALSE, 2, 4 * HOUR - 1, FALSE},
+	{"four hours ago", "ALL", NULL, FALSE, 2, 4 * HOUR, TRUE},
+	{"three outstanding", "ALL", NULL, FALSE, 3, 24 * HOUR - 1, FALSE},
+	{"a day ago", "ALL", NULL, FALSE, 3, 24 * HOUR, TRUE},
+	{"many, a day ago", "ALL", NULL, FALSE, 4000000000U, 24 * HOUR, TRUE},
+	{"many, less", "ALL", NULL, FALSE, 4000000000U, 24 * HOUR - 1, FALSE},
+	{"a clock that was set back", "ALL", NULL, FALSE, 1, -HOUR, FALSE},
+};
+
+static void test_wakes(gconstpointer data)
+{
+	const struct wake_row *row = data;
+	struct device device = {
+		.dialect = DIALECT_EMN, .wakes = row->wakes, .last_ok = NOW_SECS - row->ago};
+	struct router_standing standing = {.filter = row->attached, .listening = row->listening};
+	struct push_event event = {
+		.kind = PUSH_EVENT_MESSAGE_NEW, .mailbox = "INBOX", .filters = row->filters};
+
+	g_assert_cmpint(router_wakes(&device, &standing, &event, NOW), ==, row->wakes_up);
+}
+
+/* However long: never more than the back-off itself. */
+static void test_wake_clock(void)
+{
+	g_assert_cmpint(wake_state_hold_secs(1, NOW_SECS + 1000000, NOW_SECS), ==, HOUR);
+	g_assert_cmpint(wake_state_hold_secs(0, NOW_SECS, NOW_SECS), ==, 0);
+}
+
+/* Whatever happened, and where: one wake-up, which keeps what matched to itself. */
+static void test_wake_fold(void)
+{
+	struct device device = {.id = 9, .events = ALL, .dialect = DIALECT_EMN};
+	struct push_event event = {.kind = PUSH_EVENT_MESSAGE_READ,
+				   .time_us = NOW,
+				   .user = "alice",
+				   .mailbox = "Work",
+				   .filters = "JOHN"};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	event.kind = PUSH_EVENT_MESSAGE_NEW;
+	event.mailbox = "INBOX";
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, 1);
+	notification = g_ptr_array_index(out->list, 0);
+	g_assert_cmpstr(notification->key, ==, "wake");
+	g_assert_cmpint(notification->due_us, ==, NOW + settings.arrival_delay_us);
+	g_assert_null(strstr(notification->event, "JOHN"));
+}
+
+static void test_mailbox(void)
+{
+	struct push_event event = {
+		.user = "alice", .owner = "bob", .mailbox = "Shared/bob", .owner_mailbox = "INBOX"};
+
+	g_assert_cmpstr(router_mailbox(&event), ==, "INBOX");
+	event.owner = NULL;
+	g_assert_cmpstr(router_mailbox(&event), ==, "Shared/bob");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -511,6 +598,14 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, &filter_rows[i], test_filter);
 	}
+	for (gsize i = 0; i < G_N_ELEMENTS(wake_rows); i++) {
+		g_autofree char *path = g_strdup_printf("/router/wakes/%s", wake_rows[i].name);
+
+		g_test_add_data_func(path, &wake_rows[i], test_wakes);
+	}
+	g_test_add_func("/router/wake-clock", test_wake_clock);
+	g_test_add_func("/router/wake-fold", test_wake_fold);
+	g_test_add_func("/router/mailbox", test_mailbox);
 	g_test_add_func("/router/owner-name", test_owner_name);
 	g_test_add_func("/router/fields", test_fields);
 	g_test_add_func("/router/data-change", test_data_change);
