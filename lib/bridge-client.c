@@ -15,8 +15,8 @@
 #define GREETING "VERSION\tfantail\t1\t0\n"
 #define MAJOR "1"
 
-/* An answer is short: a verb, an id and a few words. */
-#define ANSWER_BYTES 8192
+/* One line of an answer: a verb, an id and a few words, or a filter, each octet escaped. */
+#define ANSWER_BYTES (2 * LIMIT_FILTER_CRITERIA + 4096)
 /* Pause before knocking again at a full backlog; there is no event for "room". */
 #define BACKLOG_PAUSE_US 1000
 /* Pieces of a request: greeting, request line, its further lines, and room. */
@@ -30,6 +30,8 @@ struct bridge_client {
 	uint64_t last_id;
 	uint64_t left_us;
 	uint64_t deadline_us; /* of the exchange under way */
+	bridge_client_item *item;
+	void *item_context;
 	char input[ANSWER_BYTES + 1];
 	size_t input_len;
 	char line[ANSWER_BYTES + 1]; /* what the answer borrows from */
@@ -108,6 +110,17 @@ const char *bridge_client_error(const struct bridge_client *client)
 uint64_t bridge_client_time_left(const struct bridge_client *client)
 {
 	return client->left_us;
+}
+
+void bridge_client_spend(struct bridge_client *client, uint64_t usecs)
+{
+	client->left_us -= usecs < client->left_us ? usecs : client->left_us;
+}
+
+void bridge_client_set_item(struct bridge_client *client, bridge_client_item *item, void *context)
+{
+	client->item = item;
+	client->item_context = context;
 }
 
 static enum bridge_result timed_out(struct bridge_client *client, const char *doing)
@@ -269,6 +282,8 @@ static enum bridge_result judge_line(struct bridge_client *client, size_t len, u
 	if (line_id == id && is_word(&fields[0], "NO"))
 		return refused(client, answer);
 	*done_r = false;
+	if (line_id == id && is_word(&fields[0], "ITEM") && client->item != NULL)
+		client->item(fields + 2, count - 2, client->item_context);
 	if (is_word(&fields[0], "ITEM") || is_word(&fields[0], "OK") || is_word(&fields[0], "NO"))
 		return BRIDGE_OK;
 	*done_r = true;
@@ -344,7 +359,7 @@ enum bridge_result bridge_client_exchange(struct bridge_client *client, uint64_t
 		disconnect(client);
 
 	spent = now_us() - start;
-	client->left_us = spent < client->left_us ? client->left_us - spent : 0;
+	bridge_client_spend(client, spent);
 	if (result == BRIDGE_OK || result == BRIDGE_NO)
 		*answer_r = answer;
 	return result;

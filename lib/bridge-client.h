@@ -40,8 +40,13 @@ void bridge_client_free(struct bridge_client **client);
 /* The id to put into the next request. */
 uint64_t bridge_client_next_id(struct bridge_client *client);
 
+/* Who is told of ITEM lines of the exchanges that follow: their fields after the id, valid
+ * for the call. NULL: nobody, they are skipped. */
+typedef void bridge_client_item(const struct tabline_field *fields, size_t count, void *context);
+void bridge_client_set_item(struct bridge_client *client, bridge_client_item *item, void *context);
+
 /* Sends a request, complete with LF and whatever lines follow it, and waits for
- * the final line that repeats `id`; ITEM lines and answers to other ids are
+ * the final line that repeats `id`; answers to other ids are
  * skipped. Connects first if there is no connection. After anything but OK and
  * NO the connection is gone, and after NO with `code` bad or version too. */
 enum bridge_result bridge_client_exchange(struct bridge_client *client, uint64_t id,
@@ -52,5 +57,7 @@ enum bridge_result bridge_client_exchange(struct bridge_client *client, uint64_t
 const char *bridge_client_error(const struct bridge_client *client);
 /* Microseconds that exchanges may still take. */
 uint64_t bridge_client_time_left(const struct bridge_client *client);
+/* Takes off what the caller spent on something else within the same deadline. */
+void bridge_client_spend(struct bridge_client *client, uint64_t usecs);
 
 #endif

@@ -176,10 +176,42 @@ static void test_answers(void)
 	}
 }
 
+static void note_item(const struct tabline_field *fields, size_t count, void *context)
+{
+	g_string_append_printf(context, "%s=%s;", count > 0 ? fields[0].key : "none",
+			       count > 0 ? fields[0].value : "");
+}
+
+/* Items of this answer, in their order; the longest that a filter makes. */
+static void test_items(void)
+{
+	g_autofree char *filler = g_strnfill(LIMIT_FILTER_CRITERIA, 'x');
+	g_autofree char *script = g_strconcat(GREETING "ITEM\t1\ta=1\nITEM\t2\tb=2\nITEM\t1\n"
+						       "ITEM\t1\tc=",
+					      filler, "\nOK\t1\n", NULL);
+	g_autofree char *expected = g_strconcat("a=1;none=;c=", filler, ";", NULL);
+	g_autoptr(GString) got = g_string_new(NULL);
+	struct server server = {.script = script, .expect_bytes = strlen(GREETING REQUEST)};
+	struct bridge_answer answer;
+	struct bridge_client *client;
+
+	server_start(&server);
+	client = bridge_client_new(server.path, 5000);
+	bridge_client_set_item(client, note_item, got);
+	g_assert_cmpint(ask(client, REQUEST, &answer), ==, BRIDGE_OK);
+	g_assert_cmpstr(got->str, ==, expected);
+	bridge_client_spend(client, 1);
+	g_assert_cmpuint(bridge_client_time_left(client), >, 0);
+	bridge_client_spend(client, UINT64_MAX);
+	g_assert_cmpuint(bridge_client_time_left(client), ==, 0);
+	bridge_client_free(&client);
+	server_end(&server);
+}
+
 /* An answer line without end. */
 static void test_endless_line(void)
 {
-	g_autofree char *filler = g_strnfill(20000, 'x');
+	g_autofree char *filler = g_strnfill(30000, 'x');
 	g_autofree char *script = g_strconcat(GREETING, filler, NULL);
 	struct server server = {.script = script, .expect_bytes = 1};
 	struct bridge_answer answer;
@@ -304,6 +336,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	folder = g_dir_make_tmp("bridge-client-XXXXXX", NULL);
 	g_test_add_func("/bridge-client/answers", test_answers);
+	g_test_add_func("/bridge-client/items", test_items);
 	g_test_add_func("/bridge-client/endless-line", test_endless_line);
 	g_test_add_func("/bridge-client/two-requests", test_two_requests);
 	g_test_add_func("/bridge-client/large-request", test_large_request);
