@@ -131,16 +131,6 @@
 /* Nesting of JSON text from clients; a COI subscription has three levels. */
 #define LIMIT_JSON_DEPTH 8
 
-/* A filter's name, criteria (the longest command lines of IMAP clients, RFC 7162 section 4),
- * and what people write about it. */
-#define LIMIT_FILTER_NAME 64
-#define LIMIT_FILTER_CRITERIA 8192
-#define LIMIT_FILTER_DESCRIPTION 512
-/* Lists in lists, in the criteria: Dovecot's search recurses. */
-#define LIMIT_FILTER_DEPTH 64
-/* Preferences of Push-IMAP: the longest is the one with FETCH items. */
-#define LIMIT_PIMAP_NEW_FORMAT 1000
-
 /* --- bridge: peers ------------------------------------------------------- */
 
 /* Connections on the mail socket. Each delivery holds one for its commit. */
@@ -279,13 +269,16 @@
 #define LIMIT_WAKE_AGAIN_SECS 3600
 #define LIMIT_WAKE_AGAIN_2_SECS (4 * 3600)
 #define LIMIT_WAKE_AGAIN_3_SECS 86400
-/* Device tokens: Apple's have 32 octets and may get longer, Delta Chat's are opaque text. */
-#define LIMIT_APPLE_TOKEN 200
-/* Account ids of Apple Mail are UUIDs; with the token's beginning they are names of devices.
- * Topics are a prefix and a UUID. */
-#define LIMIT_APPLE_ACCOUNT 36
-#define LIMIT_APPLE_TOPIC 128
+/* Device tokens of Delta Chat: opaque text. */
 #define LIMIT_DELTA_TOKEN 1000
+/* Lists in lists in criteria, and their NOTs and ORs: Dovecot's search calls itself for each.
+ * Some hundred senders are as many ORs. */
+#define LIMIT_FILTER_LISTS 64
+#define LIMIT_FILTER_OPERATORS 500
+/* What a transaction takes at the most to judge its messages by filters, in ms, of the time it
+ * may wait for the bridge: 100 filters take 1 or 2. And the most that an operator may say. */
+#define LIMIT_FILTER_BUDGET_MSECS 20
+#define LIMIT_FILTER_BUDGET_MSECS_MAX LIMIT_HANDOVER_MSECS_MAX
 /* Push endpoint URL. UnifiedPush allows 1,000 octets. */
 #define LIMIT_ENDPOINT 1000
 /* Mailbox names in one registration's filter, and their bytes in all. */

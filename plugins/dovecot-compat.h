@@ -51,6 +51,7 @@ struct fantail_settings_text {
 	const char *hub;
 	const char *spool;
 	const char *deadline;
+	const char *filter_budget;
 	const char *notify_window;
 	const char *notify_poll;
 	const char *notify_mailboxes;
@@ -76,6 +77,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->hub = p_strdup(user->pool, set->hub);
 	text_r->spool = p_strdup(user->pool, set->spool);
 	text_r->deadline = p_strdup(user->pool, set->deadline);
+	text_r->filter_budget = p_strdup(user->pool, set->filter_budget);
 	text_r->notify_window = p_strdup(user->pool, set->notify_window);
 	text_r->notify_poll = p_strdup(user->pool, set->notify_poll);
 	text_r->notify_mailboxes = p_strdup(user->pool, set->notify_mailboxes);
@@ -94,6 +96,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->hub = mail_user_plugin_getenv(user, "fantail_hub");
 	text_r->spool = mail_user_plugin_getenv(user, "fantail_spool");
 	text_r->deadline = mail_user_plugin_getenv(user, "fantail_deadline");
+	text_r->filter_budget = mail_user_plugin_getenv(user, "fantail_filter_budget");
 	text_r->notify_window = mail_user_plugin_getenv(user, "fantail_notify_window");
 	text_r->notify_poll = mail_user_plugin_getenv(user, "fantail_notify_poll");
 	text_r->notify_mailboxes = mail_user_plugin_getenv(user, "fantail_notify_mailboxes");
@@ -122,6 +125,13 @@ static inline bool fantail_acl_ignored(const struct acl_mailbox_list *list)
 
 /* --- imap ------------------------------------------------------------------ */
 
+/* Debian's 2.3.19 has 2.4.2's limit on lists, so meson.build finds out. */
+#ifdef FANTAIL_IMAP_PARSER_PARAMS
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max, NULL)
+#else
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max)
+#endif
+
 /* For modules that load into imap only: they include imap-client.h first. */
 #ifdef IMAP_CLIENT_H
 
@@ -149,13 +159,6 @@ static inline void fantail_command_set_internal(struct client_command_context *c
 #else
 #define fantail_imap_append_astring(dest, src) imap_append_astring(dest, src)
 #define fantail_imap_append_string(dest, src) imap_append_string(dest, src)
-#endif
-
-/* Debian's 2.3.19 has 2.4.2's limit on lists, so meson.build finds out. */
-#ifdef FANTAIL_IMAP_PARSER_PARAMS
-#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max, NULL)
-#else
-#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max)
 #endif
 
 /* Of imap-hibernate's log lines about the user, before the variables are put in. */

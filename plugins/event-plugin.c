@@ -9,6 +9,7 @@
 #include "event-acl.h"
 #include "event-box.h"
 #include "event-content.h"
+#include "event-filter.h"
 #include "event-fold.h"
 #include "event-metadata.h"
 #include "event-plugin.h"
@@ -16,6 +17,7 @@
 #include "event-wake.h"
 #include "fantail-settings.h"
 #include "limits.h"
+#include "search-days.h"
 #include "wake-sender.h"
 
 #define EVENT_USER_CONTEXT(user) MODULE_CONTEXT(user, event_user_module)
@@ -41,8 +43,10 @@ struct event_txn {
 	struct event_wake wake;
 	struct event_fold *fold;
 	struct event_sink *sink;
+	struct event_filters *filters;
 	enum event_want want;
 	bool asked;
+	uint64_t filter_usecs; /* what is left for judging */
 
 	pool_t content_pool;
 	struct event_content content; /* of the newest saved message */
@@ -123,6 +127,7 @@ static void *event_transaction_begin(struct mailbox_transaction_context *t)
 static void txn_free(struct event_txn *txn)
 {
 	event_fold_free(&txn->fold);
+	event_filters_free(&txn->filters);
 	event_sink_finish(&txn->sink);
 	pool_unref(&txn->content_pool);
 	i_free(txn);
@@ -139,6 +144,13 @@ static struct event_fold *txn_fold(struct event_txn *txn)
 	return txn->fold;
 }
 
+static void filter_add(const char *name, const char *criteria, const char *charset, void *_txn)
+{
+	struct event_txn *txn = _txn;
+
+	event_filters_add(txn->filters, name, criteria, charset);
+}
+
 /* Asked at the first message and not before: a delivery that is refused (quota,
  * a broken disk) costs the bridge nothing. The answer is for this transaction
  * only: a process that remembered `none` for a while would keep from a device
@@ -152,8 +164,12 @@ static enum event_want txn_want(struct event_txn *txn)
 			 * devices that are told. */
 			txn->want = EVENT_WANT_HINT;
 		} else {
-			txn->sink = sink_new(txn->euser);
-			txn->want = event_sink_ask(txn->sink);
+			if (txn->sink == NULL)
+				txn->sink = sink_new(txn->euser);
+			txn->filters = event_filters_new(txn->euser->event);
+			txn->want = event_sink_ask(txn->sink, mailbox_get_vname(txn->box),
+						   filter_add, txn);
+			txn->filter_usecs = txn->euser->settings->filter_budget_msecs * 1000ULL;
 		}
 	}
 	return txn->want;
@@ -263,11 +279,41 @@ struct emit_context {
 	bool content_told;
 };
 
+/* What remains after an expunge cannot be judged, nor what has no UID (yet). */
+static bool can_judge(const struct push_event *event)
+{
+	const push_event_kinds kinds =
+		PUSH_EVENT_KINDS_MESSAGE & ~PUSH_EVENT_KIND_BIT(PUSH_EVENT_MESSAGE_EXPUNGE);
+
+	return (kinds & PUSH_EVENT_KIND_BIT(event->kind)) != 0 && event->uids != NULL;
+}
+
+static const char *judge(struct event_txn *txn, const struct push_event *event)
+{
+	uint64_t left, usecs;
+	const char *names;
+
+	if (txn->filters == NULL || !event_filters_exist(txn->filters))
+		return NULL;
+	left = I_MIN(txn->filter_usecs, event_sink_time_left(txn->sink));
+	usecs = left;
+	names = event_filters_judge(txn->filters, txn->box, event->uids, &usecs);
+	txn->filter_usecs -= left - usecs;
+	event_sink_spend(txn->sink, left - usecs);
+	return names;
+}
+
 static void emit(struct push_event *event, void *_context)
 {
 	struct emit_context *context = _context;
 	struct event_txn *txn = context->txn;
 
+	if (can_judge(event)) {
+		/* A delivery has asked before. */
+		if (txn_want(txn) == EVENT_WANT_NONE)
+			return;
+		event->filters = judge(txn, event);
+	}
 	event_fill(event, txn->euser, txn->box);
 	event->mailbox_id = context->mailbox_id;
 	event->uidvalidity = context->uidvalidity;
@@ -548,6 +594,7 @@ const char *fantail_event_plugin_dependencies[] = {"notify", NULL};
 void fantail_event_plugin_init(struct module *module)
 {
 	mail_storage_hooks_add(module, &event_storage_hooks);
+	search_days_register();
 	/* Only here: one that registers while a transaction is open panics at
 	 * the transaction's end. */
 	event_notify = notify_register(&event_vfuncs);

@@ -169,26 +169,60 @@ static void report_bridge(struct event_sink *sink, enum bridge_result result, co
 			batches);
 }
 
-enum event_want event_sink_ask(struct event_sink *sink)
+/* Who is told of filters. */
+struct filter_context {
+	event_sink_filter *filter;
+	void *context;
+};
+
+static void take_filter(const struct tabline_field *fields, size_t count, void *_context)
 {
+	const struct filter_context *context = _context;
+	const char *name = tabline_get(fields, count, "filter");
+
+	if (name != NULL)
+		context->filter(name, tabline_get(fields, count, "criteria"),
+				tabline_get(fields, count, "charset"), context->context);
+}
+
+uint64_t event_sink_time_left(struct event_sink *sink)
+{
+	return sink->client == NULL ? 0 : bridge_client_time_left(sink->client);
+}
+
+void event_sink_spend(struct event_sink *sink, uint64_t usecs)
+{
+	if (sink->client != NULL)
+		bridge_client_spend(sink->client, usecs);
+}
+
+enum event_want event_sink_ask(struct event_sink *sink, const char *mailbox,
+			       event_sink_filter *filter, void *context)
+{
+	struct filter_context filters = {.filter = filter, .context = context};
 	enum event_want want = EVENT_WANT_HINT;
 	struct bridge_answer answer = {.code = NULL};
-	enum bridge_result result;
+	enum bridge_result result = BRIDGE_BROKEN;
 	struct tabline_buf line;
 	const char *error, *text;
 
-	if (!may_exchange(sink, &error))
+	if (!may_exchange(sink, &error)) {
+		filter(NULL, NULL, NULL, context);
 		return want;
+	}
 
 	uint64_t id = bridge_client_next_id(sink->client);
 	tabline_buf_init(&line, LIMIT_LINE);
 	tabline_word(&line, "WANT");
 	tabline_word(&line, dec2str(id));
 	tabline_field(&line, "user", sink->user);
+	tabline_field(&line, "mailbox", mailbox);
 	if (tabline_end(&line)) {
 		struct iovec request = {.iov_base = line.data, .iov_len = line.len};
 
+		bridge_client_set_item(sink->client, take_filter, &filters);
 		result = exchange(sink, id, &request, 1, &answer, &error);
+		bridge_client_set_item(sink->client, NULL, NULL);
 		if (result == BRIDGE_OK) {
 			text = tabline_get(answer.fields, answer.count, "want");
 			if (text != NULL && strcmp(text, "none") == 0)
@@ -202,6 +236,8 @@ enum event_want event_sink_ask(struct event_sink *sink)
 			e_debug(sink->parent, "WANT: %s", error);
 		}
 	}
+	if (result != BRIDGE_OK)
+		filter(NULL, NULL, NULL, context);
 	tabline_buf_free(&line);
 	return want;
 }

@@ -24,9 +24,17 @@ struct event_sink;
 struct event_sink *event_sink_new(struct event *parent, const char *user,
 				  const struct fantail_settings *settings);
 
-/* Asks the bridge what would be of use. Once per sink; counts against the
- * deadline. */
-enum event_want event_sink_ask(struct event_sink *sink);
+/* Asks the bridge what would be of use in `mailbox`. Once per sink; counts against the
+ * deadline. `filter` is called for each filter that devices attached there; once more with
+ * NULLs if they were not all. */
+typedef void event_sink_filter(const char *name, const char *criteria, const char *charset,
+			       void *context);
+enum event_want event_sink_ask(struct event_sink *sink, const char *mailbox,
+			       event_sink_filter *filter, void *context);
+/* What is left of the deadline, in microseconds; and takes from it what was spent on
+ * something else. */
+uint64_t event_sink_time_left(struct event_sink *sink);
+void event_sink_spend(struct event_sink *sink, uint64_t usecs);
 
 /* Takes one event. When a batch is full (LIMIT_BATCH_EVENTS, LIMIT_BATCH_BYTES)
  * it is handed over there and then. */

@@ -71,6 +71,14 @@ static const struct number_rule deadline_rule = {
 	1,
 	LIMIT_HANDOVER_MSECS_MAX,
 };
+static const struct number_rule filter_rule = {
+	"fantail_filter_budget",
+	"number of milliseconds",
+	{"ms", "msecs"},
+	LIMIT_FILTER_BUDGET_MSECS,
+	0,
+	LIMIT_FILTER_BUDGET_MSECS_MAX,
+};
 static const struct number_rule window_rule = {
 	"fantail_notify_window",
 	"number of milliseconds",
@@ -141,6 +149,8 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->spool_path = check_path(user, "fantail_spool", text.spool,
 						  FANTAIL_SPOOL_DEFAULT, PATH_MAX);
 		settings->deadline_msecs = check_number(user, &deadline_rule, text.deadline);
+		settings->filter_budget_msecs =
+			check_number(user, &filter_rule, text.filter_budget);
 		settings->notify_window_msecs =
 			check_number(user, &window_rule, text.notify_window);
 		settings->notify_poll_secs = check_number(user, &poll_rule, text.notify_poll);

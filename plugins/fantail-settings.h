@@ -12,6 +12,8 @@ struct mail_user;
 #define FANTAIL_SPOOL_DEFAULT "/var/spool/fantail"
 /* LIMIT_HANDOVER_MSECS as 2.4's doveconf shows it. */
 #define FANTAIL_DEADLINE_DEFAULT "50"
+/* Likewise LIMIT_FILTER_BUDGET_MSECS. */
+#define FANTAIL_FILTER_BUDGET_DEFAULT "20"
 /* Likewise the LIMIT_NOTIFY_* of the same names. */
 #define FANTAIL_NOTIFY_WINDOW_DEFAULT "20"
 #define FANTAIL_NOTIFY_POLL_DEFAULT "30"
@@ -24,6 +26,7 @@ struct fantail_settings {
 	const char *hub_path;        /* fantail_hub: the hub's socket */
 	const char *spool_path;      /* fantail_spool: where batches wait that it did not take */
 	unsigned int deadline_msecs; /* fantail_deadline: the most one transaction waits for it */
+	unsigned int filter_budget_msecs;  /* fantail_filter_budget: the most of that for filters */
 	unsigned int notify_window_msecs;  /* fantail_notify_window: from one burst of
 					    * notifications to the next */
 	unsigned int notify_poll_secs;     /* fantail_notify_poll: how often a session looks for

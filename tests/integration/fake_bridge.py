@@ -143,7 +143,8 @@ class FakeSocket:
 class FakeBridge(FakeSocket):
     def __init__(self, path, backlog=128):
         self.want = "hint"
-        self.batches, self.wants = [], []
+        self.filters = []  # (name, criteria, charset or None): attached everywhere
+        self.batches, self.wants, self.wanted_mailboxes = [], [], []
         super().__init__(path, backlog)
 
     # --- what came -----------------------------------------------------------
@@ -171,6 +172,7 @@ class FakeBridge(FakeSocket):
         with self._changed:
             self.batches.clear()
             self.wants.clear()
+            self.wanted_mailboxes.clear()
 
     # --- talking -------------------------------------------------------------
 
@@ -205,12 +207,16 @@ class FakeBridge(FakeSocket):
                 return
             words, pairs = fields_of(text)
             verb, ident = words
-            reply = f"OK\t{ident}"
+            reply, items = f"OK\t{ident}", ""
             if verb == "WANT":
                 with self._changed:
                     self.wants.append(pairs["user"])
+                    self.wanted_mailboxes.append(pairs["mailbox"])
                     self._changed.notify_all()
                 reply += f"\twant={self.want}"
+                for name, criteria, charset in self.filters:
+                    items += f"ITEM\t{ident}\tfilter={escape(name)}\tcriteria={escape(criteria)}"
+                    items += (f"\tcharset={charset}" if charset else "") + "\n"
             elif verb == "BATCH":
                 if not re.fullmatch("[0-9a-f]{32}", pairs["batch"]):
                     raise ValueError(f"batch id {pairs['batch']}")
@@ -248,4 +254,4 @@ class FakeBridge(FakeSocket):
             if not greeted:
                 answer("VERSION\tfantail\t1\t0")
                 greeted = True
-            answer(reply)
+            answer(items + reply)

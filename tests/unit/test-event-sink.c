@@ -105,13 +105,27 @@ static struct push_event some_event(uint64_t sequence, const char *subject)
 	};
 }
 
+static void count_filter(const char *name, const char *criteria, const char *charset, void *context)
+{
+	test_assert(name == NULL && criteria == NULL && charset == NULL);
+	++*(unsigned int *)context;
+}
+
 static void test_nothing(void)
 {
 	struct event *event = event_create(NULL);
 	struct event_sink *sink = event_sink_new(event, "alice", &settings);
 
+	unsigned int filters = 0;
+
 	test_begin("event sink: nothing added, nothing sent");
-	test_assert(event_sink_ask(sink) == EVENT_WANT_HINT);
+	event_sink_spend(sink, 1);
+	test_assert(event_sink_time_left(sink) == 0);
+	test_assert(event_sink_ask(sink, "INBOX", count_filter, &filters) == EVENT_WANT_HINT);
+	/* That nobody said which there are is said. */
+	test_assert(filters == 1);
+	event_sink_spend(sink, UINT64_MAX);
+	test_assert(event_sink_time_left(sink) == 0);
 	event_sink_finish(&sink);
 	test_assert(sink == NULL);
 	event_sink_finish(&sink);
