@@ -5,6 +5,7 @@
 #define PDU_PUSH 0x06                    /* WSP table 34 */
 #define HEADER_X_WAP_APPLICATION_ID 0x2f /* WSP table 39 */
 #define APPLICATION_PUSH_SYNCML 0x05     /* OMNA, "WAP push application ids" */
+#define APPLICATION_EMN_UA 0x09
 /* A number below 128 in one octet (WSP 8.4.2.1, Short-integer). */
 #define SHORT(number) (0x80 | (number))
 
@@ -34,24 +35,28 @@ size_t wap_push_encode(uint8_t transaction, enum wap_content_type type, const vo
 		*p++ = (uint8_t)type;
 	}
 	*p++ = SHORT(HEADER_X_WAP_APPLICATION_ID);
-	*p++ = SHORT(APPLICATION_PUSH_SYNCML);
+	*p++ = SHORT(type == WAP_EMN_WBXML ? APPLICATION_EMN_UA : APPLICATION_PUSH_SYNCML);
 	*headers_len = (uint8_t)(p - headers_len - 1);
 	memcpy(p, content, len);
 	return (size_t)(p - pdu) + len;
 }
 
-static size_t put_udh(uint8_t *udh, size_t total, uint8_t reference, size_t total_parts,
-		      size_t part)
+struct ports {
+	uint16_t to, from;
+};
+
+static size_t put_udh(uint8_t *udh, size_t total, struct ports ports, uint8_t reference,
+		      size_t total_parts, size_t part)
 {
 	uint8_t *p = udh;
 
 	*p++ = (uint8_t)(total - 1);
 	*p++ = IE_PORTS_16;
 	*p++ = 4;
-	*p++ = PORT_PUSH >> 8;
-	*p++ = PORT_PUSH & 0xff;
-	*p++ = PORT_SOURCE >> 8;
-	*p++ = PORT_SOURCE & 0xff;
+	*p++ = (uint8_t)(ports.to >> 8);
+	*p++ = (uint8_t)ports.to;
+	*p++ = (uint8_t)(ports.from >> 8);
+	*p++ = (uint8_t)ports.from;
 	if (total_parts > 1) {
 		*p++ = IE_CONCATENATED;
 		*p++ = 3;
@@ -62,8 +67,8 @@ static size_t put_udh(uint8_t *udh, size_t total, uint8_t reference, size_t tota
 	return (size_t)(p - udh);
 }
 
-size_t wap_sms_split(const uint8_t *pdu, size_t len, uint8_t reference, struct wap_sms *parts,
-		     size_t max)
+static size_t split(const uint8_t *data, size_t len, struct ports ports, uint8_t reference,
+		    struct wap_sms *parts, size_t max)
 {
 	bool single = len <= WAP_SMS_OCTETS - UDH_SINGLE;
 	size_t udh = single ? UDH_SINGLE : UDH_PART, room = WAP_SMS_OCTETS - udh;
@@ -72,9 +77,25 @@ size_t wap_sms_split(const uint8_t *pdu, size_t len, uint8_t reference, struct w
 	if (count > max || count > UINT8_MAX)
 		return 0;
 	for (size_t i = 0; i < count; i++) {
-		parts[i].udh_len = put_udh(parts[i].udh, udh, reference, count, i);
-		parts[i].data = pdu + i * room;
+		parts[i].udh_len = put_udh(parts[i].udh, udh, ports, reference, count, i);
+		parts[i].data = data + i * room;
 		parts[i].len = i + 1 < count ? room : len - i * room;
 	}
 	return count;
+}
+
+size_t wap_sms_split(const uint8_t *pdu, size_t len, uint8_t reference, struct wap_sms *parts,
+		     size_t max)
+{
+	const struct ports ports = {.to = PORT_PUSH, .from = PORT_SOURCE};
+
+	return split(pdu, len, ports, reference, parts, max);
+}
+
+size_t wap_sms_split_port(const uint8_t *data, size_t len, uint16_t port, uint8_t reference,
+			  struct wap_sms *parts, size_t max)
+{
+	const struct ports ports = {.to = port, .from = port};
+
+	return split(data, len, ports, reference, parts, max);
 }

@@ -1,5 +1,5 @@
 /*
- * WAP push over SMS, as far as package #0 of SyncML needs it: the push PDU of the
+ * WAP push over SMS, as far as package #0 of SyncML and EMN need it: the push PDU of the
  * connectionless session protocol (WAP-230-WSP, 8.2.4.1), and its way into short
  * messages (3GPP TS 23.040, 9.2.3.24: ports and concatenation). Pure; encodes only.
  */
@@ -15,12 +15,13 @@ enum wap_content_type {
 	WAP_SYNCML_DS_NOTIFICATION = 0x4e, /* application/vnd.syncml.ds.notification */
 	WAP_SYNCML_XML = 0x0302,           /* application/vnd.syncml+xml */
 	WAP_SYNCML_WBXML = 0x0303,         /* application/vnd.syncml+wbxml */
+	WAP_EMN_WBXML = 0x030a,            /* application/vnd.wap.emn+wbxml */
 };
 
 /* Octets of a push PDU before its content, at the most. */
 #define WAP_PUSH_HEADER 16
 
-/* Writes the PDU with the application id "push.syncml", which is what phones look at,
+/* Writes the PDU with the application id that phones look at, "push.syncml" or "emn.ua",
  * to `pdu`, which holds WAP_PUSH_HEADER + len octets. Returns its length. `transaction`
  * tells one push from another. */
 size_t wap_push_encode(uint8_t transaction, enum wap_content_type type, const void *content,
@@ -43,5 +44,9 @@ struct wap_sms {
  * many there are; 0 if that would be more than `max` (255 at the most). */
 size_t wap_sms_split(const uint8_t *pdu, size_t len, uint8_t reference, struct wap_sms *parts,
 		     size_t max);
+
+/* The same for what is no PDU of WAP push, to any port, from the same. */
+size_t wap_sms_split_port(const uint8_t *data, size_t len, uint16_t port, uint8_t reference,
+			  struct wap_sms *parts, size_t max);
 
 #endif

@@ -433,13 +433,18 @@ static void write_number(struct wbxml_writer *writer, uint32_t number)
 	write_bytes(writer, bytes + i, sizeof(bytes) - i);
 }
 
-void wbxml_writer_init(struct wbxml_writer *writer, uint32_t public_id)
+void wbxml_writer_init_version(struct wbxml_writer *writer, uint8_t version, uint32_t public_id)
 {
 	memset(writer, 0, sizeof(*writer));
-	write_byte(writer, VERSION_1_2);
+	write_byte(writer, version);
 	write_number(writer, public_id);
 	write_number(writer, CHARSET_UTF_8);
 	write_number(writer, 0);
+}
+
+void wbxml_writer_init(struct wbxml_writer *writer, uint32_t public_id)
+{
+	wbxml_writer_init_version(writer, VERSION_1_2, public_id);
 }
 
 void wbxml_writer_free(struct wbxml_writer *writer)
@@ -448,15 +453,36 @@ void wbxml_writer_free(struct wbxml_writer *writer)
 	memset(writer, 0, sizeof(*writer));
 }
 
-void wbxml_write_open(struct wbxml_writer *writer, unsigned int page, unsigned int tag,
-		      bool content)
+static void write_tag(struct wbxml_writer *writer, unsigned int page, unsigned int token)
 {
 	if (page != writer->page) {
 		write_byte(writer, SWITCH_PAGE);
 		write_byte(writer, page);
 		writer->page = page;
 	}
-	write_byte(writer, tag | (content ? HAS_CONTENT : 0));
+	write_byte(writer, token);
+}
+
+void wbxml_write_open(struct wbxml_writer *writer, unsigned int page, unsigned int tag,
+		      bool content)
+{
+	write_tag(writer, page, tag | (content ? HAS_CONTENT : 0));
+}
+
+void wbxml_write_open_attributes(struct wbxml_writer *writer, unsigned int page, unsigned int tag,
+				 bool content)
+{
+	write_tag(writer, page, tag | (content ? HAS_CONTENT : 0) | HAS_ATTRIBUTES);
+}
+
+void wbxml_write_attribute(struct wbxml_writer *writer, unsigned int token)
+{
+	write_byte(writer, token);
+}
+
+void wbxml_write_end_attributes(struct wbxml_writer *writer)
+{
+	write_byte(writer, END);
 }
 
 void wbxml_write_close(struct wbxml_writer *writer)

@@ -69,12 +69,20 @@ struct wbxml_writer {
 
 /* Charset UTF-8, version 1.2. */
 void wbxml_writer_init(struct wbxml_writer *writer, uint32_t public_id);
+/* `version` as in struct wbxml_header. */
+void wbxml_writer_init_version(struct wbxml_writer *writer, uint8_t version, uint32_t public_id);
 void wbxml_writer_free(struct wbxml_writer *writer);
 
 /* `content` false: an empty element, which has no close. */
 void wbxml_write_open(struct wbxml_writer *writer, unsigned int page, unsigned int tag,
 		      bool content);
 void wbxml_write_close(struct wbxml_writer *writer);
+/* The same with attributes, which end before any content: each is the token of its start, then
+ * strings, octets or tokens of values. There is one page of attributes, 0. */
+void wbxml_write_open_attributes(struct wbxml_writer *writer, unsigned int page, unsigned int tag,
+				 bool content);
+void wbxml_write_attribute(struct wbxml_writer *writer, unsigned int token);
+void wbxml_write_end_attributes(struct wbxml_writer *writer);
 /* `text` has no NUL. */
 void wbxml_write_string(struct wbxml_writer *writer, const char *text);
 /* Anything. */

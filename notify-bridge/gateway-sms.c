@@ -1,11 +1,13 @@
 /*
- * SyncML's package #0 by WAP push, in short messages that an SMS gateway sends: Kannel, or
+ * SyncML's package #0 by WAP push, and wake-ups of Push-IMAP (EMN) by WAP push or as they
+ * are, in short messages that an SMS gateway sends: Kannel, or
  * what speaks like its sendsms page ("Kannel User's Guide", "Using the HTTP interface to
  * send SMS messages", the POST form). One request for each message.
  */
 #include "gateway.h"
 
 #include "bridge-config.h"
+#include "emn.h"
 #include "limits.h"
 #include "payload-private.h"
 #include "url-guard.h"
@@ -18,13 +20,42 @@
  * the country. */
 #define NUMBER_MIN 7
 #define NUMBER_MAX 15
+/* Where the draft would have the bare notification (B.3). */
+#define EMN_PORT 143
 
-static gboolean is_number(const char *text)
+/* Octets of the number that `text` begins with; 0 = it does not. */
+static gsize number_len(const char *text)
 {
 	gsize digits = text[0] == '+' ? strspn(text + 1, "0123456789") : 0;
 
-	return digits >= NUMBER_MIN && digits <= NUMBER_MAX && text[digits + 1] == '\0' &&
-	       text[1] != '0';
+	if (digits < NUMBER_MIN || digits > NUMBER_MAX || text[1] == '0')
+		return 0;
+	return digits + 1;
+}
+
+/* Behind the number of a device of Push-IMAP, see pimap-profile.c. */
+#define PORT_143 ";port=143"
+
+static gboolean is_raw(const struct device *device)
+{
+	return g_str_has_suffix(device->endpoint, PORT_143);
+}
+
+static gboolean is_number(const char *text)
+{
+	gsize len = number_len(text);
+
+	return len > 0 && text[len] == '\0';
+}
+
+static gboolean check_gateway(const struct gateway_context *context, GError **error)
+{
+	if (context->config->sms_url != NULL)
+		return TRUE;
+	g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+			    "there is no SMS gateway; set url in section [sms] of the "
+			    "bridge's configuration, and reload");
+	return FALSE;
 }
 
 static gboolean sms_check(const struct gateway_context *context, const char *endpoint,
@@ -36,13 +67,7 @@ static gboolean sms_check(const struct gateway_context *context, const char *end
 				    "+491701234567, with the code of the country");
 		return FALSE;
 	}
-	if (context->config->sms_url == NULL) {
-		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-				    "there is no SMS gateway; set url in section [sms] of the "
-				    "bridge's configuration, and reload");
-		return FALSE;
-	}
-	return TRUE;
+	return check_gateway(context, error);
 }
 
 static char *sms_lane(const struct gateway_context *context, const struct device *device)
@@ -84,10 +109,18 @@ static char *validity(const struct notification *notification, gint64 now_us)
 	return g_strdup_printf("%d", (int)CLAMP(left, 1, LIMIT_SYNC_ALERT_SECS / 60));
 }
 
+static char *number_of(const struct device *device)
+{
+	const char *number = device->endpoint + strlen(SCHEME);
+
+	return g_strndup(number, number_len(number));
+}
+
 static struct http_request *part_request(const struct config *config, const struct device *device,
 					 const struct wap_sms *part, const char *minutes)
 {
 	g_autoptr(GBytes) body = g_bytes_new(part->data, part->len);
+	g_autofree char *number = number_of(device);
 	struct http_request *request = http_request_new(config->sms_url, body);
 	char udh[2 * WAP_SMS_UDH + 1];
 
@@ -99,33 +132,75 @@ static struct http_request *part_request(const struct config *config, const stru
 	http_request_add_header(request, "x-kannel-password", config->sms_password);
 	if (config->sms_sender != NULL)
 		http_request_add_header(request, "x-kannel-from", config->sms_sender);
-	http_request_add_header(request, "x-kannel-to", device->endpoint + strlen(SCHEME));
+	http_request_add_header(request, "x-kannel-to", number);
 	http_request_add_header(request, "x-kannel-udh", udh);
 	http_request_add_header(request, "x-kannel-coding", "1"); /* octets */
 	http_request_add_header(request, "x-kannel-validity", minutes);
 	return request;
 }
 
-static struct http_request *make_requests(const struct config *config, const struct device *device,
-					  const struct notification *notification,
-					  const struct push_event *event, gint64 now_us,
-					  GError **error)
+/* What goes to the phone, and in how many messages; NULL with error. */
+static guint8 *encode_package(const struct notification *notification,
+			      const struct push_event *event, struct wap_sms *parts, gsize *count_r)
 {
-	g_autofree char *minutes = validity(notification, now_us);
-	g_autofree guint8 *package = NULL, *pdu = NULL;
-	struct wap_sms parts[LIMIT_SMS_PARTS];
-	struct http_request *first = NULL;
-	gsize len, count;
+	g_autofree guint8 *package = NULL;
+	guint8 *pdu;
+	gsize len;
 
 	package = g_base64_decode(event->package, &len);
 	pdu = g_malloc(WAP_PUSH_HEADER + len);
 	len = wap_push_encode(reference(notification), content_type(event->package_type), package,
 			      len, pdu);
-	count = wap_sms_split(pdu, len, reference(notification), parts, G_N_ELEMENTS(parts));
+	*count_r = wap_sms_split(pdu, len, reference(notification), parts, LIMIT_SMS_PARTS);
+	return pdu;
+}
+
+/* "There is mail", and nothing else: not in which folder, nor whose. */
+static guint8 *encode_emn(const struct device *device, const struct notification *notification,
+			  const struct push_event *event, struct wap_sms *parts, gsize *count_r)
+{
+	g_autofree char *account = g_uri_escape_string(device->user, "@+=", FALSE);
+	gint64 seconds = event != NULL ? (gint64)(event->time_us / G_USEC_PER_SEC) : 0;
+	guint8 *document, *pdu;
+	gsize len = 0;
+
+	*count_r = 0;
+	document = emn_encode(account, seconds, &len);
+	if (document == NULL)
+		return NULL;
+	pdu = g_malloc(WAP_PUSH_HEADER + len);
+	if (is_raw(device)) {
+		memcpy(pdu, document, len);
+		*count_r = wap_sms_split_port(pdu, len, EMN_PORT, reference(notification), parts,
+					      LIMIT_SMS_PARTS);
+	} else {
+		len = wap_push_encode(reference(notification), WAP_EMN_WBXML, document, len, pdu);
+		*count_r = wap_sms_split(pdu, len, reference(notification), parts, LIMIT_SMS_PARTS);
+	}
+	free(document);
+	return pdu;
+}
+
+static struct http_request *make_requests(const struct config *config, const struct device *device,
+					  const struct notification *notification,
+					  const struct payload_facts *facts, gint64 now_us,
+					  GError **error)
+{
+	g_autofree char *minutes = validity(notification, now_us);
+	g_autofree guint8 *pdu = NULL;
+	struct wap_sms parts[LIMIT_SMS_PARTS];
+	struct http_request *first = NULL;
+	gsize count;
+
+	if (device->dialect == DIALECT_EMN)
+		pdu = encode_emn(device, notification, facts->has_event ? &facts->event : NULL,
+				 parts, &count);
+	else
+		pdu = encode_package(notification, &facts->event, parts, &count);
 	if (count == 0) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
-			    "package #0 has %zu octets and would take more than %d short messages",
-			    len, LIMIT_SMS_PARTS);
+			    "what is to be said would take more than %d short messages",
+			    LIMIT_SMS_PARTS);
 		return NULL;
 	}
 	for (gsize i = count; i-- > 0;) {
@@ -135,6 +210,18 @@ static struct http_request *make_requests(const struct config *config, const str
 		first = request;
 	}
 	return first;
+}
+
+/* As sms_check, with the port that a device of Push-IMAP may have chosen. */
+static gboolean check_device(const struct gateway_context *context, const struct device *device,
+			     GError **error)
+{
+	g_autofree char *number = NULL;
+
+	if (device->dialect != DIALECT_EMN || !is_raw(device))
+		return sms_check(context, device->endpoint, error);
+	number = g_strndup(device->endpoint, strlen(device->endpoint) - strlen(PORT_143));
+	return sms_check(context, number, error);
 }
 
 /* There is no form of it that is shorter: `minimal` is the same again. */
@@ -148,16 +235,16 @@ static struct http_request *sms_prepare(const struct gateway_context *context,
 	struct payload_facts facts;
 	struct url_parts parts;
 
-	if (!sms_check(context, device->endpoint, error) ||
+	if (!check_device(context, device, error) ||
 	    !url_guard_parse(context->url_guard, config->sms_url, &parts, error))
 		return NULL;
 	url_parts_clear(&parts);
 	payload_facts_init(&facts, notification);
-	if (facts.data_change)
-		request = make_requests(config, device, notification, &facts.event, now_us, error);
+	if (device->dialect == DIALECT_EMN || facts.data_change)
+		request = make_requests(config, device, notification, &facts, now_us, error);
 	else
 		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED,
-				    "by SMS goes nothing but DataChange");
+				    "by SMS goes nothing but DataChange and EMN");
 	payload_facts_clear(&facts);
 	return request;
 }

@@ -295,6 +295,63 @@ static void test_answers(void)
 	outcome_clear(&outcome);
 }
 
+/* --- Push-IMAP -------------------------------------------------------------------- */
+
+static struct http_request *prepare_emn(const char *endpoint, const char *event, GError **error)
+{
+	struct device device = make_device(endpoint);
+	struct notification notification = {
+		.id = 5,
+		.revision = 2,
+		.key = (char *)"wake",
+		.kinds = PUSH_EVENT_KINDS_ARRIVAL,
+		.expires_us = NOW_US + 600 * (gint64)G_USEC_PER_SEC,
+		.event = (char *)event,
+	};
+
+	device.user = (char *)"joe@foo.com";
+	device.device = (char *)"P1";
+	device.dialect = DIALECT_EMN;
+	device.events = PUSH_EVENT_KINDS_MAIL;
+	return gateway_sms.prepare(&context, &device, &notification, FALSE, NOW_US, error);
+}
+
+static void test_emn(void)
+{
+	static const guint8 emn[] = {0x03, 0x0d, 0x6a, 0x00, 0x85, 0x07, 0x03, 'j',  'o',
+				     'e',  '@',  'f',  'o',  'o',  0x00, 0x85, 0x05, 0xc3,
+				     0x06, 0x20, 0x04, 0x02, 0x20, 0x06, 0x40, 0x01};
+	static const guint8 head[] = {0xe7, 0x06, 0x06, 0x03, 0x02, 0x03, 0x0a, 0xaf, 0x89};
+	static const char event[] = "EVENT\tname=MessageNew\ttime=1077259200000000\tuser="
+				    "joe@foo.com\tmailbox=INBOX\tsubject=secret";
+	guint8 push[sizeof(head) + sizeof(emn)];
+	g_autoptr(GError) error = NULL;
+	struct http_request *request = prepare_emn("sms:+13335559999", event, &error);
+
+	memcpy(push, head, sizeof(head));
+	memcpy(push + sizeof(head), emn, sizeof(emn));
+	g_assert_no_error(error);
+	g_assert_cmpstr(header(request, "x-kannel-to"), ==, "+13335559999");
+	g_assert_cmpstr(header(request, "x-kannel-udh"), ==, "0605040b8423f0");
+	expect_body(request, push, sizeof(push));
+	g_assert_null(request->next);
+	http_request_free(request);
+
+	/* The bare notification, to the port of its own. */
+	request = prepare_emn("sms:+13335559999;port=143", event, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(header(request, "x-kannel-to"), ==, "+13335559999");
+	g_assert_cmpstr(header(request, "x-kannel-udh"), ==, "060504008f008f");
+	expect_body(request, emn, sizeof(emn));
+	http_request_free(request);
+
+	g_assert_null(prepare_emn("sms:+1333;port=143", event, &error));
+	g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+	g_clear_error(&error);
+	/* Operators' devices have no port. */
+	g_assert_false(gateway_sms.check(&context, "sms:+13335559999;port=143", &error));
+}
+
 int main(int argc, char **argv)
 {
 	g_autofree char *dir = NULL;
@@ -313,6 +370,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/gateway-sms/parts", test_parts);
 	g_test_add_func("/gateway-sms/unsendable", test_unsendable);
 	g_test_add_func("/gateway-sms/numbers", test_numbers);
+	g_test_add_func("/gateway-sms/emn", test_emn);
 	g_test_add_func("/gateway-sms/lane", test_lane);
 	g_test_add_func("/gateway-sms/answers", test_answers);
 	status = g_test_run();

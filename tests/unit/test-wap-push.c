@@ -36,6 +36,11 @@ static const struct {
 	 "000606"
 	 "03020302af85"
 	 "3c"},
+	{"EMN: another application", 0x01, WAP_EMN_WBXML, "ab",
+	 "010606"
+	 "0302030a"
+	 "af89"
+	 "6162"},
 	{"nothing in it", 0x01, WAP_SYNCML_DS_NOTIFICATION, "", "010603ceaf85"},
 };
 
@@ -100,6 +105,19 @@ static void test_split(void)
 	}
 }
 
+/* Bare octets to port 143, from 143. */
+static void test_port(void)
+{
+	const uint8_t data[200] = {0};
+	struct wap_sms parts[2];
+
+	g_assert_cmpuint(wap_sms_split_port(data, 26, 143, 1, parts, 2), ==, 1);
+	g_autofree char *udh = hex(parts[0].udh, parts[0].udh_len);
+	g_assert_cmpstr(udh, ==, "060504008f008f");
+	g_assert_cmpuint(parts[0].len, ==, 26);
+	g_assert_cmpuint(wap_sms_split_port(data, 200, 143, 1, parts, 2), ==, 2);
+}
+
 /* More than there are numbers for, whatever the caller has room for. */
 static void test_too_many(void)
 {
@@ -117,6 +135,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/wap-push/pdu", test_pdu);
 	g_test_add_func("/wap-push/split", test_split);
+	g_test_add_func("/wap-push/port", test_port);
 	g_test_add_func("/wap-push/too-many", test_too_many);
 	return g_test_run();
 }
