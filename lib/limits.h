@@ -99,6 +99,10 @@
 #define LIMIT_PIMAP_SESSIONS 32
 #define LIMIT_PIMAP_FOLDERS 1000
 #define LIMIT_PIMAP_SESSION_FILE 262144
+/* EXPUNGE and FETCH lines by which a device is told what it missed in a folder; some 60 bytes
+ * each, which wait in memory for the device to read them. Beyond that it has to compare, which
+ * costs it no more. */
+#define LIMIT_PIMAP_EVENTS 50000
 /* Days after which a session that nobody resumed is forgotten. */
 #define LIMIT_PIMAP_EXPIRE_DAYS 7
 #define LIMIT_PIMAP_EXPIRE_DAYS_MAX 365

@@ -57,6 +57,7 @@ struct fantail_settings_text {
 	const char *notify_mailboxes;
 	const char *webpush_dialect;
 	const char *apple;
+	const char *pimap_session_expire;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -83,6 +84,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->notify_mailboxes = p_strdup(user->pool, set->notify_mailboxes);
 	text_r->webpush_dialect = p_strdup(user->pool, set->webpush_dialect);
 	text_r->apple = p_strdup(user->pool, set->apple);
+	text_r->pimap_session_expire = p_strdup(user->pool, set->pimap_session_expire);
 	settings_free(set);
 	return 0;
 }
@@ -102,6 +104,8 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->notify_mailboxes = mail_user_plugin_getenv(user, "fantail_notify_mailboxes");
 	text_r->webpush_dialect = mail_user_plugin_getenv(user, "fantail_webpush_dialect");
 	text_r->apple = mail_user_plugin_getenv(user, "fantail_apple");
+	text_r->pimap_session_expire =
+		mail_user_plugin_getenv(user, "fantail_pimap_session_expire");
 	return 0;
 }
 #endif

@@ -95,6 +95,10 @@ static const struct number_rule mailboxes_rule = {
 	"fantail_notify_mailboxes", "number of mailboxes", {NULL}, LIMIT_NOTIFY_MAILBOXES, 1,
 	LIMIT_NOTIFY_MAILBOXES_MAX,
 };
+static const struct number_rule expire_rule = {
+	"fantail_pimap_session_expire", "number of days", {"d", "days"}, LIMIT_PIMAP_EXPIRE_DAYS, 1,
+	LIMIT_PIMAP_EXPIRE_DAYS_MAX,
+};
 
 static bool is_unit(const struct number_rule *rule, const char *text)
 {
@@ -158,6 +162,8 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 			check_number(user, &mailboxes_rule, text.notify_mailboxes);
 		settings->webpush_dialect = text.webpush_dialect;
 		settings->apple = text.apple;
+		settings->pimap_expire_days =
+			check_number(user, &expire_rule, text.pimap_session_expire);
 	}
 	T_END;
 	return settings;

@@ -20,6 +20,8 @@ struct mail_user;
 #define FANTAIL_NOTIFY_MAILBOXES_DEFAULT "10000"
 #define FANTAIL_WEBPUSH_DIALECT_DEFAULT "gougeon"
 #define FANTAIL_APPLE_DEFAULT "no"
+/* LIMIT_PIMAP_EXPIRE_DAYS likewise. */
+#define FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT "7"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -33,8 +35,9 @@ struct fantail_settings {
 					    * what nobody told it; fantail(7) says at what */
 	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
 	/* For pushimap/ to judge; or NULL. */
-	const char *webpush_dialect; /* fantail_webpush_dialect */
-	const char *apple;           /* fantail_apple */
+	const char *webpush_dialect;    /* fantail_webpush_dialect */
+	const char *apple;              /* fantail_apple */
+	unsigned int pimap_expire_days; /* fantail_pimap_session_expire: since it was last used */
 };
 
 /* Always gives usable settings, allocated from the user's pool: one that is

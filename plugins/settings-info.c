@@ -27,6 +27,8 @@ static const struct setting_define defines[] = {
 	SETTING_DEFINE_STRUCT_STR("fantail_webpush_dialect", webpush_dialect,
 				  struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_apple", apple, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_pimap_session_expire", pimap_session_expire,
+				  struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
 };
 
@@ -41,6 +43,7 @@ static const struct fantail_settings_text defaults = {
 	.notify_mailboxes = FANTAIL_NOTIFY_MAILBOXES_DEFAULT,
 	.webpush_dialect = FANTAIL_WEBPUSH_DIALECT_DEFAULT,
 	.apple = FANTAIL_APPLE_DEFAULT,
+	.pimap_session_expire = FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT,
 };
 
 const struct setting_parser_info fantail_setting_parser_info = {

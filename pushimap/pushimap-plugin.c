@@ -10,6 +10,7 @@
 #include "coi-metadata.h"
 #include "fantail-settings.h"
 #include "pimap-device.h"
+#include "pimap-session.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
 
@@ -110,6 +111,7 @@ static void pushimap_user_created(struct mail_user *user)
 					   &apple_reported);
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
 	context->user.device = login_device(user);
+	context->user.expire_days = settings->pimap_expire_days;
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
 		coi_metadata_register();
 	MODULE_CONTEXT_SET(user, pushimap_user_module, context);
@@ -128,6 +130,8 @@ static void pushimap_client_created(struct client **clientp)
 		client_add_capability(client, CAPABILITY);
 	if (user != NULL && user->apple)
 		client_add_capability(client, CAPABILITY_APPLE);
+	if (user != NULL && user->device != NULL)
+		pimap_session_begin(client, user->device, user->expire_days);
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }
@@ -136,12 +140,14 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 {
 	mail_storage_hooks_add(module, &storage_hooks);
 	command_register_array(commands, N_ELEMENTS(commands));
+	pimap_session_init();
 	next_client_created = imap_client_created_hook_set(pushimap_client_created);
 }
 
 EXPORT void fantail_imap_plugin_deinit(void)
 {
 	imap_client_created_hook_set(next_client_created);
+	pimap_session_deinit();
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
 	mail_storage_hooks_remove(&storage_hooks);

@@ -17,8 +17,9 @@ enum pushimap_dialect {
 struct pushimap_user {
 	enum pushimap_dialect dialect;
 	const char *socket_path;
-	const char *device; /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
-	bool apple; /* XAPPLEPUSHSERVICE */
+	bool apple;               /* XAPPLEPUSHSERVICE */
+	const char *device;       /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
+	unsigned int expire_days; /* of such a session */
 };
 
 /* NULL if the plugin is not loaded for this user: one process serves many. */

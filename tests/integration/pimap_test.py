@@ -3,11 +3,15 @@
 scratch.py says where the module is looked for."""
 
 import base64
+import pathlib
+import random
+import re
+import time
 
 from dovecot import Dovecot
 from pimap import Phone, SHIPPED, plain
-from scratch import MODULES
-from tap import Suite, check, equal
+from scratch import MODULES, limit
+from tap import Suite, check, equal, eventually
 
 suite = Suite("P-IMAP")
 
@@ -60,6 +64,376 @@ def authenticate_takes_a_device_too():
         result = phone.command(f"AUTHENTICATE PLAIN {text}")
         check(result[-1].startswith("OK "), result[-1])
         equal(subjects(phone), ["* 1 EXISTS"], phone.name)
+
+# --- sessions ------------------------------------------------------------------
+
+
+def session_lines(phone):
+    """SESSION and SESSIONID, the latter as its id."""
+    check(phone.untagged and phone.untagged[-1].startswith("* SESSIONID "), phone.untagged)
+    return phone.untagged[:-1], phone.untagged[-1].split(" ", 2)[2]
+
+
+RESUMED = ["* SESSION AUTHENTICATED"]
+
+
+def phone(device, user="ann"):
+    return Phone(names, user, device)
+
+
+@suite.test
+def a_session_lasts_until_logout():
+    with phone("A1") as first:
+        state, number = session_lines(first)
+        equal(state, [], "a new session")
+        check(re.fullmatch("[0-9a-f]{16}", number), number)
+    for _ in range(2):
+        with phone("A1") as again:
+            equal(session_lines(again), (RESUMED, number), "resumed")
+    with phone("A2") as other:
+        state, another = session_lines(other)
+        equal(state, [], "another device's")
+        check(another != number, another)
+    with phone("A1") as last:
+        equal(session_lines(last), (RESUMED, number), "resumed")
+        last.ok("LOGOUT")
+        with phone("A1") as after:
+            state, another = session_lines(after)
+            equal(state, [], "after LOGOUT")
+            check(another != number, another)
+    with phone("A2") as other:
+        equal(session_lines(other)[0], RESUMED, "another device's")
+
+
+@suite.test
+def a_regular_session_says_nothing_of_it():
+    with Phone(names, "ann") as regular:
+        equal(regular.untagged, [], "before the tagged OK")
+        equal([line for line in regular.ok("SELECT INBOX") if "RESYNC" in line], [], "RESYNC")
+
+
+def session_file(device, user="ann"):
+    return pathlib.Path(names.home(user), f".fantail-pimap.{device}")
+
+
+@suite.test
+def a_session_expires():
+    with phone("E1") as first:
+        number = session_lines(first)[1]
+        end(first, "E1")
+    file = session_file("E1")
+    for days, state in ((6, RESUMED), (8, [])):
+        text = file.read_text()
+        used = int(re.search(r"used=(\d+)", text)[1])
+        file.write_text(text.replace(f"used={used}", f"used={int(time.time()) - days * 86400}"))
+        with phone("E1") as again:
+            equal(session_lines(again)[0], state, f"after {days} days")
+            equal(session_lines(again)[1] == number, bool(state), "the same id")
+            if state:
+                end(again, "E1")
+
+
+@suite.test
+def a_damaged_file_is_a_new_session():
+    for text in (b"", b"\0" * 100, b"fantail-pimap\t1\n", b"x" * 300000):
+        with phone("D1") as first:
+            session_lines(first)
+            # A newer connection has it: this one leaves it alone.
+            session_file("D1").write_bytes(text)
+        with phone("D1") as again:
+            equal(session_lines(again)[0], [], text[:20])
+            again.ok("LOGOUT")
+
+
+# --- what was missed -------------------------------------------------------------
+
+
+class Folder:
+    """A device's copy of a folder: [UID, flags] of each message, by what it is told."""
+
+    def __init__(self):
+        self.messages = []
+        self.exists = None
+
+    def apply(self, lines):
+        """Of a SELECT. Returns whether the device has to compare."""
+        resync = False
+        for line in lines:
+            words = line.split(" ")
+            if words[-1] == "EXPUNGE":
+                del self.messages[int(words[1]) - 1]
+            elif words[-1] == "EXISTS":
+                self.exists = int(words[1])
+                check(self.exists >= len(self.messages), f"{line}, after {self.messages}")
+                self.messages += [None] * (self.exists - len(self.messages))
+            elif words[2:3] == ["FETCH"]:
+                match = re.search(r"UID (\d+).*FLAGS \(([^)]*)\)", line)
+                flags = frozenset(match[2].split()) - {"\\Recent"}
+                self.messages[int(words[1]) - 1] = [int(match[1]), flags]
+            resync = resync or line == "* RESYNC"
+        return resync
+
+
+def compare(session):
+    """The whole state of the selected folder."""
+    folder = Folder()
+    folder.messages = [None] * 10000
+    lines = session.ok("UID FETCH 1:* FLAGS")
+    folder.apply(lines)
+    return [message for message in folder.messages if message is not None]
+
+
+def append(session, mailbox, flags=""):
+    text = "Subject: x\r\n\r\nx\r\n"
+    tag = session.start(f"APPEND {mailbox} ({flags}) {{{len(text)}+}}\r\n{text}")
+    check(session.finish(tag)[-1].startswith("OK "), "APPEND")
+
+
+def learn(session, mailbox):
+    """Selects it for the first time, and comes to know all of it."""
+    folder = Folder()
+    session.ok(f"SELECT {mailbox}")
+    folder.messages = compare(session)
+    session.ok("NOOP")
+    return folder
+
+
+def end(session, device, user="ann"):
+    """The connection is gone, and its process has written what it knows."""
+    before = session_file(device, user).stat()
+    session.drop()
+    eventually(lambda: session_file(device, user).stat().st_ino != before.st_ino,
+               "the end of the session")
+
+
+@suite.test
+def what_was_missed_is_told():
+    """Expunges before SELECT's own data, in the device's numbers; flags and new ones after it."""
+    with Phone(names, "bea") as desk, phone("M1", "bea") as first:
+        for _ in range(6):
+            append(desk, "INBOX")
+        folder = learn(first, "INBOX")
+        end(first, "M1", "bea")
+        desk.ok("SELECT INBOX")
+        desk.ok("STORE 2,5 +FLAGS.SILENT (\\Deleted)")
+        desk.ok("EXPUNGE")
+        desk.ok("STORE 3 +FLAGS.SILENT (\\Seen $Later)")
+        append(desk, "INBOX", "\\Flagged")
+        with phone("M1", "bea") as again:
+            equal(session_lines(again)[0], RESUMED, "resumed")
+            lines = again.ok("SELECT INBOX")
+            equal(lines[:2], ["* 5 EXPUNGE", "* 2 EXPUNGE"], "first")
+            check(lines.index("* 5 EXISTS") > 1, lines)
+            fetches = [line for line in lines if " FETCH " in line]
+            equal(fetches, ["* 3 FETCH (UID 4 FLAGS (\\Seen $Later))",
+                            "* 5 FETCH (UID 7 FLAGS (\\Flagged))"], "after it")
+            equal(lines[-2:], fetches, "last")
+            equal(folder.apply(lines), False, "RESYNC")
+            equal(folder.messages, compare(again), "the device's copy")
+            # Said once, and read: the next command confirms it.
+            again.ok("NOOP")
+            end(again, "M1", "bea")
+        with phone("M1", "bea") as last:
+            lines = last.ok("EXAMINE INBOX")
+            equal([line for line in lines if re.search("EXPUNGE|FETCH|RESYNC", line)], [], "twice")
+            last.ok("LOGOUT")
+
+
+@suite.test
+def another_mailbox_is_closed_before_the_expunges():
+    with Phone(names, "cat") as desk, phone("C1", "cat") as first:
+        desk.ok("CREATE other")
+        append(desk, "INBOX")
+        append(desk, "INBOX")
+        folder = learn(first, "INBOX")
+        learn(first, "other")
+        desk.ok("SELECT INBOX")
+        desk.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+        desk.ok("EXPUNGE")
+        lines = first.ok("SELECT INBOX")
+        equal(lines[1], "* 1 EXPUNGE", "after CLOSED")
+        check(lines[0].startswith("* OK [CLOSED]"), lines[0])
+        equal(folder.apply(lines), False, "RESYNC")
+        equal(folder.messages, compare(first), "the device's copy")
+
+
+@suite.test
+def random_changes_in_many_folders():
+    """Of what a second session does the device is told exactly that, connection by connection."""
+    random.seed(7)
+    boxes = [f"box{number}" for number in range(12)]
+    with Phone(names, "dan") as desk:
+        for box in boxes:
+            desk.ok(f"CREATE {box}")
+            for _ in range(8):
+                append(desk, box)
+        with phone("R1", "dan") as first:
+            folders = {box: learn(first, box) for box in boxes}
+            end(first, "R1", "dan")
+        for turn in range(4):
+            for _ in range(60):
+                box = random.choice(boxes)
+                desk.ok(f"SELECT {box}")
+                count = len(compare(desk)) if random.random() < 0.7 else 0
+                if count == 0:
+                    append(desk, box, random.choice(["", "\\Seen"]))
+                    continue
+                number = random.randint(1, count)
+                change = random.choice(["+FLAGS (\\Seen)", "-FLAGS (\\Seen)", "+FLAGS ($A)",
+                                        "+FLAGS (\\Deleted)"])
+                desk.ok(f"STORE {number} {change}")
+                if "Deleted" in change:
+                    desk.ok("EXPUNGE")
+            with phone("R1", "dan") as again:
+                equal(session_lines(again)[0], RESUMED, "resumed")
+                for box in random.sample(boxes, 8):
+                    lines = again.ok(f"SELECT {box}")
+                    equal(folders[box].apply(lines), False, f"RESYNC of {box}, turn {turn}")
+                    equal(folders[box].messages, compare(again), f"{box}, turn {turn}")
+                again.ok("NOOP")
+                end(again, "R1", "dan")
+
+
+@suite.test
+def resync_when_it_cannot_be_proven():
+    with Phone(names, "eve") as desk:
+        def expunge_first(box):
+            desk.ok(f"SELECT {box}")
+            desk.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+            desk.ok("EXPUNGE")
+            desk.ok("UNSELECT")
+
+        def made_anew(first, box):
+            end(first, "S1", "eve")
+            desk.ok(f"DELETE {box}")
+            desk.ok(f"CREATE {box}")
+
+        def told_and_not_confirmed(first, box):
+            """It is told of an expunge in IDLE, and is gone."""
+            tag = first.start("IDLE")
+            check(first.line().startswith("+ "), tag)
+            expunge_first(box)
+            while first.line() != "* 1 EXPUNGE":
+                pass
+            end(first, "S1", "eve")
+
+        def killed(first, box):
+            """As told_and_not_confirmed(), but nobody can say whether it was told."""
+            end(first, "S1", "eve")
+            expunge_first(box)
+            text = session_file("S1", "eve").read_text()
+            session_file("S1", "eve").write_text(text.replace("unsure=0", "unsure=1"))
+
+        def an_old_copy(first, box):
+            end(first, "S1", "eve")
+            text = session_file("S1", "eve").read_text()
+            session_file("S1", "eve").write_text(re.sub(r"modseq=\d+", "modseq=99999", text))
+
+        def log_is_gone(first, box):
+            end(first, "S1", "eve")
+            expunge_first(box)
+            for name in pathlib.Path(names.home("eve"), "Maildir", f".{box}").glob(
+                    "dovecot.index*"):
+                name.unlink()
+
+        for number, spoil in enumerate([made_anew, told_and_not_confirmed, killed, an_old_copy,
+                                        log_is_gone]):
+            box = f"spoilt{number}"
+            desk.ok(f"CREATE {box}")
+            for _ in range(3):
+                append(desk, box)
+            with phone("S1", "eve") as first:
+                learn(first, box)
+                spoil(first, box)
+            with phone("S1", "eve") as again:
+                lines = again.ok(f"SELECT {box}")
+                equal([line for line in lines if re.search("EXPUNGE|FETCH|RESYNC", line)],
+                      ["* RESYNC"], spoil.__name__)
+                compare(again)
+                again.ok("NOOP")
+                again.ok("UNSELECT")
+                with Phone(names, "eve") as other:  # desk may have the index that is gone
+                    append(other, box)
+                # It has compared, and is told again what comes.
+                lines = again.ok(f"SELECT {box}")
+                equal(len([line for line in lines if " FETCH " in line]), 1, spoil.__name__)
+                again.ok("LOGOUT")
+
+
+@suite.test
+def a_folder_that_the_session_never_had():
+    with phone("N1", "fay") as first:
+        check("* RESYNC" not in first.ok("SELECT INBOX"), "in a new session")
+    with phone("N1", "fay") as again:
+        equal(again.ok("SELECT INBOX")[-1], "* RESYNC", "in a resumed one")
+        again.ok("LOGOUT")
+
+
+@suite.test
+def close_takes_what_is_deleted():
+    """The device knows what it has deleted, perhaps: nothing is said twice."""
+    with Phone(names, "gil") as desk, phone("L1", "gil") as first:
+        for _ in range(3):
+            append(desk, "INBOX")
+        learn(first, "INBOX")
+        first.ok("CLOSE")
+        lines = first.ok("SELECT INBOX")
+        check("* RESYNC" not in lines, "nothing was deleted")
+        first.ok("STORE 2 +FLAGS (\\Deleted)")
+        first.ok("CLOSE")
+        lines = first.ok("SELECT INBOX")
+        check("* RESYNC" in lines and "* 2 EXPUNGE" not in lines, lines)
+        first.ok("STORE 1 +FLAGS (\\Deleted)")
+        first.ok("EXPUNGE")
+        first.ok("NOOP")
+        first.ok("CLOSE")
+        lines = first.ok("SELECT INBOX")
+        equal([line for line in lines if re.search("EXPUNGE|RESYNC", line)], [], "twice")
+
+
+@suite.test
+def the_newer_connection_has_the_session():
+    with Phone(names, "hal") as desk, phone("H1", "hal") as old:
+        for _ in range(3):
+            append(desk, "INBOX")
+        learn(old, "INBOX")
+        with phone("H1", "hal") as new:
+            equal(session_lines(new), (RESUMED, session_lines(old)[1]), "resumed")
+            # The old one ends it no more.
+            old.ok("SELECT INBOX")
+            old.ok("LOGOUT")
+            new.ok("NOOP")
+        with phone("H1", "hal") as last:
+            equal(session_lines(last)[0], RESUMED, "resumed")
+
+
+@suite.test
+def sessions_are_limited():
+    for number in range(limit("LIMIT_PIMAP_SESSIONS") + 5):
+        with phone(f"many{number}", "ida") as one:
+            session_lines(one)
+    files = list(pathlib.Path(names.home("ida")).glob(".fantail-pimap.*[0-9]"))
+    check(len(files) <= limit("LIMIT_PIMAP_SESSIONS"), len(files))
+
+
+@suite.test
+def a_home_that_cannot_be_written():
+    """The session lasts as long as the connection."""
+    with phone("W1", "jim") as first:
+        number = session_lines(first)[1]
+        first.ok("LOGOUT")
+    (pathlib.Path(names.home("jim")) / ".fantail-pimap.W1").mkdir()
+    for _ in range(2):
+        with phone("W1", "jim") as again:
+            equal(session_lines(again)[0], [], "new each time")
+            check(session_lines(again)[1] != number, number)
+            again.ok("SELECT INBOX")
+
+
+@suite.test
+def nothing_else_in_the_log():
+    for server in servers:
+        equal(server.problems("fantail: P-IMAP sessions: rename"), [], "log")
 
 
 def fresh():
