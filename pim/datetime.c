@@ -52,6 +52,18 @@ struct icaltimetype datetime_date(gint64 day)
 	return date;
 }
 
+int datetime_year_days(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 366 : 365;
+}
+
+int datetime_month_days(int month, int year)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	return days[month - 1] + (month == 2 ? datetime_year_days(year) - 365 : 0);
+}
+
 guint datetime_weekday(gint64 day)
 {
 	return (guint)(((day + 4) % 7 + 7) % 7);
@@ -175,7 +187,7 @@ static gboolean is_valid(const struct icaltimetype *time)
 {
 	return time->year >= YEAR_MIN && time->year <= YEAR_MAX && time->month >= 1 &&
 	       time->month <= 12 && time->day >= 1 &&
-	       time->day <= icaltime_days_in_month(time->month, time->year) &&
+	       time->day <= datetime_month_days(time->month, time->year) &&
 	       (time->hour < 24 || (time->hour == 24 && time->minute + time->second == 0)) &&
 	       time->minute < 60 && time->second <= 60;
 }

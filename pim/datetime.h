@@ -34,6 +34,9 @@ struct icaltimetype datetime_on_day(struct icaltimetype time, gint64 day);
 struct icaltimetype datetime_date(gint64 day);
 /* 0 = Sunday. */
 guint datetime_weekday(gint64 day);
+/* How many there are. libical's are of the Julian calendar before 1752, these never. */
+int datetime_year_days(int year);
+int datetime_month_days(int month, int year);
 /* Seconds after its midnight. */
 guint datetime_clock(struct icaltimetype time);
 

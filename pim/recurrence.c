@@ -81,24 +81,43 @@ gboolean rule_can_be_followed(const struct icalrecurrencetype *rule)
 	       COUNT(rule, by_second) <= 1;
 }
 
-/* A day, and what the BY parts ask of it. */
-struct day {
-	gint64 number;
-	int month, day, month_days, year_day, year_days;
-	guint weekday;
-};
+static void set_month(struct rule_day *day)
+{
+	day->month_days = datetime_month_days(day->month, day->year);
+	day->year_days = datetime_year_days(day->year);
+}
 
-static struct day day_of(gint64 number)
+static void set_day(struct rule_day *day, gint64 number)
 {
 	struct icaltimetype date = datetime_date(number), first = date;
-	struct day day = {.number = number, .month = date.month, .day = date.day};
 
 	first.month = first.day = 1;
-	day.month_days = icaltime_days_in_month(date.month, date.year);
-	day.year_day = (int)(number - datetime_day(first)) + 1;
-	day.year_days = icaltime_days_in_month(2, date.year) == 29 ? 366 : 365;
-	day.weekday = datetime_weekday(number);
-	return day;
+	*day = (struct rule_day){
+		.number = number,
+		.year = date.year,
+		.month = date.month,
+		.day = date.day,
+		.year_day = (int)(number - datetime_day(first)) + 1,
+		.weekday = datetime_weekday(number),
+	};
+	set_month(day);
+}
+
+/* So many days on, at most to the first of the next month. */
+static void add_days(struct rule_day *day, int days)
+{
+	day->number += days;
+	day->year_day += days;
+	day->day += days;
+	day->weekday = (day->weekday + (guint)days) % 7;
+	if (day->day <= day->month_days)
+		return;
+	day->day = 1;
+	if (++day->month > 12) {
+		day->month = day->year_day = 1;
+		day->year++;
+	}
+	set_month(day);
 }
 
 /* Is one of the values that, counted from the start or, below 0, from the end? */
@@ -124,19 +143,26 @@ static gint64 first_week(int year, guint week_start)
 	return into_week <= 3 ? day - into_week : day + 7 - into_week;
 }
 
-static gboolean in_week_no(const struct icalrecurrencetype *rule, const struct day *day, int year)
+static void count_weeks(struct rule_walk *walk, int year)
 {
-	guint week_start = (guint)rule->week_start - ICAL_SUNDAY_WEEKDAY;
-	gint64 first = first_week(year, week_start), next = first_week(year + 1, week_start);
+	guint week_start = (guint)walk->rule->week_start - ICAL_SUNDAY_WEEKDAY;
 
-	/* Days of the week that belong to another year take no part in this one. */
-	if (day->number < first || day->number >= next)
-		return FALSE;
-	return HAS_NUMBER(rule, by_week_no, (int)((day->number - first) / 7) + 1,
-			  (int)((next - first) / 7));
+	walk->weeks = first_week(year, week_start);
+	walk->weeks_end = first_week(year + 1, week_start);
 }
 
-static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct day *day)
+static gboolean in_week_no(const struct rule_walk *walk)
+{
+	gint64 day = walk->day.number;
+
+	/* Days of the week that belong to another year take no part in this one. */
+	if (day < walk->weeks || day >= walk->weeks_end)
+		return FALSE;
+	return HAS_NUMBER(walk->rule, by_week_no, (int)((day - walk->weeks) / 7) + 1,
+			  (int)((walk->weeks_end - walk->weeks) / 7));
+}
+
+static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct rule_day *day)
 {
 	gboolean in_month = rule->freq == ICAL_MONTHLY_RECURRENCE || HAS(rule, by_month);
 	guint days = COUNT(rule, by_day);
@@ -159,7 +185,7 @@ static gboolean has_weekday(const struct icalrecurrencetype *rule, const struct 
 }
 
 /* Without a part that says which day of the period, it is dtstart's. */
-static gboolean is_default_day(const struct rule_walk *walk, const struct day *day)
+static gboolean is_default_day(const struct rule_walk *walk, const struct rule_day *day)
 {
 	const struct icalrecurrencetype *rule = walk->rule;
 	gboolean says_day = HAS(rule, by_day) || HAS(rule, by_month_day);
@@ -169,32 +195,31 @@ static gboolean is_default_day(const struct rule_walk *walk, const struct day *d
 		if (says_day || HAS(rule, by_year_day))
 			return TRUE;
 		if (HAS(rule, by_week_no))
-			return day->weekday == datetime_weekday(datetime_day(walk->dtstart));
+			return day->weekday == datetime_weekday(walk->first);
 		return day->day == walk->dtstart.day &&
 		       (HAS(rule, by_month) || day->month == walk->dtstart.month);
 	case ICAL_MONTHLY_RECURRENCE:
 		return says_day || HAS(rule, by_year_day) || day->day == walk->dtstart.day;
 	case ICAL_WEEKLY_RECURRENCE:
-		return HAS(rule, by_day) ||
-		       day->weekday == datetime_weekday(datetime_day(walk->dtstart));
+		return HAS(rule, by_day) || day->weekday == datetime_weekday(walk->first);
 	default:
 		return TRUE;
 	}
 }
 
-static gboolean takes_place(const struct rule_walk *walk, gint64 number, int year)
+/* Of a day of one of the months in which it may. */
+static gboolean takes_place(const struct rule_walk *walk)
 {
 	const struct icalrecurrencetype *rule = walk->rule;
-	struct day day = day_of(number);
+	const struct rule_day *day = &walk->day;
 
-	return is_default_day(walk, &day) &&
-	       (!HAS(rule, by_month) || HAS_NUMBER(rule, by_month, day.month, 12)) &&
+	return (walk->weekdays & 1u << day->weekday) != 0 && is_default_day(walk, day) &&
 	       (!HAS(rule, by_month_day) ||
-		HAS_NUMBER(rule, by_month_day, day.day, day.month_days)) &&
+		HAS_NUMBER(rule, by_month_day, day->day, day->month_days)) &&
 	       (!HAS(rule, by_year_day) ||
-		HAS_NUMBER(rule, by_year_day, day.year_day, day.year_days)) &&
-	       (!HAS(rule, by_week_no) || in_week_no(rule, &day, year)) &&
-	       (!HAS(rule, by_day) || has_weekday(rule, &day));
+		HAS_NUMBER(rule, by_year_day, day->year_day, day->year_days)) &&
+	       (!HAS(rule, by_week_no) || in_week_no(walk)) &&
+	       (!HAS(rule, by_day) || has_weekday(rule, day));
 }
 
 /* The days of the period after so many: from, how many, and its year. */
@@ -202,7 +227,7 @@ static void period_bounds(const struct rule_walk *walk, gint64 *first_r, guint *
 {
 	const struct icalrecurrencetype *rule = walk->rule;
 	struct icaltimetype date = walk->dtstart;
-	gint64 periods = walk->period * rule->interval, months, day = datetime_day(date);
+	gint64 periods = walk->period * rule->interval, months, day = walk->first;
 	guint week_start = (guint)rule->week_start - ICAL_SUNDAY_WEEKDAY;
 
 	date.is_date = 1;
@@ -213,14 +238,14 @@ static void period_bounds(const struct rule_walk *walk, gint64 *first_r, guint *
 		date.month = 1;
 		date.year = *year_r = (int)(date.year + periods);
 		*first_r = datetime_day(date);
-		*days_r = icaltime_days_in_month(2, date.year) == 29 ? 366 : 365;
+		*days_r = (guint)datetime_year_days(date.year);
 		return;
 	case ICAL_MONTHLY_RECURRENCE:
 		months = date.year * 12 + date.month - 1 + periods;
 		date.year = *year_r = (int)(months / 12);
 		date.month = (int)(months % 12) + 1;
 		*first_r = datetime_day(date);
-		*days_r = (guint)icaltime_days_in_month(date.month, date.year);
+		*days_r = (guint)datetime_month_days(date.month, date.year);
 		return;
 	case ICAL_WEEKLY_RECURRENCE:
 		*first_r = day - (7 + (gint64)datetime_weekday(day) - week_start) % 7 + periods * 7;
@@ -249,20 +274,31 @@ static void pick_positions(struct rule_walk *walk)
 
 static gboolean next_period(struct rule_walk *walk)
 {
+	struct rule_day *day = &walk->day;
 	guint days;
-	gint64 first;
+	gint64 first, end;
 	int year;
 
 	period_bounds(walk, &first, &days, &year);
+	end = first + days;
 	walk->period++;
 	walk->looked_at += days;
-	walk->gave_up = walk->looked_at > LIMIT_OCCURRENCE_DAYS || datetime_date(first).year > 2499;
+	if (day->number != first || day->month == 0)
+		set_day(day, first);
+	walk->gave_up = walk->looked_at > LIMIT_OCCURRENCE_DAYS || day->year > 2499;
 	if (walk->gave_up)
 		return FALSE;
+	if (HAS(walk->rule, by_week_no))
+		count_weeks(walk, year);
 	walk->count = walk->next = 0;
-	for (guint i = 0; i < days; i++) {
-		if (takes_place(walk, first + i, year))
-			walk->days[walk->count++] = first + i;
+	while (day->number < end) {
+		int left = 0;
+
+		if ((walk->months & 1u << day->month) == 0)
+			left = (int)MIN(day->month_days - day->day, end - day->number - 1);
+		else if (takes_place(walk))
+			walk->days[walk->count++] = day->number;
+		add_days(day, left + 1);
 	}
 	pick_positions(walk);
 	return TRUE;
@@ -285,7 +321,6 @@ static gboolean next_clock(struct rule_walk *walk, struct icaltimetype *start_r)
 
 static gboolean next_day(struct rule_walk *walk, struct icaltimetype *start_r)
 {
-	gint64 first = datetime_day(walk->dtstart);
 	struct icaltimetype time = walk->dtstart;
 
 	if (!time.is_date) {
@@ -304,12 +339,36 @@ static gboolean next_day(struct rule_walk *walk, struct icaltimetype *start_r)
 				return FALSE;
 		}
 		day = walk->days[walk->next++];
-		if (day < first ||
-		    (day == first && datetime_clock(time) < datetime_clock(walk->dtstart)))
+		if (day < walk->first ||
+		    (day == walk->first && datetime_clock(time) < datetime_clock(walk->dtstart)))
 			continue;
 		*start_r = datetime_on_day(time, day);
 		return TRUE;
 	}
+}
+
+/* Months and days of the week that the rule names, or, if it leaves the month to dtstart, that. */
+static void find_months(struct rule_walk *walk)
+{
+	const struct icalrecurrencetype *rule = walk->rule;
+	gboolean of_start = rule->freq == ICAL_YEARLY_RECURRENCE && !HAS(rule, by_day) &&
+			    !HAS(rule, by_month_day) && !HAS(rule, by_year_day) &&
+			    !HAS(rule, by_week_no);
+
+	for (int month = 1; month <= 12; month++) {
+		if (HAS(rule, by_month) ? HAS_NUMBER(rule, by_month, month, 12)
+					: !of_start || month == walk->dtstart.month)
+			walk->months |= 1u << month;
+	}
+	for (guint i = 0; i < COUNT(rule, by_day); i++) {
+		guint weekday = (guint)icalrecurrencetype_day_day_of_week(rule->by_day[i]) -
+				ICAL_SUNDAY_WEEKDAY;
+
+		if (weekday < 7)
+			walk->weekdays |= 1u << weekday;
+	}
+	if (!HAS(rule, by_day))
+		walk->weekdays = (1u << 7) - 1;
 }
 
 void rule_walk_init(struct rule_walk *walk, const struct icalrecurrencetype *rule,
@@ -318,6 +377,8 @@ void rule_walk_init(struct rule_walk *walk, const struct icalrecurrencetype *rul
 	memset(walk, 0, sizeof(*walk));
 	walk->rule = rule;
 	walk->dtstart = dtstart;
+	walk->first = datetime_day(dtstart);
+	find_months(walk);
 }
 
 gboolean rule_walk_next(struct rule_walk *walk, struct icaltimetype *start_r)

@@ -42,11 +42,22 @@ char *rrule10_write(const struct icalrecurrencetype *rule, struct icaltimetype d
  * on. */
 gboolean rule_can_be_followed(const struct icalrecurrencetype *rule);
 
+/* A day, and what the BY parts ask of it. */
+struct rule_day {
+	gint64 number; /* as in datetime.h */
+	int year, month, day, month_days, year_day, year_days;
+	guint weekday;
+};
+
 struct rule_walk {
 	const struct icalrecurrencetype *rule;
 	struct icaltimetype dtstart;
-	gint64 period;    /* the next to look at, counted from that of dtstart */
-	gint64 days[366]; /* what takes place in the last */
+	gint64 first;            /* the day of dtstart */
+	guint months, weekdays;  /* a bit for each in which it may take place */
+	struct rule_day day;     /* the next to look at, mostly */
+	gint64 weeks, weeks_end; /* of the year that is looked at, where weeks are counted */
+	gint64 period;           /* the next to look at, counted from that of dtstart */
+	gint64 days[366];        /* what takes place in the last */
 	guint count, next;
 	guint occurrences, looked_at;
 	gboolean gave_up; /* at a limit of ours: the rule may go on */
