@@ -110,6 +110,15 @@ static inline int fantail_settings_read(struct mail_user *user,
 }
 #endif
 
+/* --- parsing --------------------------------------------------------------- */
+
+/* Debian's 2.3.19 has 2.4.2's limit on lists, so meson.build finds out. */
+#ifdef FANTAIL_IMAP_PARSER_PARAMS
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max, NULL)
+#else
+#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max)
+#endif
+
 /* --- rights ---------------------------------------------------------------- */
 
 /* For those who include acl-plugin.h and acl-api-private.h first. */
