@@ -58,6 +58,7 @@ struct fantail_settings_text {
 	const char *webpush_dialect;
 	const char *apple;
 	const char *pimap_session_expire;
+	const char *pimap;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -85,6 +86,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->webpush_dialect = p_strdup(user->pool, set->webpush_dialect);
 	text_r->apple = p_strdup(user->pool, set->apple);
 	text_r->pimap_session_expire = p_strdup(user->pool, set->pimap_session_expire);
+	text_r->pimap = p_strdup(user->pool, set->pimap);
 	settings_free(set);
 	return 0;
 }
@@ -106,6 +108,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->apple = mail_user_plugin_getenv(user, "fantail_apple");
 	text_r->pimap_session_expire =
 		mail_user_plugin_getenv(user, "fantail_pimap_session_expire");
+	text_r->pimap = mail_user_plugin_getenv(user, "fantail_pimap");
 	return 0;
 }
 #endif
@@ -173,6 +176,16 @@ static inline void fantail_command_set_internal(struct client_command_context *c
 #define fantail_imap_append_astring(dest, src) imap_append_astring(dest, src)
 #define fantail_imap_append_string(dest, src) imap_append_string(dest, src)
 #endif
+
+/* Does the client itself, and not a proxy before us, end the encryption? */
+static inline bool fantail_client_has_tls(const struct client *client)
+{
+#if FANTAIL_DOVECOT_24
+	return client->user->conn.end_client_tls_secured;
+#else
+	return client->user->conn.ssl_secured;
+#endif
+}
 
 /* Of imap-hibernate's log lines about the user, before the variables are put in. */
 static inline const char *fantail_user_log_prefix(const struct mail_user *user)

@@ -131,6 +131,18 @@ static unsigned int check_number(struct mail_user *user, const struct number_rul
 	return rule->fallback;
 }
 
+static bool check_bool(struct mail_user *user, const char *name, const char *value, bool fallback)
+{
+	if (value == NULL || *value == '\0')
+		return fallback;
+	if (strcasecmp(value, "yes") == 0 || strcasecmp(value, "no") == 0)
+		return strcasecmp(value, "yes") == 0;
+	report(user, t_strdup_printf("%s = %s is neither yes nor no; using %s (set one of them or "
+				     "remove it)",
+				     name, shown(value), fallback ? "yes" : "no"));
+	return fallback;
+}
+
 const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 {
 	struct fantail_settings *settings = p_new(user->pool, struct fantail_settings, 1);
@@ -160,6 +172,7 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->notify_poll_secs = check_number(user, &poll_rule, text.notify_poll);
 		settings->notify_max_mailboxes =
 			check_number(user, &mailboxes_rule, text.notify_mailboxes);
+		settings->pimap = check_bool(user, "fantail_pimap", text.pimap, TRUE);
 		settings->webpush_dialect = text.webpush_dialect;
 		settings->apple = text.apple;
 		settings->pimap_expire_days =

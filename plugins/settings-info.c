@@ -29,6 +29,7 @@ static const struct setting_define defines[] = {
 	SETTING_DEFINE_STRUCT_STR("fantail_apple", apple, struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_pimap_session_expire", pimap_session_expire,
 				  struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_pimap", pimap, struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
 };
 
@@ -44,6 +45,7 @@ static const struct fantail_settings_text defaults = {
 	.webpush_dialect = FANTAIL_WEBPUSH_DIALECT_DEFAULT,
 	.apple = FANTAIL_APPLE_DEFAULT,
 	.pimap_session_expire = FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT,
+	.pimap = FANTAIL_PIMAP_DEFAULT,
 };
 
 const struct setting_parser_info fantail_setting_parser_info = {

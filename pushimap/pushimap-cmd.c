@@ -297,10 +297,17 @@ static void pushimap_cmd_answered(const struct registrar_answer *answer, void *c
 	if (answer->result == REGISTRAR_OK && pcmd->reply != NULL &&
 	    !pcmd->reply(answer->fields, answer->count, pcmd->untagged, pcmd->context))
 		pcmd->incomplete = TRUE;
+	if (pcmd->registrar != NULL) {
+		/* The reply has asked for more. */
+		if (!pcmd->incomplete)
+			return;
+		registrar_abort(&pcmd->registrar);
+	}
 	if (answer->result == REGISTRAR_OK && pcmd->incomplete)
 		answer = &incomplete;
 	if (answer->result == REGISTRAR_OK) {
-		pcmd->tagline = p_strdup_printf(cmd->pool, "OK %s completed.", name);
+		if (pcmd->tagline == NULL)
+			pcmd->tagline = p_strdup_printf(cmd->pool, "OK %s completed.", name);
 	} else {
 		pushimap_refusal_get(answer, cmd->client->event, name, &refusal);
 		str_truncate(pcmd->untagged, 0);
@@ -348,4 +355,29 @@ bool pushimap_cmd_start(struct client_command_context *cmd, struct tabline_buf *
 	cmd->func = pushimap_cmd_continue;
 	cmd->state = CLIENT_COMMAND_STATE_WAIT_EXTERNAL;
 	return FALSE;
+}
+
+bool pushimap_cmd_again(struct client_command_context *cmd, struct tabline_buf *request,
+			pushimap_cmd_reply_t *item, pushimap_cmd_reply_t *reply)
+{
+	const struct pushimap_user *user = pushimap_user_get(cmd->client->user);
+	struct pushimap_cmd *pcmd = cmd->context;
+
+	if (!tabline_end(request)) {
+		tabline_buf_free(request);
+		return FALSE;
+	}
+	pcmd->item = item;
+	pcmd->reply = reply;
+	pcmd->registrar =
+		registrar_start(user->socket_path, request, item == NULL ? NULL : pushimap_cmd_item,
+				pushimap_cmd_answered, pcmd);
+	return TRUE;
+}
+
+void pushimap_cmd_finish(struct client_command_context *cmd, const char *tagline)
+{
+	struct pushimap_cmd *pcmd = cmd->context;
+
+	pcmd->tagline = p_strdup(cmd->pool, tagline);
 }

@@ -39,6 +39,13 @@ void pushimap_cmd_fail(struct client_command_context *cmd, enum webpush_error er
 bool pushimap_cmd_start(struct client_command_context *cmd, struct tabline_buf *request,
 			pushimap_cmd_reply_t *item, pushimap_cmd_reply_t *reply, void *context);
 
+/* For `reply`: the command is not answered yet, this request is sent before. The same rules
+ * and the same context. Returns what `reply` has to return. */
+bool pushimap_cmd_again(struct client_command_context *cmd, struct tabline_buf *request,
+			pushimap_cmd_reply_t *item, pushimap_cmd_reply_t *reply);
+/* For `reply`: how the command ends, if not with OK. */
+void pushimap_cmd_finish(struct client_command_context *cmd, const char *tagline);
+
 /* --- the bridge's refusals, also for the other dialect --------------------- */
 
 struct pushimap_refusal {
@@ -67,5 +74,9 @@ bool cmd_getvapid(struct client_command_context *cmd);
 bool cmd_lwebpush(struct client_command_context *cmd);
 bool cmd_webpush(struct client_command_context *cmd);
 bool cmd_xapplepushservice(struct client_command_context *cmd);
+bool cmd_xfilter(struct client_command_context *cmd);
+bool cmd_xgetpimapprefs(struct client_command_context *cmd);
+bool cmd_xprovision(struct client_command_context *cmd);
+bool cmd_xsetpimappref(struct client_command_context *cmd);
 
 #endif

@@ -13,6 +13,7 @@
 #include "pimap-session.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
+#include "search-criteria.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -40,7 +41,24 @@ static const struct command commands[] = {
 	{"LWEBPUSH", cmd_lwebpush, 0},
 	{"WEBPUSH", cmd_webpush, 0},
 	{"XAPPLEPUSHSERVICE", cmd_xapplepushservice, 0},
+	{"XFILTER", cmd_xfilter, 0},
+	{"XGETPIMAPPREFS", cmd_xgetpimapprefs, 0},
+	{"XPROVISION", cmd_xprovision, 0},
+	{"XSETPIMAPPREF", cmd_xsetpimappref, 0},
+	/* The same in other drafts (pimap-args.c). */
+	{"LEMONADEFILTER", cmd_xfilter, 0},
+	{"LEMONADEGETPREFS", cmd_xgetpimapprefs, 0},
+	{"LEMONADEPROVISION", cmd_xprovision, 0},
+	{"LEMONADESETPREF", cmd_xsetpimappref, 0},
+	{"LFILTER", cmd_xfilter, 0},
+	{"LGETPREFS", cmd_xgetpimapprefs, 0},
+	{"LPROVISION", cmd_xprovision, 0},
+	{"LSETPREF", cmd_xsetpimappref, 0},
+	{"XGETPIMAPPREF", cmd_xgetpimapprefs, 0},
 };
+
+/* Not XPIMAPv1r2, which claims all of the draft. */
+static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER"};
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
@@ -110,6 +128,7 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.apple = parse_switch(user, "fantail_apple", settings->apple, CAPABILITY_APPLE,
 					   &apple_reported);
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
+	context->user.pimap = settings->pimap;
 	context->user.device = login_device(user);
 	context->user.expire_days = settings->pimap_expire_days;
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
@@ -132,6 +151,10 @@ static void pushimap_client_created(struct client **clientp)
 		client_add_capability(client, CAPABILITY_APPLE);
 	if (user != NULL && user->device != NULL)
 		pimap_session_begin(client, user->device, user->expire_days);
+	if (user != NULL && user->pimap) {
+		for (unsigned int i = 0; i < N_ELEMENTS(pimap_capabilities); i++)
+			client_add_capability(client, pimap_capabilities[i]);
+	}
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }
@@ -150,5 +173,6 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	pimap_session_deinit();
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
+	search_criteria_deinit();
 	mail_storage_hooks_remove(&storage_hooks);
 }

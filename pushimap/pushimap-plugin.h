@@ -16,6 +16,7 @@ enum pushimap_dialect {
 
 struct pushimap_user {
 	enum pushimap_dialect dialect;
+	bool pimap; /* there are P-IMAP commands */
 	const char *socket_path;
 	bool apple;               /* XAPPLEPUSHSERVICE */
 	const char *device;       /* of a P-IMAP session (pimap-device.h); NULL in a regular one */

@@ -23,6 +23,7 @@ says how it behaves from the next request on:
     nul        answers with a NUL in a field
 """
 
+import re
 import time
 
 from fake_bridge import FakeSocket, escape, unescape
@@ -74,6 +75,10 @@ class FakeRegistrar(FakeSocket):
         self.devices = {}  # (user, device) -> {"fields": [...], "state": ..., "token": ...}
         self.topic = None  # of the push service's certificate
         self.tokens = {}  # user -> tokens of the dialect deltapush
+        self.profiles = {}  # (user, device) -> {"PIMAP_...": value}
+        self.attachments = {}  # (user, device) -> {mailbox or None: filter}
+        self.filters = {}  # user -> {name: (criteria, charset, description)}
+        self.extra = {}  # what else PROFILE says
         super().__init__(path)
 
     def token(self, user, device):
@@ -188,6 +193,10 @@ class FakeRegistrar(FakeSocket):
             return answer + line_of("OK", request.id)
         if request.verb == "REGISTER":
             return self._register(request, user)
+        if request.verb in ("PROFILE", "PREFER", "ATTACH"):
+            return self._answer_device(request, key)
+        if request.verb.startswith("FILTER"):
+            return self._answer_filter(request, self.filters.setdefault(user, {}))
         raise ValueError(f"verb {request.verb}")
 
     def _register(self, request, user):
@@ -204,3 +213,69 @@ class FakeRegistrar(FakeSocket):
             if request.one("token") not in tokens:
                 tokens.append(request.one("token"))
         return line_of("OK", request.id)
+
+    # --- P-IMAP --------------------------------------------------------------
+
+    PREFERENCES = {"PIMAP_OUTBAND_ADDRESS": ("address", ""),
+                   "PIMAP_OUTBAND_CHANNEL": ("channel", "NONE"),
+                   "PIMAP_OUTBAND_FORMAT": ("format", "EMN"),
+                   "PIMAP_EVENT_FILTER": ("event_filter", "ALL"),
+                   "PIMAP_INBAND_PUSH": ("inband_push", "OFF"),
+                   "PIMAP_INBAND_NEW_FORMAT": ("inband_new_format", "NONE")}
+    CHANNELS = "SMS WAP_PUSH NONE"
+
+    def _answer_device(self, request, key):
+        if key[1] is None:
+            raise ValueError(f"{request.verb} without a device")
+        attached = self.attachments.setdefault(key, {})
+        if request.verb == "PREFER":
+            name, value = request.one("name"), request.one("value")
+            if name not in self.PREFERENCES:
+                raise ValueError(f"preference {name}")
+            if name == "PIMAP_OUTBAND_CHANNEL" and value not in self.CHANNELS.split():
+                return line_of("NO", request.id, code="refused", text="no such channel")
+            self.profiles.setdefault(key, {})[name] = value
+            return line_of("OK", request.id)
+        if request.verb == "ATTACH":
+            mailbox, name = request.one("mailbox"), request.one("filter")
+            if name not in ("ALL", "NONE") and name not in self.filters.get(key[0], {}):
+                return line_of("NO", request.id, code="notfound", text="no such filter")
+            attached.pop(mailbox, None)
+            if name != "NONE":
+                attached[mailbox] = name
+            return line_of("OK", request.id)
+        answer = "".join(
+            line_of("ITEM", request.id, attach="yes", filter=name,
+                    **({"mailbox": mailbox} if mailbox is not None else {}))
+            for mailbox, name in attached.items())
+        known = self.profiles.get(key)
+        pairs = {field: (known or {}).get(name, default)
+                 for name, (field, default) in self.PREFERENCES.items()}
+        pairs |= {"channels": self.CHANNELS, "formats": "EMN"} | self.extra
+        return answer + line_of("OK", request.id, known="no" if known is None else "yes",
+                                **{name.replace("_", "-"): value
+                                   for name, value in pairs.items()})
+
+    @staticmethod
+    def _answer_filter(request, filters):
+        name = request.one("name")
+        if request.verb == "FILTERSET":
+            if re.fullmatch(r"[!#$&'+,\-.0-9:;<=>?@A-Z[^_`|}~]{1,64}", name) is None:
+                raise ValueError(f"filter {name}")
+            if re.search(r"[\r\n]", request.one("criteria")):
+                raise ValueError("criteria of several lines")
+            filters[name] = (request.one("criteria"), request.one("charset"),
+                             request.one("description"))
+            return line_of("OK", request.id)
+        if request.verb == "FILTERDROP":
+            if filters.pop(name, None) is None:
+                return line_of("NO", request.id, code="notfound", text="no such filter")
+            return line_of("OK", request.id)
+        answer = ""
+        for key, (criteria, charset, description) in filters.items():
+            if name in (None, key):
+                pairs = {"name": key, "criteria": criteria, "charset": charset,
+                         "description": description}
+                answer += line_of("ITEM", request.id, **{
+                    field: value for field, value in pairs.items() if value is not None})
+        return answer + line_of("OK", request.id)

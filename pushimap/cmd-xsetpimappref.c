@@ -1,0 +1,88 @@
+/* XSETPIMAPPREF name value: how the session's device wants to be told. */
+#include "imap-common.h"
+#include "imap-client.h"
+#include "imap-commands.h"
+#include "imap-fetch.h"
+#include "imap-parser.h"
+#include "istream.h"
+#include "dovecot-compat.h"
+
+#include "pimap-cmd.h"
+
+/* Is it something that FETCH knows? */
+static bool check_format(struct client_command_context *cmd, const char *value)
+{
+	const char *line = t_strconcat(value, "\r\n", NULL), *error = "Invalid FETCH attributes";
+	struct istream *input = i_stream_create_from_data(line, strlen(line));
+	struct imap_parser *parser = fantail_imap_parser_create(input, NULL, strlen(line));
+	struct imap_fetch_context *fetch;
+	const struct imap_arg *args, *list;
+	bool ok = FALSE;
+
+	(void)i_stream_read(input);
+	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0 && imap_arg_get_list(args, &list) &&
+	    !IMAP_ARG_IS_EOL(list) &&
+	    imap_fetch_att_list_parse(cmd->client, cmd->pool, list, &fetch, &error) == 0) {
+		imap_fetch_free(&fetch);
+		ok = TRUE;
+	}
+	imap_parser_unref(&parser);
+	i_stream_unref(&input);
+	if (!ok)
+		client_send_command_error(cmd, error);
+	return ok;
+}
+
+static bool attach(struct client_command_context *cmd, const struct pimap_set *set,
+		   const char *device)
+{
+	struct tabline_buf request;
+	const char *mailbox;
+
+	/* What every view shows, here and by default. */
+	if (set->attach.type == 'V' && strcmp(set->value, "ALL") == 0) {
+		pimap_cmd_ok(cmd);
+		return TRUE;
+	}
+	if (!pimap_cmd_check_type(cmd, set->attach.type) ||
+	    !pimap_cmd_mailbox(cmd, set->attach.mailbox, &mailbox))
+		return TRUE;
+	registrar_begin(&request, "ATTACH", cmd->client->user->username);
+	tabline_field(&request, "device", device);
+	tabline_field(&request, "filter", set->value);
+	tabline_field(&request, "mailbox", mailbox);
+	return pushimap_cmd_start(cmd, &request, NULL, NULL, NULL);
+}
+
+bool cmd_xsetpimappref(struct client_command_context *cmd)
+{
+	struct arg_token *tokens;
+	struct tabline_buf request;
+	enum webpush_error error;
+	const char *device, *text;
+	struct pimap_set set;
+	size_t count;
+	bool ret;
+
+	if (!pimap_cmd_read(cmd, &tokens, &count, &ret))
+		return ret;
+	error = pimap_set_parse(tokens, count, &set, &text);
+	if (error != WEBPUSH_OK) {
+		pushimap_cmd_fail(cmd, error, text);
+		return TRUE;
+	}
+	device = pushimap_cmd_device(cmd);
+	if (device == NULL)
+		return TRUE;
+	if (set.pref == PIMAP_XFILTER)
+		return attach(cmd, &set, device);
+	if (set.pref == PIMAP_INBAND_NEW_FORMAT && *set.value == '(' &&
+	    !check_format(cmd, set.value))
+		return TRUE;
+	registrar_begin(&request, "PREFER", cmd->client->user->username);
+	tabline_field(&request, "device", device);
+	tabline_field(&request, "name",
+		      t_strconcat("PIMAP_", pimap_pref_info(set.pref)->name, NULL));
+	tabline_field(&request, "value", set.value);
+	return pushimap_cmd_start(cmd, &request, NULL, NULL, NULL);
+}
