@@ -11,11 +11,17 @@
 #define ONSETS_FROM 1990
 #define ONSETS_TO 2060
 
+/* What a definition says; not changed any more. */
+struct built {
+	gatomicrefcount refs;
+	icaltimezone *zone; /* NULL: the definition is none */
+};
+
 struct named {
 	char *tzid;
-	icaltimezone *zone; /* NULL: the definition is none */
+	icaltimezone *zone; /* NULL: there is none of that name */
 	const struct vobject *definition;
-	gboolean mine;
+	struct built *built; /* from the definition; NULL: it is not ours */
 };
 
 struct zones {
@@ -200,6 +206,67 @@ static icaltimezone *zone_from(const struct vobject *definition, const char *tzi
 	return zone;
 }
 
+static void built_unref(gpointer data)
+{
+	struct built *built = data;
+
+	if (!g_atomic_ref_count_dec(&built->refs))
+		return;
+	if (built->zone != NULL)
+		icaltimezone_free(built->zone, 1);
+	g_free(built);
+}
+
+static struct built *built_ref(struct built *built)
+{
+	g_atomic_ref_count_inc(&built->refs);
+	return built;
+}
+
+/* A phone sends the same definitions with each event, and each is read several times on its way:
+ * they are kept by their text. */
+static GMutex kept_lock;
+static GHashTable *kept; /* text -> struct built */
+
+static struct built *find_kept(const char *text)
+{
+	struct built *built;
+
+	g_mutex_lock(&kept_lock);
+	built = kept == NULL ? NULL : g_hash_table_lookup(kept, text);
+	if (built != NULL)
+		built_ref(built);
+	g_mutex_unlock(&kept_lock);
+	return built;
+}
+
+static void keep(const char *text, struct built *built)
+{
+	g_mutex_lock(&kept_lock);
+	if (kept == NULL)
+		kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, built_unref);
+	/* What is in use comes back by itself. */
+	if (g_hash_table_size(kept) >= LIMIT_ZONES_KEPT)
+		g_hash_table_remove_all(kept);
+	g_hash_table_replace(kept, g_strdup(text), built_ref(built));
+	g_mutex_unlock(&kept_lock);
+}
+
+static struct built *build(const struct vobject *definition, const char *tzid)
+{
+	g_autoptr(GString) text = vobject_write(definition, ICALENDAR_2_0, NULL);
+	struct built *built = find_kept(text->str);
+
+	if (built != NULL)
+		return built;
+	built = g_new(struct built, 1);
+	g_atomic_ref_count_init(&built->refs);
+	built->zone = zone_from(definition, tzid);
+	if (text->len <= LIMIT_ZONE_KEPT_SIZE)
+		keep(text->str, built);
+	return built;
+}
+
 static const struct vobject *find_definition(const struct vobject *calendar, const char *tzid)
 {
 	for (guint i = 0; i < calendar->children->len; i++) {
@@ -221,8 +288,7 @@ static void named_free(gpointer data)
 {
 	struct named *named = data;
 
-	if (named->mine && named->zone != NULL)
-		icaltimezone_free(named->zone, 1);
+	g_clear_pointer(&named->built, built_unref);
 	g_free(named->tzid);
 	g_free(named);
 }
@@ -266,8 +332,8 @@ static struct named *name_zone(struct zones *zones, const char *tzid)
 	if (named->zone == NULL)
 		named->definition = find_definition(zones->calendar, tzid);
 	if (named->definition != NULL) {
-		named->zone = zone_from(named->definition, tzid);
-		named->mine = TRUE;
+		named->built = build(named->definition, tzid);
+		named->zone = named->built->zone;
 	}
 	g_ptr_array_add(zones->named, named);
 	return named;
@@ -292,7 +358,7 @@ static const struct named *find_mine(const struct zones *zones, const icaltimezo
 	for (guint i = 0; i < zones->named->len; i++) {
 		const struct named *named = zones->named->pdata[i];
 
-		if (named->mine && named->zone == zone)
+		if (named->built != NULL && named->zone == zone)
 			return named;
 	}
 	return NULL;
