@@ -125,7 +125,6 @@ struct pim_property_limit {
 	guint64 max_size; /* characters; G_MAXUINT64 = no limit */
 	gboolean no_truncate;
 	guint max_occur; /* 0 = no limit */
-	char **types;    /* TYPE values it knows, NULL-terminated; NULL = not said */
 };
 struct pim_capability {
 	GHashTable *properties; /* name -> struct pim_property_limit *; "X-*" = any X- */

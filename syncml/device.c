@@ -351,30 +351,7 @@ static void limit_free(gpointer data)
 	struct pim_property_limit *limit = data;
 
 	g_free(limit->name);
-	g_strfreev(limit->types);
 	g_free(limit);
-}
-
-/* TYPE's values; bare parameters of 2.1 are said as names. */
-static char **types_of(const struct devinf_property *property)
-{
-	g_autoptr(GPtrArray) types = g_ptr_array_new();
-
-	for (guint i = 0; i < property->params->len; i++) {
-		const struct devinf_param *param = property->params->pdata[i];
-
-		if (param->values->len == 0 && param->name != NULL &&
-		    g_ascii_strcasecmp(param->name, "TYPE") != 0)
-			g_ptr_array_add(types, g_ascii_strup(param->name, -1));
-		if (param->name == NULL || g_ascii_strcasecmp(param->name, "TYPE") != 0)
-			continue;
-		for (guint j = 0; j < param->values->len; j++)
-			g_ptr_array_add(types, g_ascii_strup(param->values->pdata[j], -1));
-	}
-	if (types->len == 0)
-		return NULL;
-	g_ptr_array_add(types, NULL);
-	return (char **)g_ptr_array_free(g_steal_pointer(&types), FALSE);
 }
 
 static void add_limit(GHashTable *properties, const struct devinf_property *property,
@@ -392,7 +369,6 @@ static void add_limit(GHashTable *properties, const struct devinf_property *prop
 			: G_MAXUINT64;
 	limit->no_truncate = property->no_truncate;
 	limit->max_occur = (guint)MIN(property->max_occur, G_MAXUINT);
-	limit->types = types_of(property);
 	g_hash_table_replace(properties, limit->name, limit);
 }
 
