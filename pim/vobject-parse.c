@@ -206,6 +206,32 @@ static void decode_quoted_printable(char *text)
 	*to = '\0';
 }
 
+/* What phones write in. Whoever sends a message may name any, and iconv has hundreds, with files
+ * to look for and states to be in; some hide what is written (UTF-7). */
+static gboolean is_of_phones(const char *charset)
+{
+	/* A number may follow those that end with '-' or "125". */
+	static const char *const names[] = {
+		"US-ASCII", "ASCII",  "ISO-8859-", "ISO8859-",  "ISO_8859-", "WINDOWS-125",
+		"CP125",    "KOI8-R", "KOI8-U",    "SHIFT_JIS", "SHIFT-JIS", "SJIS",
+		"EUC-JP",   "EUC-KR", "EUC-CN",    "EUC-TW",    "GB2312",    "GBK",
+		"GB18030",  "BIG5",   "TIS-620",
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+		gsize len = strlen(names[i]);
+		gsize digits = g_str_has_suffix(names[i], "-")     ? 2
+			       : g_str_has_suffix(names[i], "125") ? 1
+								   : 0;
+
+		if (g_ascii_strncasecmp(names[i], charset, len) == 0 &&
+		    strlen(charset + len) <= digits &&
+		    strspn(charset + len, "0123456789") == strlen(charset + len))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static char *convert(const char *text, const char *charset)
 {
 	return g_convert_with_fallback(text, -1, "UTF-8", charset, "?", NULL, NULL, NULL);
@@ -217,7 +243,7 @@ static char *to_utf8(const struct parser *parser, const char *text, const char *
 	const char *fallback = parser->style == NULL ? NULL : parser->style->fallback_charset;
 	g_autofree char *converted = NULL;
 
-	if (charset != NULL && g_ascii_strcasecmp(charset, "UTF-8") != 0)
+	if (charset != NULL && is_of_phones(charset))
 		converted = convert(text, charset);
 	if (converted == NULL) {
 		if (g_utf8_validate(text, -1, NULL))

@@ -134,9 +134,20 @@ static const struct {
 	 "VCARD\nTEL;TYPE=HOME;X=a|1\nTEL|<abc>\n"},
 	{"controls in a component's name", CAL("BEGIN:\001X-A\r\nEND:X-A\001\r\n"),
 	 "VCALENDAR\n X-A\n"},
-	{"a charset of what are no characters",
-	 V21("NOTE;CHARSET=UCS-4;ENCODING=QUOTED-PRINTABLE:=01=01=01=01\r\n"),
-	 "VCARD\nNOTE|\357\277\275\357\277\275\357\277\275\357\277\275\357\277\275\n"},
+	{"charsets of phones",
+	 V21("NOTE;CHARSET=Shift_JIS:\x82\xa0\r\nNOTE;CHARSET=gb2312:\xb0\xa1\r\n"
+	     "NOTE;CHARSET=WINDOWS-1251:\xe0\r\nNOTE;CHARSET=koi8-r:\xc1\r\n"
+	     "NOTE;CHARSET=EUC-KR:\xb0\xa1\r\nNOTE;CHARSET=Big5:\xa4\x40\r\n"
+	     "NOTE;CHARSET=ISO-8859-15:\xa4\r\nNOTE;CHARSET=US-ASCII:a\r\n"),
+	 "VCARD\nNOTE|\343\201\202\nNOTE|\345\225\212\nNOTE|\320\260\nNOTE|\320\260\n"
+	 "NOTE|\352\260\200\nNOTE|\344\270\200\nNOTE|\342\202\254\nNOTE|a\n"},
+	{"a charset that hides what it says", V21("NOTE;CHARSET=UTF-7:+ADw-\r\n"),
+	 "VCARD\nNOTE|+ADw-\n"},
+	{"a charset and what iconv makes of it",
+	 V21("NOTE;CHARSET=ISO-8859-1//IGNORE:\xc3\xa4\r\n"), "VCARD\nNOTE|\303\244\n"},
+	{"a charset of no phone",
+	 V21("NOTE;CHARSET=UCS-4;ENCODING=QUOTED-PRINTABLE:=61=61=61=61\r\n"),
+	 "VCARD\nNOTE|aaaa\n"},
 };
 
 static void test_rows(gconstpointer data)
