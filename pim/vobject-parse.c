@@ -314,14 +314,17 @@ static void add_values(struct parser *parser, struct vproperty *property, enum v
 }
 
 /* data:image/jpeg;base64,... as 4.0 has it. */
-static const char *data_uri(const char *text)
+static const char *data_uri(struct vproperty *property, const char *text)
 {
 	const char *comma;
 
 	if (g_ascii_strncasecmp(text, "data:", 5) != 0)
 		return NULL;
 	comma = strstr(text, ";base64,");
-	return comma == NULL ? NULL : comma + strlen(";base64,");
+	if (comma == NULL)
+		return NULL;
+	vproperty_add_media_type(property, text + 5);
+	return comma + strlen(";base64,");
 }
 
 static void add_binary(struct vproperty *property, const char *base64)
@@ -356,7 +359,7 @@ static void set_value(struct parser *parser, const struct head *head, char *text
 	if (utf8 != NULL)
 		text = utf8;
 	vobject_clean(text);
-	inside = may_be_uri ? data_uri(text) : NULL;
+	inside = may_be_uri ? data_uri(property, text) : NULL;
 	/* Some are written as they are, and a line's end would end them. */
 	if (inside != NULL)
 		add_binary(property, inside);

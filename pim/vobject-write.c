@@ -263,15 +263,6 @@ static void write_new(const struct writer *writer, const struct vproperty *prope
 	append_folded(writer, line->str);
 }
 
-static const char *media_type(const struct vproperty *property)
-{
-	const char *type = vproperty_param(property, "TYPE");
-
-	return type != NULL && g_ascii_strcasecmp(type, "PNG") == 0   ? "image/png"
-	       : type != NULL && g_ascii_strcasecmp(type, "GIF") == 0 ? "image/gif"
-								      : "image/jpeg";
-}
-
 static void write_binary(const struct writer *writer, const struct vproperty *property)
 {
 	gsize len;
@@ -283,7 +274,8 @@ static void write_binary(const struct writer *writer, const struct vproperty *pr
 	append_head(writer, line, property);
 	switch (writer->dialect) {
 	case VCARD_4_0:
-		g_string_append_printf(line, ":data:%s;base64,%s", media_type(property), base64);
+		g_string_append_printf(line, ":data:%s;base64,%s", vproperty_media_type(property),
+				       base64);
 		append_folded(writer, line->str);
 		return;
 	case VCARD_3_0:

@@ -207,6 +207,34 @@ gboolean vproperty_has_type(const struct vproperty *property, const char *type)
 	return FALSE;
 }
 
+/* What data: URIs say of themselves, and TYPE in the dialects that have none. */
+static const struct {
+	const char *media, *type;
+} media_types[] = {
+	{"image/png", "PNG"},   {"image/gif", "GIF"},   {"image/bmp", "BMP"},
+	{"image/tiff", "TIFF"}, {"image/webp", "WEBP"},
+};
+
+const char *vproperty_media_type(const struct vproperty *property)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(media_types); i++) {
+		if (vproperty_has_type(property, media_types[i].type))
+			return media_types[i].media;
+	}
+	return "image/jpeg";
+}
+
+void vproperty_add_media_type(struct vproperty *property, const char *media)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(media_types); i++) {
+		gsize len = strlen(media_types[i].media);
+
+		if (g_ascii_strncasecmp(media, media_types[i].media, len) == 0 &&
+		    media[len] == ';' && !vproperty_has_type(property, media_types[i].type))
+			vproperty_add_param(property, "TYPE", media_types[i].type);
+	}
+}
+
 void vobject_clean(char *text)
 {
 	char *to = text;

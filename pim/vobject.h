@@ -107,6 +107,10 @@ const char *vproperty_value(const struct vproperty *property, guint component);
 const char *vproperty_param(const struct vproperty *property, const char *name);
 /* Has it that value among its TYPEs (in any case)? */
 gboolean vproperty_has_type(const struct vproperty *property, const char *type);
+/* "image/png", as its TYPE says; "image/jpeg" if that says none that we know. */
+const char *vproperty_media_type(const struct vproperty *property);
+/* The other way, of what stands before a ';'. What is usual is not said. */
+void vproperty_add_media_type(struct vproperty *property, const char *media);
 /* Past LIMIT_VOBJECT_PARAMS it is left out. */
 void vproperty_add_param(struct vproperty *property, const char *name, const char *value);
 

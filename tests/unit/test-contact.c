@@ -242,6 +242,34 @@ static void test_photo(void)
 	}
 }
 
+/* It is of the type that it came with. */
+static void test_photo_types(void)
+{
+	static const struct {
+		const char *photo, *stored, *sent;
+	} rows[] = {
+		{"PHOTO:data:image/png;base64,YWJj", ":data:image/png;base64,YWJj",
+		 "PHOTO;TYPE=PNG;ENCODING=b:YWJj"},
+		{"PHOTO:data:IMAGE/GIF;base64,YWJj", ":data:image/gif;base64,YWJj",
+		 "PHOTO;TYPE=GIF;ENCODING=b:YWJj"},
+		{"PHOTO;TYPE=home:data:image/webp;base64,YWJj", ":data:image/webp;base64,YWJj",
+		 "PHOTO;TYPE=HOME;TYPE=WEBP;ENCODING=b:YWJj"},
+		{"PHOTO:data:image/jpeg;base64,YWJj", "PHOTO:data:image/jpeg;base64,YWJj",
+		 "PHOTO;ENCODING=b:YWJj"},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *lines = g_strconcat("N:A;B|", rows[i].photo, NULL);
+		g_autoptr(pim_item_t) item = parse(PIM_VCARD_4_0, &good, lines);
+		g_autofree char *kept = stored(item);
+		g_autofree char *sent = written(item, PIM_VCARD_3_0, &good);
+
+		g_test_message("%s: %s, %s", rows[i].photo, kept, sent);
+		g_assert_nonnull(strstr(kept, rows[i].stored));
+		g_assert_nonnull(strstr(sent, rows[i].sent));
+	}
+}
+
 /* What the store keeps is read as it was, whatever a device made of it. */
 static void test_stored(void)
 {
@@ -375,6 +403,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/contact/read", test_read);
 	g_test_add_func("/contact/write", test_write);
 	g_test_add_func("/contact/photo", test_photo);
+	g_test_add_func("/contact/photo-types", test_photo_types);
 	g_test_add_func("/contact/stored", test_stored);
 	g_test_add_func("/contact/merge", test_merge);
 	g_test_add_func("/contact/keys", test_keys);
