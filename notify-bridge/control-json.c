@@ -1,4 +1,5 @@
 #include "control-json.h"
+#include "registry.h"
 #include "vapid.h"
 
 #include <string.h>
@@ -54,19 +55,31 @@ static const char *key_state(const struct device *device, const struct vapid *va
 	return vapid_has_key(vapid, device->vapid_key) ? "former" : "lost";
 }
 
+/* Tokens are as good as addresses, to whoever has the certificate. */
+static char *shorten(const struct device *device)
+{
+	enum device_face face = device_face(device->dialect);
+
+	if ((face == FACE_APPLE || face == FACE_DELTAPUSH) &&
+	    strlen(device->endpoint) > ENDPOINT_SHOWN)
+		return g_strdup_printf("%.*s…", ENDPOINT_SHOWN, device->endpoint);
+	return control_json_endpoint(device->endpoint);
+}
+
 void control_json_device(JsonBuilder *builder, const struct device *device,
 			 const struct vapid *vapid, gboolean full)
 {
-	gboolean webpush = strcmp(device->gateway, "webpush") == 0;
-	g_autofree char *shortened = control_json_endpoint(device->endpoint);
+	gboolean spoken = strcmp(device->gateway, "webpush") == 0 ||
+			  device_face(device->dialect) != FACE_WEBPUSH;
+	g_autofree char *shortened = shorten(device);
 
 	json_builder_begin_object(builder);
 	control_json_text(builder, "user", device->user);
 	control_json_text(builder, "device", device->device);
+	control_json_text(builder, "kind", device_kind(device));
 	control_json_text(builder, "gateway", device->gateway);
 	control_json_text(builder, "state", device_state_name(device->state));
-	control_json_text(builder, "dialect",
-			  webpush ? device_dialect_name(device->dialect) : NULL);
+	control_json_text(builder, "dialect", spoken ? device_dialect_name(device->dialect) : NULL);
 	control_json_text(builder, "endpoint", full ? device->endpoint : shortened);
 	add_kinds(builder, "events", device->events);
 	json_builder_set_member_name(builder, "mailboxes");
@@ -93,7 +106,27 @@ void control_json_device(JsonBuilder *builder, const struct device *device,
 	control_json_time(builder, "confirmed", device->confirmed);
 	control_json_time(builder, "last_ok", device->last_ok);
 	control_json_time(builder, "dead_at", device->dead_at);
+	control_json_time(builder, "seen", device->seen);
+	control_json_time(builder, "expires", device_expires(device));
 	add_detail(builder, "last_outcome", device->last_outcome);
+}
+
+void control_json_filters(JsonBuilder *builder, const GPtrArray *attachments)
+{
+	json_builder_set_member_name(builder, "filters");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < attachments->len; i++) {
+		const struct registry_attachment *attachment = g_ptr_array_index(attachments, i);
+		g_autofree char *text = *attachment->mailbox == '\0'
+						? g_strdup(attachment->filter)
+						: g_strdup_printf("%s in %s", attachment->filter,
+								  attachment->mailbox);
+		g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+		g_strdelimit(valid, "\x1f", '?');
+		json_builder_add_string_value(builder, valid);
+	}
+	json_builder_end_array(builder);
 }
 
 /* "mail:INBOX" is the arrivals in INBOX. */

@@ -22,6 +22,8 @@ char *control_json_endpoint(const char *endpoint);
  * NULL) tells whether the key it subscribed under is still the current one. */
 void control_json_device(JsonBuilder *builder, const struct device *device,
 			 const struct vapid *vapid, gboolean full);
+/* Its member "filters", of struct registry_attachment *. */
+void control_json_filters(JsonBuilder *builder, const GPtrArray *attachments);
 /* A whole object. `device` may be NULL: it is gone, or was never there. */
 void control_json_notification(JsonBuilder *builder, const struct notification *notification,
 			       const struct device *device);

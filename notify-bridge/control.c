@@ -144,6 +144,19 @@ static gboolean complete_webhook(const GPtrArray *hooks, struct device *device)
 	return TRUE;
 }
 
+/* A device of Push-IMAP: which filters it has attached. */
+static void add_filters(const struct control *control, JsonBuilder *builder,
+			const struct device *device)
+{
+	struct registry *registry = control->parts.registry;
+	g_autoptr(GPtrArray) attachments = NULL;
+
+	if (device_face(device->dialect) != FACE_PIMAP)
+		return;
+	attachments = registry->backend->attachments(registry, device->id);
+	control_json_filters(builder, attachments);
+}
+
 static gboolean do_devices(gpointer data, const struct control_call *call)
 {
 	struct control *control = data;
@@ -169,6 +182,7 @@ static gboolean do_devices(gpointer data, const struct control_call *call)
 			continue;
 		builder = json_builder_new();
 		control_json_device(builder, row, control->parts.context->vapid, FALSE);
+		add_filters(control, builder, row);
 		written += control_answer(call->peer, "ITEM", call->id, control_json_end(builder));
 	}
 	builder = control_json_begin();
@@ -211,6 +225,7 @@ static gboolean do_device(gpointer data, const struct control_call *call)
 	builder = json_builder_new();
 	control_json_device(builder, device, parts->context->vapid,
 			    g_strcmp0(control_call_get(call, "full"), "yes") == 0);
+	add_filters(control, builder, device);
 	const struct gateway *gateway = gateway_find(device->gateway);
 	if (gateway != NULL)
 		lane = gateway->lane(parts->context, device);

@@ -365,23 +365,26 @@ void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *sty
 }
 
 /* "webpush push.example": what takes the pushes, and where. */
-static char *gateway_and_host(JsonObject *row)
+static char *kind_and_host(JsonObject *row)
 {
-	const char *gateway = text_of(row, "gateway"), *endpoint = text_of(row, "endpoint");
+	const char *kind = text_of(row, "kind"), *endpoint = text_of(row, "endpoint");
 	const char *host = endpoint != NULL ? strstr(endpoint, "://") : NULL;
 
-	if (gateway == NULL || host == NULL)
-		return g_strdup(gateway);
+	if (kind == NULL)
+		kind = text_of(row, "gateway"); /* of an older bridge */
+	if (kind == NULL || host == NULL)
+		return g_strdup(kind);
 	host += strlen("://");
-	return g_strdup_printf("%s %.*s", gateway, (int)strcspn(host, "/"), host);
+	return g_strdup_printf("%s %.*s", kind, (int)strcspn(host, "/"), host);
 }
 
 void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *style)
 {
 	/* User and device are what the other commands ask for: never cut. */
-	static const struct ctl_column columns[] = {{"USER", FALSE, 0},    {"DEVICE", FALSE, 0},
-						    {"STATE", FALSE, 0},   {"LAST PUSH", FALSE, 0},
-						    {"GATEWAY", FALSE, 8}, {NULL, FALSE, 0}};
+	static const struct ctl_column columns[] = {
+		{"USER", FALSE, 0},        {"DEVICE", FALSE, 0},  {"STATE", FALSE, 0},
+		{"KIND", FALSE, 8},        {"FILTERS", FALSE, 7}, {"LAST PUSH", FALSE, 0},
+		{"LAST ANSWER", FALSE, 8}, {"EXPIRES", FALSE, 0}, {NULL, FALSE, 0}};
 
 	if (rows->len == 0) {
 		g_string_append(out, "No devices.\n");
@@ -394,8 +397,11 @@ void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *s
 		ctl_table_add(table, text_of(row, "user"));
 		ctl_table_add(table, text_of(row, "device"));
 		ctl_table_add(table, text_of(row, "state"));
+		ctl_table_add_take(table, kind_and_host(row));
+		ctl_table_add_take(table, join_of(row, "filters", ", "));
 		ctl_table_add_take(table, ctl_relative_time(style->now, int_of(row, "last_ok")));
-		ctl_table_add_take(table, gateway_and_host(row));
+		ctl_table_add(table, text_of(row, "last_outcome"));
+		ctl_table_add_take(table, ctl_relative_time(style->now, int_of(row, "expires")));
 	}
 	ctl_table_print(table, out, style->width, style->color);
 }
@@ -411,6 +417,7 @@ void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style 
 		     {"VAPID key", "vapid_key"}};
 	g_autofree char *events = join_of(device, "events", " ");
 	g_autofree char *mailboxes = join_of(device, "mailboxes", ", ");
+	g_autofree char *filters = join_of(device, "filters", ", ");
 	const char *text;
 
 	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -420,6 +427,8 @@ void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style 
 	}
 	say(out, "events", "%s", events != NULL ? events : "none");
 	say(out, "mailboxes", "%s", mailboxes != NULL ? mailboxes : "all");
+	if (g_strcmp0(text_of(device, "kind"), "pimap") == 0)
+		say(out, "filters", "%s", filters != NULL ? filters : "none");
 	text = text_of(device, "msgtype");
 	say(out, "messages", "%s", text != NULL ? text : "-");
 	say(out, "content", "%s", bool_of(device, "content") ? "yes" : "no");
@@ -429,6 +438,10 @@ void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style 
 		say_time(out, "confirm by", int_of(device, "confirm_by"), style);
 	if (int_of(device, "dead_at") > 0)
 		say_time(out, "dead since", int_of(device, "dead_at"), style);
+	if (int_of(device, "seen") > 0) {
+		say_time(out, "last seen", int_of(device, "seen"), style);
+		say_time(out, "expires", int_of(device, "expires"), style);
+	}
 	say_time(out, "last push", int_of(device, "last_ok"), style);
 	text = text_of(device, "last_outcome");
 	say(out, "last outcome", "%s", text != NULL ? text : "-");

@@ -65,6 +65,30 @@ enum device_face device_face(enum device_dialect dialect)
 	return FACE_WEBPUSH;
 }
 
+const char *device_kind(const struct device *device)
+{
+	switch (device_face(device->dialect)) {
+	case FACE_WEBPUSH:
+		break;
+	case FACE_PIMAP:
+		return "pimap";
+	case FACE_APPLE:
+		return "apple";
+	case FACE_DELTAPUSH:
+		return "deltapush";
+	}
+	return device->gateway;
+}
+
+gint64 device_expires(const struct device *device)
+{
+	if (device->state == DEVICE_INACTIVE)
+		return device->confirm_by;
+	if (device->state == DEVICE_ACTIVE && device_face(device->dialect) != FACE_WEBPUSH)
+		return device->seen + LIMIT_DEVICE_UNSEEN_SECS;
+	return 0;
+}
+
 gboolean device_is_webhook(const struct device *device)
 {
 	return strcmp(device->gateway, "webhook") == 0;

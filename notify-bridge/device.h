@@ -82,6 +82,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_t, device_free)
  * since it is an atom of IMAP, a key of ours and part of log lines? NULL is none. */
 gboolean device_id_valid(const char *id);
 enum device_face device_face(enum device_dialect dialect);
+/* For people: "webpush", "sms", "webhook", "pimap", "apple", "deltapush". */
+const char *device_kind(const struct device *device);
+/* When it will be forgotten unless it is heard of, unix seconds; 0 = no such time. */
+gint64 device_expires(const struct device *device);
 /* The operator's, and of no user (webhook-device.h). */
 gboolean device_is_webhook(const struct device *device);
 

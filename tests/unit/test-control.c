@@ -147,10 +147,23 @@ static void fake_registry_stats(struct registry *registry, struct registry_stats
 	*stats = (struct registry_stats){.active = 3, .inactive = 2, .dead = 1};
 }
 
+static GPtrArray *fake_attachments(struct registry *registry, gint64 id)
+{
+	static struct registry_attachment rows[] = {{(char *)"", (char *)"today"},
+						    {(char *)"IN\xff", (char *)"JOHN"}};
+	GPtrArray *list = g_ptr_array_new();
+
+	g_assert_cmpint(id, ==, 4);
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+		g_ptr_array_add(list, &rows[i]);
+	return list;
+}
+
 static const struct registry_backend registry_backend = {
 	.name = "fake",
 	.active = fake_active,
 	.list = fake_list,
+	.attachments = fake_attachments,
 	.get = fake_get,
 	.find = fake_find,
 	.enrol = fake_enrol,
@@ -452,13 +465,15 @@ static void test_devices(struct fixture *f, gconstpointer data)
 	g_assert_false(json_object_has_member(all, "after"));
 	g_autofree char *first = whole(g_ptr_array_index(items, 0));
 	g_assert_cmpstr(first, ==,
-			"{\"user\":\"alice\",\"device\":\"phone\",\"gateway\":\"webpush\","
+			"{\"user\":\"alice\",\"device\":\"phone\",\"kind\":\"webpush\","
+			"\"gateway\":\"webpush\","
 			"\"state\":\"active\",\"dialect\":\"gougeon\","
 			"\"endpoint\":\"https://push.example/send/SEC…\","
 			"\"events\":[\"MessageNew\"],\"mailboxes\":null,\"content\":false,"
 			"\"msgtype\":\"all\",\"client\":null,\"label\":null,\"vapid_key\":null,"
 			"\"created\":1700000000,\"confirm_by\":null,\"confirmed\":null,"
-			"\"last_ok\":null,\"dead_at\":null,\"last_outcome\":null}");
+			"\"last_ok\":null,\"dead_at\":null,\"seen\":null,\"expires\":null,"
+			"\"last_outcome\":null}");
 	g_assert_cmpstr(text_of(g_ptr_array_index(items, 1), "user"), ==, "alice\xef\xbf\xbd?");
 	g_assert_cmpstr(text_of(g_ptr_array_index(items, 1), "device"), ==, "tab\tlet");
 
@@ -475,6 +490,36 @@ static void test_devices(struct fixture *f, gconstpointer data)
 	g_autoptr(JsonObject) bobs = ASK(f, items, &error, "DEVICES", "user", "bob");
 	g_assert_cmpuint(items->len, ==, 1);
 	g_assert_nonnull(bobs);
+}
+
+/* Every kind in one list: what it has of its own is there. */
+static void test_device_kinds(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(GPtrArray) items = items_new();
+	g_autoptr(GError) error = NULL;
+	struct device *device = add_device(4, "alice", "P1", DEVICE_ACTIVE);
+
+	device->dialect = DIALECT_EMN;
+	device->seen = 1700000000;
+	device = add_device(6, "alice", "delta:0123456789abcdef", DEVICE_ACTIVE);
+	device->dialect = DIALECT_DELTAPUSH;
+	g_free(device->endpoint);
+	device->endpoint = g_strdup("openpgp:a-token-that-is-secret");
+	g_autoptr(JsonObject) all = ask(f, items, &error, "DEVICES", NULL, 0);
+	g_assert_no_error(error);
+	g_assert_nonnull(all);
+	JsonObject *first = g_ptr_array_index(items, 0), *second = g_ptr_array_index(items, 1);
+	JsonArray *filters = json_object_get_array_member(first, "filters");
+	g_assert_cmpstr(text_of(first, "kind"), ==, "pimap");
+	g_assert_cmpstr(text_of(first, "dialect"), ==, "emn");
+	g_assert_cmpint(json_object_get_int_member(first, "expires"), ==,
+			1700000000 + LIMIT_DEVICE_UNSEEN_SECS);
+	g_assert_cmpuint(json_array_get_length(filters), ==, 2);
+	g_assert_cmpstr(json_array_get_string_element(filters, 0), ==, "today");
+	g_assert_cmpstr(json_array_get_string_element(filters, 1), ==, "JOHN in IN\xef\xbf\xbd");
+	g_assert_cmpstr(text_of(second, "kind"), ==, "deltapush");
+	g_assert_cmpstr(text_of(second, "endpoint"), ==, "openpgp:…");
+	g_assert_false(json_object_has_member(second, "filters"));
 }
 
 /* A page stops at its bytes, too, and goes on where it stopped. */
@@ -914,6 +959,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ADD("/control/status", test_status);
 	ADD("/control/devices", test_devices);
+	ADD("/control/device-kinds", test_device_kinds);
 	ADD("/control/device-pages", test_device_pages);
 	ADD("/control/device", test_device);
 	ADD("/control/webhooks", test_webhooks);

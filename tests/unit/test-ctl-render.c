@@ -284,25 +284,31 @@ static void test_devices(void)
 		"70867728950e\","
 		"\"gateway\":\"webpush\",\"state\":\"active\",\"last_ok\":1699999880,"
 		"\"endpoint\":\"https://updates.push.services.mozilla.com/wpush/v2…\"}",
-		"{\"user\":\"\",\"device\":\"ntfy\",\"gateway\":\"webhook\",\"state\":\"active\","
+		"{\"user\":\"\",\"device\":\"ntfy\",\"kind\":\"webhook\",\"state\":\"active\","
 		"\"last_ok\":null,\"endpoint\":\"ntfy\"}",
+		"{\"user\":\"bob\",\"device\":\"P1\",\"kind\":\"pimap\",\"gateway\":\"sms\","
+		"\"state\":\"active\",\"last_ok\":1699999880,\"endpoint\":\"sms:+1\","
+		"\"filters\":[\"today\",\"JOHN in INBOX\"],\"last_outcome\":\"202\","
+		"\"expires\":1700864000}",
 		NULL};
 	g_autoptr(GPtrArray) rows = parse_rows(texts);
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	ctl_render_devices(out, rows, &plain);
-	g_assert_cmpstr(out->str, ==,
-			"USER               DEVICE                                STATE   LAST "
-			"PUSH  GATEWAY\n"
-			"alice@example.org  0f8fad5b-d9cb-469f-a165-70867728950e  active  2 min "
-			"ago  webpush…\n"
-			"-                  ntfy                                  active  -        "
-			"  webhook\n");
+	g_assert_cmpstr(
+		out->str, ==,
+		"USER               DEVICE                                STATE   KIND      "
+		"FILTERS  LAST PUSH  LAST AN…  EXPIRES\n"
+		"alice@example.org  0f8fad5b-d9cb-469f-a165-70867728950e  active  webpush…  "
+		"-        2 min ago  -         -\n"
+		"-                  ntfy                                  active  webhook   "
+		"-        -          -         -\n"
+		"bob                P1                                    active  pimap     "
+		"today,…  2 min ago  202       in 10 d\n");
 	g_string_truncate(out, 0);
 	struct ctl_style wide = {FALSE, 0, NOW};
 	ctl_render_devices(out, rows, &wide);
-	g_assert_nonnull(
-		strstr(out->str, "  2 min ago  webpush updates.push.services.mozilla.com\n"));
+	g_assert_nonnull(strstr(out->str, "  webpush updates.push.services.mozilla.com  -  "));
 	g_ptr_array_set_size(rows, 0);
 	g_string_truncate(out, 0);
 	ctl_render_devices(out, rows, &plain);
