@@ -4,6 +4,8 @@ what a network is given, and back to the package by a decoder that shares nothin
 
 import base64
 import os
+import shutil
+import subprocess
 import time
 
 from bridge import Bridge, LineClient, line
@@ -303,6 +305,74 @@ def a_number_that_is_refused_is_dropped_and_stays_registered():
         equal(site.device()["state"], "active", "the device")
         equal(site.kannel.messages(), [], "messages")
         equal(site.bridge.scrape()['fantail_dropped_total{reason="rejected"}'], 1, "metrics")
+
+
+# --- Push-IMAP --------------------------------------------------------------------------
+
+EMN = 0x030a
+
+
+def pimap(site, verb, **fields):
+    client = LineClient(site.bridge.socket)
+    verdict, answer, items = client.request(verb, user=USER, device="P42", **fields)
+    client.close()
+    equal(verdict, "OK", f"{verb} {fields}: {answer}")
+    return answer, items
+
+
+def arrive(site, mailbox, **fields):
+    """New mail; how many notifications it led to."""
+    client = LineClient(site.bridge.socket)
+    event = line("EVENT", name="MessageNew", time=int(time.time() * 1e6), user=USER,
+                 mailbox=mailbox, messages=1, **fields)
+    site.batches += 1
+    verdict, answer, _ = client.request("BATCH", event, batch=os.urandom(16).hex(), user=USER,
+                                        count=1)
+    client.close()
+    equal(verdict, "OK", f"the batch: {answer}")
+    return int(answer["queued"])
+
+
+def read_emn(document):
+    """What a decoder that is not ours makes of it."""
+    if shutil.which("wbxml2xml") is None:
+        raise Skip("no wbxml2xml (Debian: wbxml2-utils)")
+    return subprocess.run(["wbxml2xml", "-o", "-", "-"], input=document, capture_output=True,
+                          check=True, timeout=60).stdout.decode()
+
+
+@suite.test
+def a_device_of_push_imap_is_woken_once_until_it_connects():
+    with Site("emn", register=False, pimap={"channels": "WAP_PUSH;GSMSMS"},
+              queue={"arrival_delay": "0"}) as site:
+        equal(pimap(site, "PROFILE")[0]["channels"], "WAP_PUSH GSMSMS NONE", "channels")
+        pimap(site, "FILTERSET", name="JOHN", criteria='FROM "John"')
+        pimap(site, "PREFER", name="PIMAP_OUTBAND_ADDRESS", value=NUMBER)
+        pimap(site, "PREFER", name="PIMAP_OUTBAND_CHANNEL", value="WAP_PUSH")
+        pimap(site, "ATTACH", filter="JOHN", mailbox="INBOX")
+        _, items = pimap(site, "WANT", mailbox="INBOX")
+        equal(items, [{"filter": "JOHN", "criteria": 'FROM "John"'}], "filters to judge by")
+        equal(arrive(site, "INBOX", filters=""), 0, "no match")
+        equal(arrive(site, "INBOX", filters="JOHN"), 1, "a match")
+        [pdu] = site.wait_pushes(1)
+        kind, application, document = read_push(pdu)
+        equal((kind, application), (EMN, 9), "a notification for emn.ua")
+        year = time.strftime("%Y-", time.gmtime())
+        check(f'mailbox="mailat:{USER}"' in read_emn(document), read_emn(document))
+        check(f'timestamp="{year}' in read_emn(document), read_emn(document))
+        shown = lambda: site.bridge.ctl_json("devices", "show", USER, "P42")
+        eventually(lambda: shown()["last_ok"], "a success that is written down")
+        equal((shown()["kind"], shown()["filters"]), ("pimap", ["JOHN in INBOX"]), "the device")
+        equal(arrive(site, "INBOX", filters="JOHN"), 0, "one is outstanding")
+        pimap(site, "PRESENT", session="s1", listening="yes")
+        equal(arrive(site, "INBOX", filters="JOHN"), 0, "it listens")
+        pimap(site, "PRESENT", session="s1", listening="no")
+        pimap(site, "PREFER", name="PIMAP_OUTBAND_CHANNEL", value="GSMSMS")
+        equal(arrive(site, "INBOX", filters="JOHN"), 1, "it has left")
+        eventually(lambda: len(site.kannel.messages()) == 2, "the second message", 60)
+        bare = site.kannel.messages()[1]
+        equal(elements(bare["udh"])[5], (143).to_bytes(2, "big") * 2, "ports")
+        check(f'mailbox="mailat:{USER}"' in read_emn(bare["data"]), "the bare notification")
 
 
 if __name__ == "__main__":
