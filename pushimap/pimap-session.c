@@ -34,7 +34,6 @@ struct pimap_context {
 	struct mailbox *box;
 	struct pimap_folder said; /* as of the last tagged reply */
 	bool said_all;            /* with it the client had an answer to all that it sent */
-	bool unsure;              /* what was confirmed to an earlier connection is */
 
 	/* While SELECT is at work: what it says, and where that goes. */
 	string_t *held;
@@ -101,23 +100,24 @@ static void confirm(struct pimap_context *ctx)
 	ctx->said_all = FALSE;
 	if (ctx->box == NULL || ctx->box != ctx->client->mailbox)
 		return;
-	ctx->unsure = FALSE;
 	ctx->said.unsure = TRUE; /* should this process end without saying goodbye */
 	if (!pimap_session_put(&ctx->session, &ctx->said))
 		pimap_session_drop(&ctx->session, ctx->said.guid);
 }
 
-/* Has anything of what is confirmed gone from the view since? CLOSE is about to take more. */
-static bool expunged_since(struct pimap_context *ctx, const struct pimap_folder *known, bool close)
+/* May the client have been told more of its messages than what is confirmed? CLOSE is about to take
+ * some. UIDs only grow: if UIDNEXT is the same and all are there, then none came, and none went. */
+static bool more_said(struct pimap_context *ctx, const struct pimap_folder *known, bool close)
 {
 	struct mailbox *box = ctx->client->mailbox;
-	uint32_t messages = mail_index_view_get_messages_count(box->view), left = 0, uid;
+	uint32_t messages = mail_index_view_get_messages_count(box->view), left = 0;
 
+	if (mail_index_get_header(box->view)->next_uid != known->uidnext)
+		return TRUE;
 	for (uint32_t seq = 1; seq <= messages; seq++) {
 		const struct mail_index_record *rec = mail_index_lookup(box->view, seq);
 
-		uid = rec->uid;
-		if (uid < known->uidnext && !(close && (rec->flags & MAIL_DELETED) != 0))
+		if (!(close && (rec->flags & MAIL_DELETED) != 0))
 			left++;
 	}
 	return left != known->messages;
@@ -133,8 +133,7 @@ static void leave(struct pimap_context *ctx, bool close)
 		return;
 	known = pimap_session_find(&ctx->session, ctx->said.guid);
 	if (known != NULL && ctx->box == ctx->client->mailbox) {
-		known->unsure = ctx->unsure ||
-				expunged_since(ctx, known, close && !ctx->client->mailbox_examined);
+		known->unsure = more_said(ctx, known, close && !ctx->client->mailbox_examined);
 	}
 	ctx->box = NULL;
 }
@@ -148,7 +147,7 @@ struct missed {
 	ARRAY_TYPE(uint32_t) changed; /* our numbers */
 };
 
-static bool find_gone_uids(struct mailbox *box, const struct pimap_folder *known,
+static bool find_gone_uids(struct pimap_context *ctx, const struct pimap_folder *known,
 			   ARRAY_TYPE(uint32_t) *uids)
 {
 	ARRAY_TYPE(seq_range) filter, gone;
@@ -156,14 +155,14 @@ static bool find_gone_uids(struct mailbox *box, const struct pimap_folder *known
 	unsigned int n = 0;
 	uint32_t uid;
 
-	if (known->uidnext <= 1)
+	if (ctx->said.uidnext <= 1)
 		return TRUE;
 	t_array_init(&filter, 1);
 	t_array_init(&gone, 64);
-	seq_range_array_add_range(&filter, 1, known->uidnext - 1);
-	if (!mailbox_get_expunged_uids(box, known->modseq, &filter, &gone))
+	seq_range_array_add_range(&filter, 1, ctx->said.uidnext - 1);
+	if (!mailbox_get_expunged_uids(ctx->client->mailbox, known->modseq, &filter, &gone))
 		return FALSE;
-	if (seq_range_count(&gone) > known->messages)
+	if (seq_range_count(&gone) > known->messages + LIMIT_PIMAP_EVENTS)
 		return FALSE;
 	seq_range_array_iter_init(&iter, &gone);
 	while (seq_range_array_iter_nth(&iter, n++, &uid))
@@ -192,7 +191,7 @@ static enum pimap_resume prove(struct pimap_context *ctx, const struct pimap_fol
 		    mail_index_modseq_lookup(box->view, seq) > known->modseq)
 			array_push_back(&missed->changed, &seq);
 	}
-	now.logged = find_gone_uids(box, known, &missed->gone_uids);
+	now.logged = find_gone_uids(ctx, known, &missed->gone_uids);
 	now.uids = array_get(&missed->uids, &count);
 	now.count = count;
 	now.expunged = array_get(&missed->gone_uids, &count);
@@ -295,7 +294,6 @@ static void mark_unsure(struct pimap_context *ctx)
 {
 	struct pimap_folder *known = pimap_session_find(&ctx->session, ctx->said.guid);
 
-	ctx->unsure = known != NULL && known->unsure;
 	if (known != NULL)
 		known->unsure = TRUE;
 	pimap_store_write(ctx->store, &ctx->session);

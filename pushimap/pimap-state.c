@@ -270,7 +270,10 @@ enum pimap_resume pimap_resume_prove(const struct pimap_folder *known, const str
 	}
 	if (seq != known->messages || uids != known->uids)
 		return PIMAP_RESUME_DIFFERS;
-	return *count_r > 0 && known->unsure ? PIMAP_RESUME_UNSURE : PIMAP_RESUME_PROVEN;
+	/* Also one that came and went since: it may have been told of its coming, not of that. */
+	if (known->unsure && (*count_r > 0 || j < now->expunged_count))
+		return PIMAP_RESUME_UNSURE;
+	return PIMAP_RESUME_PROVEN;
 }
 
 const char *pimap_resume_reason(enum pimap_resume resume)

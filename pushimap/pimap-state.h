@@ -31,7 +31,8 @@ struct pimap_folder {
 	uint32_t uidvalidity, uidnext, messages;
 	uint64_t modseq;
 	uint64_t uids; /* pimap_uids_add() of all its messages */
-	bool unsure;   /* EXPUNGEs may have been sent since, which may have arrived or not */
+	bool unsure;   /* messages may have been told of since, or that they went; which may have
+			* arrived   or not */
 };
 
 struct pimap_session {
@@ -80,7 +81,7 @@ enum pimap_resume {
 	PIMAP_RESUME_BACK,    /* modseq or UIDNEXT went back: an old copy */
 	PIMAP_RESUME_NO_LOG,  /* nobody knows what was expunged, or modseqs are not permanent */
 	PIMAP_RESUME_DIFFERS, /* what is left and what went is not what the device had */
-	PIMAP_RESUME_UNSURE,  /* an EXPUNGE that it may have seen must not be said again */
+	PIMAP_RESUME_UNSURE,  /* what went, and what came and went, it may have seen or not */
 };
 
 /* Proven: seqs_r has the numbers, ascending, that the messages which are gone have with the

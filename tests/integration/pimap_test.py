@@ -317,6 +317,26 @@ def resync_when_it_cannot_be_proven():
                 pass
             end(first, "S1", "eve")
 
+        def came_and_went(first, box):
+            """Its coming was told, in IDLE; that it went was not."""
+            first.start("IDLE")
+            append(desk, box)
+            while first.line() != "* 4 EXISTS":
+                pass
+            end(first, "S1", "eve")
+            desk.ok(f"SELECT {box}")
+            desk.ok("STORE 4 +FLAGS.SILENT (\\Deleted)")
+            desk.ok("EXPUNGE")
+            desk.ok("UNSELECT")
+
+        def told_and_not_waited_for(first, box):
+            """What follows the tagged reply was on its way before that."""
+            expunge_first(box)
+            first.send("a NOOP\r\nb NOOP\r\n")
+            while not first.line().startswith("b OK"):
+                pass
+            end(first, "S1", "eve")
+
         def killed(first, box):
             """As told_and_not_confirmed(), but nobody can say whether it was told."""
             end(first, "S1", "eve")
@@ -336,7 +356,8 @@ def resync_when_it_cannot_be_proven():
                     "dovecot.index*"):
                 name.unlink()
 
-        for number, spoil in enumerate([made_anew, told_and_not_confirmed, killed, an_old_copy,
+        for number, spoil in enumerate([made_anew, told_and_not_confirmed, came_and_went,
+                                        told_and_not_waited_for, killed, an_old_copy,
                                         log_is_gone]):
             box = f"spoilt{number}"
             desk.ok(f"CREATE {box}")
@@ -389,6 +410,34 @@ def close_takes_what_is_deleted():
         first.ok("CLOSE")
         lines = first.ok("SELECT INBOX")
         equal([line for line in lines if re.search("EXPUNGE|RESYNC", line)], [], "twice")
+
+
+@suite.test
+def with_condstore_and_qresync():
+    """RFC 7162: MODSEQ in each FETCH after the one, no EXPUNGE after the other."""
+    with Phone(names, "kim") as desk, phone("Q1", "kim") as first:
+        for _ in range(4):
+            append(desk, "INBOX")
+        learn(first, "INBOX")
+        first.ok("UNSELECT")
+        desk.ok("SELECT INBOX")
+        desk.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+        desk.ok("EXPUNGE")
+        desk.ok("STORE 2 +FLAGS.SILENT (\\Seen)")
+        end(first, "Q1", "kim")
+        kept = session_file("Q1", "kim").read_text()
+        with phone("Q1", "kim") as again:
+            lines = again.ok("SELECT INBOX (CONDSTORE)")
+            check(lines[0] == "* 1 EXPUNGE" and
+                  re.fullmatch(r"\* 2 FETCH \(UID 3 FLAGS \(\\Seen\) MODSEQ \(\d+\)\)", lines[-1]),
+                  lines)
+            end(again, "Q1", "kim")
+        session_file("Q1", "kim").write_text(kept)
+        with phone("Q1", "kim") as last:
+            last.ok("ENABLE QRESYNC")
+            lines = last.ok("SELECT INBOX")
+            equal([line for line in lines if re.search("EXPUNGE|FETCH|RESYNC", line)],
+                  ["* RESYNC"], "with QRESYNC")
 
 
 @suite.test

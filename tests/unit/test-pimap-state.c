@@ -146,8 +146,8 @@ static const struct {
 	{"unsure, nothing went", "1 2 5", 6, "1 2 5 6", "", PIMAP_RESUME_PROVEN, .seqs = "",
 	 .unsure = true, .uidnext = 1},
 	{"unsure, one went", "1 2 5", 6, "1 5", "2", PIMAP_RESUME_UNSURE, .unsure = true},
-	{"unsure, a new one went", "1 2 5", 6, "1 2 5", "6", PIMAP_RESUME_PROVEN, .seqs = "",
-	 .unsure = true, .uidnext = 1},
+	{"unsure, a new one went", "1 2 5", 6, "1 2 5", "6", PIMAP_RESUME_UNSURE, .unsure = true,
+	 .uidnext = 1},
 	/* not the same, or not the same any more */
 	{"another UIDVALIDITY", "1", 2, "1", "", PIMAP_RESUME_OTHER, .uidvalidity = 1},
 	{"another index", "1", 2, "1", "", PIMAP_RESUME_OTHER, .index = 1},
