@@ -122,6 +122,8 @@
  * 100 octets. The first 16 are in the registration's name. */
 #define LIMIT_APPLE_TOKEN 200
 #define LIMIT_APPLE_TOKEN_MIN 16
+/* Delta Chat's tokens are opaque: encrypted ones have some 500 octets. */
+#define LIMIT_DELTA_TOKEN 1000
 /* A certificate's topic: com.apple.mail.XServer. and a UUID. */
 #define LIMIT_APPLE_TOPIC 128
 /* A COI subscription's JSON text: the members' ceilings below, twice for

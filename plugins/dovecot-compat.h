@@ -59,6 +59,7 @@ struct fantail_settings_text {
 	const char *apple;
 	const char *pimap_session_expire;
 	const char *pimap;
+	const char *deltapush;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -87,6 +88,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->apple = p_strdup(user->pool, set->apple);
 	text_r->pimap_session_expire = p_strdup(user->pool, set->pimap_session_expire);
 	text_r->pimap = p_strdup(user->pool, set->pimap);
+	text_r->deltapush = p_strdup(user->pool, set->deltapush);
 	settings_free(set);
 	return 0;
 }
@@ -109,6 +111,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->pimap_session_expire =
 		mail_user_plugin_getenv(user, "fantail_pimap_session_expire");
 	text_r->pimap = mail_user_plugin_getenv(user, "fantail_pimap");
+	text_r->deltapush = mail_user_plugin_getenv(user, "fantail_deltapush");
 	return 0;
 }
 #endif

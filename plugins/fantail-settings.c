@@ -177,6 +177,7 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->apple = text.apple;
 		settings->pimap_expire_days =
 			check_number(user, &expire_rule, text.pimap_session_expire);
+		settings->deltapush = text.deltapush;
 	}
 	T_END;
 	return settings;

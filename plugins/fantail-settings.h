@@ -23,6 +23,7 @@ struct mail_user;
 /* LIMIT_PIMAP_EXPIRE_DAYS likewise. */
 #define FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT "7"
 #define FANTAIL_PIMAP_DEFAULT "yes"
+#define FANTAIL_DELTAPUSH_DEFAULT "no"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -38,6 +39,7 @@ struct fantail_settings {
 	/* For pushimap/ to judge; or NULL. */
 	const char *webpush_dialect;    /* fantail_webpush_dialect */
 	const char *apple;              /* fantail_apple */
+	const char *deltapush;          /* fantail_deltapush */
 	unsigned int pimap_expire_days; /* fantail_pimap_session_expire: since it was last used */
 	bool pimap;                     /* fantail_pimap: there are P-IMAP commands */
 };

@@ -30,6 +30,7 @@ static const struct setting_define defines[] = {
 	SETTING_DEFINE_STRUCT_STR("fantail_pimap_session_expire", pimap_session_expire,
 				  struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_pimap", pimap, struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_deltapush", deltapush, struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
 };
 
@@ -46,6 +47,7 @@ static const struct fantail_settings_text defaults = {
 	.apple = FANTAIL_APPLE_DEFAULT,
 	.pimap_session_expire = FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT,
 	.pimap = FANTAIL_PIMAP_DEFAULT,
+	.deltapush = FANTAIL_DELTAPUSH_DEFAULT,
 };
 
 const struct setting_parser_info fantail_setting_parser_info = {

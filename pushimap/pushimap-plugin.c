@@ -8,6 +8,7 @@
 #include "dovecot-compat.h"
 
 #include "coi-metadata.h"
+#include "delta-metadata.h"
 #include "fantail-settings.h"
 #include "pimap-device.h"
 #include "pimap-session.h"
@@ -19,6 +20,7 @@
 
 #define CAPABILITY "WEBPUSH"
 #define CAPABILITY_APPLE "XAPPLEPUSHSERVICE"
+#define CAPABILITY_DELTA "XDELTAPUSH"
 #define DIALECT_SETTING "fantail_webpush_dialect"
 
 #define PUSHIMAP_USER_CONTEXT(user) MODULE_CONTEXT(user, pushimap_user_module)
@@ -62,7 +64,7 @@ static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XF
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
-static bool dialect_reported, apple_reported;
+static bool dialect_reported, apple_reported, delta_reported;
 
 const struct pushimap_user *pushimap_user_get(struct mail_user *user)
 {
@@ -127,6 +129,10 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.socket_path = settings->socket_path;
 	context->user.apple = parse_switch(user, "fantail_apple", settings->apple, CAPABILITY_APPLE,
 					   &apple_reported);
+	context->user.deltapush = parse_switch(user, "fantail_deltapush", settings->deltapush,
+					       CAPABILITY_DELTA, &delta_reported);
+	if (context->user.deltapush)
+		delta_metadata_register();
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
 	context->user.pimap = settings->pimap;
 	context->user.device = login_device(user);
@@ -155,6 +161,8 @@ static void pushimap_client_created(struct client **clientp)
 		for (unsigned int i = 0; i < N_ELEMENTS(pimap_capabilities); i++)
 			client_add_capability(client, pimap_capabilities[i]);
 	}
+	if (user != NULL && user->deltapush)
+		client_add_capability(client, CAPABILITY_DELTA);
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }
@@ -174,5 +182,6 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
 	search_criteria_deinit();
+	delta_metadata_unregister();
 	mail_storage_hooks_remove(&storage_hooks);
 }

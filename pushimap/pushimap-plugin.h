@@ -19,6 +19,7 @@ struct pushimap_user {
 	bool pimap; /* there are P-IMAP commands */
 	const char *socket_path;
 	bool apple;               /* XAPPLEPUSHSERVICE */
+	bool deltapush;           /* XDELTAPUSH */
 	const char *device;       /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
 	unsigned int expire_days; /* of such a session */
 };

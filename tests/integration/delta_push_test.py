@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""XDELTAPUSH against a real Dovecot: raw IMAP on a socket on one side, a stand-in for the
+bridge on the other. scratch.py says where modules are looked for."""
+
+import os
+import tempfile
+import time
+
+from dovecot import Dovecot
+from fake_registrar import FakeRegistrar
+from notify_session import NotifySession
+from scratch import MODULES, limit
+from tap import Suite, check, equal
+
+ENTRY = "/private/devicetoken"
+MOST = limit("LIMIT_DELTA_TOKEN")
+DEADLINE = limit("LIMIT_REGISTRAR_MSECS") / 1000
+
+suite = Suite("Delta Chat's registration over METADATA")
+scratch = tempfile.TemporaryDirectory(prefix="delta-push-")
+os.chmod(scratch.name, 0o755)
+bridge = FakeRegistrar(os.path.join(scratch.name, "bridge.sock"))
+EXPECTED = [r"fantail: [GS]ETMETADATA devicetoken: (the bridge|/)", "neither yes nor no"]
+
+
+class Server:
+    """Started when the first test needs it."""
+
+    def __init__(self, deltapush, **arguments):
+        settings = {"fantail_socket": bridge.path}
+        if deltapush is not None:
+            settings["fantail_deltapush"] = deltapush
+        self.dovecot = Dovecot(
+            modules=[MODULES / "pushimap"], protocol_plugins={"imap": "imap_acl fantail_imap"},
+            users={"carol": {"mail_plugins": "acl"}}, shared=True, settings=settings, **arguments)
+        self.told = 0
+
+    def session(self, user="alice"):
+        if self.dovecot.process is None:
+            self.dovecot.start()
+        return NotifySession(self.dovecot.imap_port, user)
+
+    def problems(self):
+        if self.dovecot.process is None:
+            return []
+        problems = self.dovecot.problems(*EXPECTED)
+        told, self.told = self.told, len(problems)
+        return problems[told:]
+
+
+on = Server("yes", metadata=True)
+bare = Server("yes")  # neither METADATA nor a place for it
+off = Server(None, metadata=True)
+wrong = Server("often", metadata=True)
+one = Server("yes", one_imap=True)
+servers = [on, bare, off, wrong, one]
+
+
+def test(function):
+    def wrapped():
+        bridge.mode = "ok"
+        bridge.requests.clear()
+        bridge.tokens.clear()
+        function()
+        equal(bridge.complaints, [], "what the bridge disliked")
+        for server in servers:
+            equal(server.problems(), [], "Dovecot's log")
+    wrapped.__name__ = function.__name__
+    return suite.test(wrapped)
+
+
+def capabilities(imap):
+    return imap.ok("CAPABILITY").lines[0].split()
+
+
+def put(imap, token, mailbox="INBOX"):
+    value = "NIL" if token is None else f"{{{len(token.encode())}+}}\r\n{token}"
+    answer = imap.command(f"SETMETADATA {mailbox} ({ENTRY} {value})")
+    return f"{answer.status} {answer.text}".split(" (0.")[0].rstrip(".")
+
+
+def get(imap, mailbox="INBOX"):
+    """The value, or None if there is none."""
+    answer = imap.ok(f"GETMETADATA {mailbox} {ENTRY}")
+    equal(len(answer.lines), 1, f"lines of {answer}")
+    start = f"* METADATA {mailbox} ({ENTRY} "
+    check(answer.lines[0].startswith(start) and answer.lines[0].endswith(")"), answer.lines[0])
+    value = answer.lines[0][len(start):-1]
+    return None if value == "NIL" else value.partition("}\r\n")[2]
+
+
+@test
+def who_has_it():
+    for server, user, has in ((on, "alice", True), (bare, "alice", True), (on, "carol", False),
+                              (off, "alice", False), (wrong, "alice", False)):
+        with server.session(user) as imap:
+            equal("XDELTAPUSH" in capabilities(imap), has, f"{user} of {servers.index(server)}")
+    equal(len([line for line in wrong.dovecot.log().splitlines()
+               if "fantail_deltapush = often is neither yes nor no" in line]), 1, "said")
+    with off.session() as imap:
+        equal(put(imap, "a:b"), "OK Setmetadata completed", "an entry like any other")
+        equal(get(imap), "a:b", "kept by Dovecot")
+    equal(bridge.requests, [], "requests")
+
+
+@test
+def each_token_is_one_more():
+    for server in (on, bare):
+        bridge.tokens.clear()
+        with server.session() as imap:
+            equal(get(imap), None, "none yet")
+            equal(put(imap, "fcm-chat.delta:one"), "OK Setmetadata completed", "set")
+            request = bridge.requests[-1]
+            equal((request.verb, request.pairs), ("REGISTER", [
+                ("user", "alice"), ("dialect", "deltapush"), ("token", "fcm-chat.delta:one")]),
+                "request")
+            equal(put(imap, "openpgp:two=="), "OK Setmetadata completed", "set")
+            equal(put(imap, "fcm-chat.delta:one"), "OK Setmetadata completed", "again")
+            equal(get(imap), "fcm-chat.delta:one openpgp:two==", "all, each once")
+            equal(imap.ok('SETMETADATA INBOX (/PRIVATE/DeviceToken "three")').lines, [], "quoted")
+            imap.select("INBOX")
+            equal(get(imap), "fcm-chat.delta:one openpgp:two== three", "selected")
+        with server.session("bob") as imap:
+            equal(get(imap), None, "another user's")
+
+
+@test
+def what_is_no_token():
+    rows = (("", "NO [CANNOT]"), ("a b", "NO [CANNOT]"), ("a\r\nb", "NO [CANNOT]"),
+            ("a\tb", "NO [CANNOT]"), ("a\0b", "NO [CANNOT]"), ("t\u00f6ken", "NO [CANNOT]"),
+            ("x" * (MOST + 1), "NO [LIMIT]"), ("x" * 200000, "NO [LIMIT]"), (None, "NO [CANNOT]"))
+    with bare.session() as imap:
+        for token, answer in rows:
+            equal(put(imap, token)[:len(answer)], answer, repr(token)[:40])
+        quoted = "x" * (MOST + 1)
+        equal(imap.command(f'SETMETADATA INBOX ({ENTRY} "{quoted}")').text[:7], "[LIMIT]", "quoted")
+        equal(bridge.requests, [], "requests")
+        equal(put(imap, "x" * MOST), "OK Setmetadata completed", "the longest")
+        equal(get(imap), "x" * MOST, "which comes back")
+
+
+@test
+def of_inbox_only():
+    with on.session("dora") as imap:
+        imap.ok("CREATE Work")
+        imap.ok('SETACL INBOX alice "lrwstipekxa"')
+        equal(put(imap, "a", "Work")[:11], "NO [CANNOT]", "another mailbox")
+        equal(get(imap, "Work"), None, "another mailbox")
+        equal(put(imap, "a", '""')[:2], "OK", "the server's entry of that name is another one")
+    with on.session() as imap:
+        equal(put(imap, "a", "shared/dora")[:2], "NO", "somebody else's")
+    equal(bridge.requests, [], "requests")
+
+
+@test
+def beside_other_entries():
+    with on.session() as imap:
+        equal(imap.ok(f'SETMETADATA INBOX (/private/comment "c" {ENTRY} "a")').lines, [], "both")
+        lines = imap.ok(f"GETMETADATA INBOX (/private/comment {ENTRY})").lines
+        check("/private/comment" in lines[0] and ENTRY in lines[0], f"{lines}")
+        before = len(bridge.requests)
+        lines = imap.ok("GETMETADATA (DEPTH infinity) INBOX (/private)").lines
+        check("/private/comment" in lines[0] and "device" not in lines[0], f"listed: {lines}")
+        bridge.mode = "stall"
+        imap.ok("CREATE Old")
+        imap.ok("DELETE Old")
+        equal(len(bridge.requests), before, "requests of a listing and a deletion")
+
+
+@test
+def a_bridge_that_is_not_there():
+    with bare.session() as imap:
+        for mode, answer in (("no", "NO"), ("close", "NO"), ("garbage", "NO")):
+            bridge.mode, bridge.code = mode, "unavailable"
+            equal(put(imap, "a")[:2], answer, f"SETMETADATA, {mode}")
+            equal(imap.command(f"GETMETADATA INBOX {ENTRY}").status, "NO", f"GETMETADATA, {mode}")
+        bridge.mode = "stall"
+        start = time.monotonic()
+        equal(put(imap, "a")[:2], "NO", "SETMETADATA, stalled")
+        check(time.monotonic() - start < 2 * DEADLINE, "not longer than it has to")
+        bridge.mode = "ok"
+        imap.ok("NOOP")
+        # It is not asked again for a while.
+        end = time.monotonic() + 60
+        while put(imap, "a")[:2] != "OK":
+            check(time.monotonic() < end, "in the end it is")
+            time.sleep(0.2)
+
+
+@test
+def users_with_and_without_it_in_one_process():
+    with one.session("alice") as alice, one.session("carol") as carol:
+        equal(put(alice, "a"), "OK Setmetadata completed", "alice")
+        equal(put(carol, "a")[:2], "NO", "carol")
+        equal(get(alice), "a", "alice")
+    equal([request.one("user") for request in bridge.requests], ["alice"] * 2, "requests")
+
+
+def finish():
+    for server in servers:
+        server.dovecot.close()
+    bridge.close()
+    scratch.cleanup()
+
+
+suite.on_failure = lambda: "\n".join(
+    server.dovecot.log()[-1000:] for server in servers if server.dovecot.process is not None)
+
+if __name__ == "__main__":
+    try:
+        suite.run()
+    finally:
+        finish()
