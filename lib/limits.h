@@ -106,6 +106,9 @@
 /* Days after which a session that nobody resumed is forgotten. */
 #define LIMIT_PIMAP_EXPIRE_DAYS 7
 #define LIMIT_PIMAP_EXPIRE_DAYS_MAX 365
+/* Octets of a message part that are compressed for a client (XZIP), which takes its session
+ * half a second, in which it does nothing else. What comes after them is stored as it is. */
+#define LIMIT_XZIP_OCTETS 16777216
 
 /* Bytes the bridge's answer to one registration command may have in all. A
  * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the

@@ -12,6 +12,7 @@
 #include "fantail-settings.h"
 #include "pimap-device.h"
 #include "pimap-session.h"
+#include "fetch-xzip.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
 #include "search-criteria.h"
@@ -21,6 +22,7 @@
 #define CAPABILITY "WEBPUSH"
 #define CAPABILITY_APPLE "XAPPLEPUSHSERVICE"
 #define CAPABILITY_DELTA "XDELTAPUSH"
+#define CAPABILITY_ZIP "XZIP"
 #define DIALECT_SETTING "fantail_webpush_dialect"
 
 #define PUSHIMAP_USER_CONTEXT(user) MODULE_CONTEXT(user, pushimap_user_module)
@@ -163,6 +165,8 @@ static void pushimap_client_created(struct client **clientp)
 	}
 	if (user != NULL && user->deltapush)
 		client_add_capability(client, CAPABILITY_DELTA);
+	if (user != NULL)
+		client_add_capability(client, CAPABILITY_ZIP);
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }
@@ -172,6 +176,7 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 	mail_storage_hooks_add(module, &storage_hooks);
 	command_register_array(commands, N_ELEMENTS(commands));
 	pimap_session_init();
+	fetch_xzip_register();
 	next_client_created = imap_client_created_hook_set(pushimap_client_created);
 }
 
@@ -179,6 +184,7 @@ EXPORT void fantail_imap_plugin_deinit(void)
 {
 	imap_client_created_hook_set(next_client_created);
 	pimap_session_deinit();
+	fetch_xzip_unregister();
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
 	search_criteria_deinit();

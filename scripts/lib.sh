@@ -10,7 +10,7 @@ packages_build=(
 	gcc meson ninja-build pkg-config
 	dovecot-core dovecot-dev dovecot-imapd dovecot-lmtpd dovecot-pop3d
 	libglib2.0-dev libical-dev libjson-glib-dev libnghttp2-dev libsoup-3.0-dev libsqlite3-dev libssl-dev
-	libcrypt-dev libsystemd-dev libxml2-dev glib-networking ca-certificates openssl scdoc
+	libcrypt-dev libsystemd-dev libxml2-dev zlib1g-dev glib-networking ca-certificates openssl scdoc
 	python3
 )
 # What the tests take besides.
