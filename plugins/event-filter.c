@@ -12,9 +12,9 @@
 #include "dovecot-compat.h"
 
 #include "event-filter.h"
-#include "filter-criteria.h"
 #include "limits.h"
 #include "monotonic.h"
+#include "search-criteria.h"
 #include "trouble.h"
 #include "uid-set.h"
 
@@ -148,62 +148,6 @@ static void report_criteria(struct event_filters *filters, const struct program 
 			str_sanitize(program->criteria, 128), str_sanitize(error, 128), count);
 }
 
-/* The arguments that an IMAP client would have sent. `parser` is to be freed after their
- * last use. NULL: not valid. */
-static const struct imap_arg *parse(struct istream *input, struct imap_parser **parser_r,
-				    const char **error_r)
-{
-	const struct imap_arg *args;
-	enum imap_parser_error code;
-
-	*parser_r = fantail_imap_parser_create(input, NULL, LIMIT_FILTER_CRITERIA + 2);
-	if (i_stream_read(input) <= 0 && i_stream_get_data_size(input) == 0) {
-		*error_r = "empty";
-		return NULL;
-	}
-	if (imap_parser_finish_line(*parser_r, 0, 0, &args) < 0) {
-		*error_r = imap_parser_get_error(*parser_r, &code);
-		if (*error_r == NULL)
-			*error_r = "not complete";
-		return NULL;
-	}
-	if (IMAP_ARG_IS_EOL(args)) {
-		*error_r = "empty";
-		return NULL;
-	}
-	return args;
-}
-
-static struct mail_search_args *build_args(const struct program *program, const char **error_r)
-{
-	const char *charset = program->charset != NULL ? program->charset : "UTF-8";
-	const char *line = t_strconcat(program->criteria, "\r\n", NULL);
-	struct mail_search_args *args = NULL;
-	struct mail_search_parser *search_parser;
-	const struct imap_arg *imap_args;
-	struct imap_parser *parser;
-	struct istream *input;
-
-	*error_r = filter_criteria_check(program->criteria);
-	if (*error_r != NULL)
-		return NULL;
-	input = i_stream_create_from_data(line, strlen(line));
-	imap_args = parse(input, &parser, error_r);
-	if (imap_args != NULL) {
-		search_parser = mail_search_parser_init_imap(imap_args);
-		if (mail_search_build(mail_search_register_get_imap(), search_parser, &charset,
-				      &args, error_r) < 0)
-			args = NULL;
-		mail_search_parser_deinit(&search_parser);
-	}
-	/* It may be the parser's. */
-	if (imap_args == NULL)
-		*error_r = t_strdup(*error_r);
-	imap_parser_unref(&parser);
-	i_stream_unref(&input);
-	return args;
-}
-
 /* Goes through all keys. False: one is none of ours to judge. */
 static bool look_at(struct program *program, struct mail_search_arg *arg)
 {
@@ -245,8 +189,8 @@ static void build(struct event_filters *filters, struct program *program)
 {
 	const char *error;
 
-	program->args = build_args(program, &error);
-	if (program->args == NULL) {
+	if (search_criteria_parse(program->criteria, program->charset, &program->args, &error) <
+	    0) {
 		program->failed = TRUE;
 		report_criteria(filters, program, error);
 		return;

@@ -174,10 +174,10 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 			check_number(user, &mailboxes_rule, text.notify_mailboxes);
 		settings->pimap = check_bool(user, "fantail_pimap", text.pimap, TRUE);
 		settings->webpush_dialect = text.webpush_dialect;
-		settings->apple = text.apple;
+		settings->apple = check_bool(user, "fantail_apple", text.apple, FALSE);
 		settings->pimap_expire_days =
 			check_number(user, &expire_rule, text.pimap_session_expire);
-		settings->deltapush = text.deltapush;
+		settings->deltapush = check_bool(user, "fantail_deltapush", text.deltapush, FALSE);
 	}
 	T_END;
 	return settings;

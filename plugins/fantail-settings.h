@@ -38,10 +38,10 @@ struct fantail_settings {
 	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
 	/* For pushimap/ to judge; or NULL. */
 	const char *webpush_dialect;    /* fantail_webpush_dialect */
-	const char *apple;              /* fantail_apple */
-	const char *deltapush;          /* fantail_deltapush */
 	unsigned int pimap_expire_days; /* fantail_pimap_session_expire: since it was last used */
 	bool pimap;                     /* fantail_pimap: there are P-IMAP commands */
+	bool apple;                     /* fantail_apple: there is XAPPLEPUSHSERVICE */
+	bool deltapush;                 /* fantail_deltapush: there is XDELTAPUSH */
 };
 
 /* Always gives usable settings, allocated from the user's pool: one that is

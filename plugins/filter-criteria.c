@@ -23,21 +23,21 @@ const char *filter_criteria_check(const char *criteria)
 	size_t depth = 0, keys = 0;
 
 	if (strlen(criteria) > LIMIT_FILTER_CRITERIA)
-		return "longer than a filter may be";
+		return "Longer than a filter may be";
 	if (strpbrk(criteria, "\r\n") != NULL)
-		return "of more than one line";
+		return "Of more than one line";
 	for (const char *p = criteria; *p != '\0';) {
 		size_t len = strcspn(p, " ()\"");
 
 		if (len == 0 && *p == '"') {
 			p = skip_quoted(p);
 			if (p == NULL)
-				return "a quote is not closed";
+				return "A quote is not closed";
 		} else if (len == 0) {
 			if (*p == '(' && ++depth > LIMIT_FILTER_LISTS)
-				return "lists in too many lists";
+				return "Lists in too many lists";
 			if (*p == ')' && depth-- == 0)
-				return "a parenthesis too many";
+				return "A parenthesis too many";
 			p++;
 		} else {
 			/* Each may hold all that follow. Arguments that read so count too. */
@@ -45,9 +45,9 @@ const char *filter_criteria_check(const char *criteria)
 				     (len == 2 && strncasecmp(p, "OR", 2) == 0);
 
 			if (nests && ++keys > LIMIT_FILTER_OPERATORS)
-				return "too many NOT and OR";
+				return "Too many NOT and OR";
 			p += len;
 		}
 	}
-	return depth == 0 ? NULL : "a parenthesis is not closed";
+	return depth == 0 ? NULL : "A parenthesis is not closed";
 }

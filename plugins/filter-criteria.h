@@ -5,7 +5,7 @@
 #ifndef FANTAIL_FILTER_CRITERIA_H
 #define FANTAIL_FILTER_CRITERIA_H
 
-/* NULL if they are, else why not, for a log. */
+/* NULL if they are, else why not, for people. */
 const char *filter_criteria_check(const char *criteria);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Criteria of a filter, by Dovecot's own search: what a client may write after SEARCH, and
- * DAYSBEFORETODAY n, which is SINCE the day n days ago.
+ * Criteria of a filter, by Dovecot's own search: what a client may write after SEARCH, with
+ * the key of search-days.h, which has to be registered. Who sets a filter and who judges by
+ * it read the same.
  */
 #ifndef SEARCH_CRITERIA_H
 #define SEARCH_CRITERIA_H
@@ -15,7 +16,5 @@ int search_criteria_parse(const char *criteria, const char *charset,
 
 /* The names of all keys, sorted. */
 const char *const *search_criteria_keys(void);
-
-void search_criteria_deinit(void);
 
 #endif

@@ -36,5 +36,8 @@ void search_days_register(void)
 {
 	static const struct mail_search_register_arg key = {"DAYSBEFORETODAY", search_days_build};
 
-	mail_search_register_add(mail_search_register_get_imap(), &key, 1);
+	struct mail_search_register *imap = mail_search_register_get_imap();
+
+	if (mail_search_register_find(imap, key.key) == NULL)
+		mail_search_register_add(imap, &key, 1);
 }

@@ -7,7 +7,7 @@
 #ifndef FANTAIL_SEARCH_DAYS_H
 #define FANTAIL_SEARCH_DAYS_H
 
-/* Once in a process; it stays, since Dovecot takes no key back. */
+/* If no other module of ours has done it. It stays, since Dovecot takes no key back. */
 void search_days_register(void);
 
 #endif

@@ -15,7 +15,7 @@
 #include "fetch-xzip.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
-#include "search-criteria.h"
+#include "search-days.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -66,7 +66,7 @@ static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XF
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
-static bool dialect_reported, apple_reported, delta_reported;
+static bool dialect_reported;
 
 const struct pushimap_user *pushimap_user_get(struct mail_user *user)
 {
@@ -106,33 +106,14 @@ static const char *login_device(struct mail_user *user)
 	return NULL;
 }
 
-/* Off unless it is said: what is behind it goes to a service of somebody else's. */
-static bool parse_switch(struct mail_user *user, const char *name, const char *value,
-			 const char *capability, bool *reported)
-{
-	if (value == NULL || *value == '\0' || strcasecmp(value, "no") == 0)
-		return FALSE;
-	if (strcasecmp(value, "yes") == 0)
-		return TRUE;
-	if (!*reported)
-		e_error(user->event,
-			"fantail: %s = %s is neither yes nor no; not offering %s (set one of "
-			"them or remove the setting)",
-			name, str_sanitize(value, 64), capability);
-	*reported = TRUE;
-	return FALSE;
-}
-
 static void pushimap_user_created(struct mail_user *user)
 {
 	const struct fantail_settings *settings = fantail_settings_get(user);
 	struct pushimap_user_context *context = p_new(user->pool, struct pushimap_user_context, 1);
 
 	context->user.socket_path = settings->socket_path;
-	context->user.apple = parse_switch(user, "fantail_apple", settings->apple, CAPABILITY_APPLE,
-					   &apple_reported);
-	context->user.deltapush = parse_switch(user, "fantail_deltapush", settings->deltapush,
-					       CAPABILITY_DELTA, &delta_reported);
+	context->user.apple = settings->apple;
+	context->user.deltapush = settings->deltapush;
 	if (context->user.deltapush)
 		delta_metadata_register();
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
@@ -175,6 +156,7 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 {
 	mail_storage_hooks_add(module, &storage_hooks);
 	command_register_array(commands, N_ELEMENTS(commands));
+	search_days_register();
 	pimap_session_init();
 	fetch_xzip_register();
 	next_client_created = imap_client_created_hook_set(pushimap_client_created);
@@ -187,7 +169,6 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	fetch_xzip_unregister();
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
-	search_criteria_deinit();
 	delta_metadata_unregister();
 	mail_storage_hooks_remove(&storage_hooks);
 }
