@@ -571,7 +571,7 @@
  * of the database need no sending. libical follows their rules for centuries. */
 #define LIMIT_ZONE_OFFSETS 16
 /* Such zones that are kept for the next event that has them, and octets of the definition of one:
- * a zone of two offsets is 500, and takes 60 kB as libical has it; one of 16 takes 500 kB. */
+ * a zone of two offsets is some 400, and 50 kB as libical has it; one of 16 is 400 kB. */
 #define LIMIT_ZONES_KEPT 16
 #define LIMIT_ZONE_KEPT_SIZE 8192
 /* Years for which a device that computes in UTC is told when summer begins and ends. */

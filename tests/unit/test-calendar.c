@@ -1,5 +1,6 @@
 #include "item-private.h"
 
+#include <libical/ical.h>
 #include <string.h>
 
 #include "limits.h"
@@ -889,6 +890,67 @@ static void test_own_zone(void)
 	g_assert_cmpstr(((struct vobject *)new->children->pdata[0])->name, ==, "VTIMEZONE");
 }
 
+static guint zones_built;
+
+icaltimezone *__real_icaltimezone_new(void);
+icaltimezone *__wrap_icaltimezone_new(void);
+icaltimezone *__wrap_icaltimezone_new(void)
+{
+	zones_built++;
+	return __real_icaltimezone_new();
+}
+
+/* 09:00 in a zone of that name and offset, in UTC. */
+static char *start_in_zone(const char *tzid, const char *offset)
+{
+	g_autofree char *text = g_strdup_printf(
+		"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:%s\r\n"
+		"BEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nTZOFFSETFROM:%s\r\n"
+		"TZOFFSETTO:%s\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n"
+		"DTSTART;TZID=%s:20100104T090000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		tzid, offset, offset, tzid);
+	g_autoptr(pim_item_t) item =
+		pim_item_parse(PIM_ICALENDAR_2_0, text, strlen(text), &utc_phone, NULL);
+	GString *sent = pim_item_write(item, PIM_VCALENDAR_1_0, &utc_phone, NULL);
+	const char *start = strstr(sent->str, "DTSTART:");
+	char *time = start == NULL ? NULL : g_strndup(start + strlen("DTSTART:"), 16);
+
+	g_string_free(sent, TRUE);
+	return time;
+}
+
+/* A zone is built once for all events that define it like that; by its name it is not known. */
+static void test_zones_kept(void)
+{
+	static const struct {
+		const char *tzid, *offset, *start;
+		guint built;
+	} rows[] = {
+		{"Kept", "+0530", "20100104T033000Z", 1}, {"Kept", "+0530", "20100104T033000Z", 0},
+		{"Kept", "+0600", "20100104T030000Z", 1}, {"Kept", "+0530", "20100104T033000Z", 0},
+		{"Held", "+0530", "20100104T033000Z", 1}, {"Kept", "none", "20100104T080000Z", 1},
+	};
+
+	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *start = NULL;
+
+		zones_built = 0;
+		start = start_in_zone(rows[i].tzid, rows[i].offset);
+		g_assert_cmpstr(start, ==, rows[i].start);
+		g_assert_cmpuint(zones_built, ==, rows[i].built);
+	}
+	/* Others take their places. */
+	for (guint i = 0; i < LIMIT_ZONES_KEPT; i++) {
+		g_autofree char *tzid = g_strdup_printf("Other %u", i);
+		g_autofree char *start = start_in_zone(tzid, "+0530");
+
+		g_assert_cmpstr(start, ==, "20100104T033000Z");
+	}
+	zones_built = 0;
+	g_free(start_in_zone("Kept", "+0530"));
+	g_assert_cmpuint(zones_built, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -907,5 +969,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/calendar/alarms-held", test_alarms_held);
 	g_test_add_func("/calendar/line-ends", test_line_ends);
 	g_test_add_func("/calendar/own-zone", test_own_zone);
+	g_test_add_func("/calendar/zones-kept", test_zones_kept);
 	return g_test_run();
 }
