@@ -102,3 +102,53 @@ class Phone:
         if not result.startswith("OK "):
             raise AssertionError(f"{text}: {result}")
         return lines
+
+
+class Folder:
+    """A device's copy of a folder: [UID, flags] of each message, by what it is told."""
+
+    def __init__(self):
+        self.messages = []
+        self.exists = None
+
+    def apply(self, lines):
+        """Of a SELECT. Returns whether the device has to compare."""
+        resync = False
+        for line in lines:
+            words = line.split(" ")
+            if words[-1] == "EXPUNGE":
+                del self.messages[int(words[1]) - 1]
+            elif words[-1] == "EXISTS":
+                self.exists = int(words[1])
+                if self.exists < len(self.messages):
+                    raise AssertionError(f"{line}, after {self.messages}")
+                self.messages += [None] * (self.exists - len(self.messages))
+            elif words[2:3] == ["FETCH"]:
+                match = re.search(r"UID (\d+).*FLAGS \(([^)]*)\)", line)
+                flags = frozenset(match[2].split()) - {"\\Recent"}
+                self.messages[int(words[1]) - 1] = [int(match[1]), flags]
+            resync = resync or line == "* RESYNC"
+        return resync
+
+
+def whole(lines):
+    """What UID FETCH 1:* FLAGS said."""
+    lines = [line for line in lines if " FETCH (" in line]
+    folder = Folder()
+    folder.messages = [None] * len(lines)
+    folder.apply(lines)
+    return folder.messages
+
+
+def compare(session):
+    """The whole state of the selected folder."""
+    return whole(session.ok("UID FETCH 1:* FLAGS"))
+
+
+def learn(session, mailbox):
+    """Selects it for the first time, and comes to know all of it."""
+    folder = Folder()
+    session.ok(f"SELECT {mailbox}")
+    folder.messages = compare(session)
+    session.ok("NOOP")
+    return folder

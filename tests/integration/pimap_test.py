@@ -9,7 +9,7 @@ import re
 import time
 
 from dovecot import Dovecot
-from pimap import Phone, SHIPPED, plain
+from pimap import Phone, SHIPPED, compare, learn, plain
 from scratch import MODULES, limit
 from tap import Suite, check, equal, eventually
 
@@ -147,55 +147,10 @@ def a_damaged_file_is_a_new_session():
 
 # --- what was missed -------------------------------------------------------------
 
-
-class Folder:
-    """A device's copy of a folder: [UID, flags] of each message, by what it is told."""
-
-    def __init__(self):
-        self.messages = []
-        self.exists = None
-
-    def apply(self, lines):
-        """Of a SELECT. Returns whether the device has to compare."""
-        resync = False
-        for line in lines:
-            words = line.split(" ")
-            if words[-1] == "EXPUNGE":
-                del self.messages[int(words[1]) - 1]
-            elif words[-1] == "EXISTS":
-                self.exists = int(words[1])
-                check(self.exists >= len(self.messages), f"{line}, after {self.messages}")
-                self.messages += [None] * (self.exists - len(self.messages))
-            elif words[2:3] == ["FETCH"]:
-                match = re.search(r"UID (\d+).*FLAGS \(([^)]*)\)", line)
-                flags = frozenset(match[2].split()) - {"\\Recent"}
-                self.messages[int(words[1]) - 1] = [int(match[1]), flags]
-            resync = resync or line == "* RESYNC"
-        return resync
-
-
-def compare(session):
-    """The whole state of the selected folder."""
-    folder = Folder()
-    folder.messages = [None] * 10000
-    lines = session.ok("UID FETCH 1:* FLAGS")
-    folder.apply(lines)
-    return [message for message in folder.messages if message is not None]
-
-
 def append(session, mailbox, flags=""):
     text = "Subject: x\r\n\r\nx\r\n"
     tag = session.start(f"APPEND {mailbox} ({flags}) {{{len(text)}+}}\r\n{text}")
     check(session.finish(tag)[-1].startswith("OK "), "APPEND")
-
-
-def learn(session, mailbox):
-    """Selects it for the first time, and comes to know all of it."""
-    folder = Folder()
-    session.ok(f"SELECT {mailbox}")
-    folder.messages = compare(session)
-    session.ok("NOOP")
-    return folder
 
 
 def end(session, device, user="ann"):
