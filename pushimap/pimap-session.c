@@ -29,6 +29,8 @@ struct pimap_context {
 	struct pimap_store *store;
 	struct pimap_session session; /* that of the selected mailbox is what is confirmed */
 	bool resumed;
+	bool given_up; /* it ends with the connection, and nothing of it is kept */
+	bool ended;
 
 	/* The mailbox that is watched; NULL between two of them. */
 	struct mailbox *box;
@@ -274,12 +276,15 @@ static bool enter(struct pimap_context *ctx)
 	struct mailbox *box = ctx->client->mailbox;
 	struct mailbox_metadata metadata;
 
+	if (ctx->given_up)
+		return FALSE;
 	/* So that changes from now on can be told from those before. */
 	if (mailbox_enable(box, MAILBOX_FEATURE_CONDSTORE) < 0 ||
 	    mailbox_get_metadata(box, MAILBOX_METADATA_GUID, &metadata) < 0) {
 		e_error(ctx->client->event, "fantail: P-IMAP: %s: %s", mailbox_get_vname(box),
 			mailbox_get_last_internal_error(box, NULL));
 		pimap_store_remove(ctx->store, &ctx->session);
+		ctx->given_up = TRUE;
 		return FALSE;
 	}
 	ctx->box = box;
@@ -364,7 +369,7 @@ static void command_pre(struct client_command_context *cmd)
 {
 	struct pimap_context *ctx = PIMAP_CONTEXT(cmd->client);
 
-	if (ctx == NULL || cmd->name == NULL)
+	if (ctx == NULL || ctx->ended || cmd->name == NULL)
 		return;
 	confirm(ctx);
 	if (is_select(cmd)) {
@@ -390,6 +395,11 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 	struct client *client = cmd->client;
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
+	if (ctx->ended) {
+		/* Of a command that is cancelled. */
+		ctx->module_ctx.super.send_tagline(cmd, data);
+		return;
+	}
 	if (ctx->held != NULL) {
 		if (client->mailbox != NULL && strncmp(data, "OK ", 3) == 0)
 			selected(ctx);
@@ -418,8 +428,7 @@ static void pimap_destroy(struct client *client, const char *reason)
 	leave(ctx, FALSE);
 	pimap_store_write(ctx->store, &ctx->session);
 	pimap_session_free(&ctx->session);
-	/* Commands that are cancelled now have nothing to add. */
-	client->v.send_tagline = ctx->module_ctx.super.send_tagline;
+	ctx->ended = TRUE;
 	ctx->module_ctx.super.destroy(client, reason);
 }
 
