@@ -104,19 +104,12 @@ static bool get_named(struct filter_cmd *filter)
 	return pushimap_cmd_start(cmd, &request, get_item, get_reply, filter);
 }
 
-static void add_criteria(struct tabline_buf *request, const char *criteria)
-{
-	tabline_field(request, "criteria", criteria);
-	if (!pimap_is_ascii(criteria))
-		tabline_field(request, "charset", "UTF-8");
-}
-
 static bool set_named(struct filter_cmd *filter, const char *criteria)
 {
 	struct tabline_buf request;
 
 	begin(&request, filter, "FILTERSET", filter->args.name);
-	add_criteria(&request, criteria);
+	pimap_add_criteria(&request, criteria);
 	if (*filter->args.description != '\0')
 		tabline_field(&request, "description", filter->args.description);
 	return pushimap_cmd_start(filter->cmd, &request, NULL, NULL, NULL);
@@ -172,7 +165,7 @@ static bool set_direct(struct filter_cmd *filter, const char *criteria)
 		return pushimap_cmd_start(filter->cmd, &request, NULL, NULL, NULL);
 	}
 	begin(&request, filter, "FILTERSET", direct_name(filter));
-	add_criteria(&request, criteria);
+	pimap_add_criteria(&request, criteria);
 	return pushimap_cmd_start(filter->cmd, &request, NULL, direct_set_reply, filter);
 }
 
@@ -268,10 +261,11 @@ bool cmd_xfilter(struct client_command_context *cmd)
 	if (!pimap_cmd_mailbox(cmd, filter->args.attach.mailbox, &filter->mailbox))
 		return TRUE;
 	if (filter->args.criteria_count > 0) {
-		criteria = pimap_cmd_criteria(cmd, tokens + filter->args.criteria,
-					      filter->args.criteria_count, filter->args.charset);
-		if (criteria == NULL)
-			return TRUE;
+		error = pimap_criteria_format(cmd->pool, tokens + filter->args.criteria,
+					      filter->args.criteria_count, filter->args.charset,
+					      &criteria, &text);
+		if (error != WEBPUSH_OK)
+			return fail(cmd, error, text);
 	}
 
 	switch (filter->args.verb) {

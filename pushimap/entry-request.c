@@ -34,6 +34,11 @@ static void answered(const struct registrar_answer *answer, void *context)
 			request->answered(answer->fields, answer->count, request);
 		return;
 	}
+	if (request->lacks_is_ok && answer->result == REGISTRAR_NO &&
+	    strcmp(answer->code, "notfound") == 0) {
+		request->ok = TRUE;
+		return;
+	}
 	pushimap_refusal_get(answer, request->box->storage->user->event, request->what, &refusal);
 	/* Core takes "not possible", while it lists, for its own way of saying that
 	 * attributes are off, and relies on having said it. */

@@ -18,6 +18,7 @@ struct entry_request {
 	struct mailbox *box;
 	const char *what; /* for the log */
 	bool reads;       /* GETMETADATA */
+	bool lacks_is_ok; /* that the bridge has no such thing is no error */
 	registrar_item_callback_t *item;
 	registrar_item_callback_t *answered; /* by an OK */
 	bool ok;

@@ -33,8 +33,7 @@ bool pimap_cmd_read(struct client_command_context *cmd, struct arg_token **token
 		*ret_r = FALSE;
 		return FALSE;
 	}
-	error = arg_row_read(cmd->pool, args, MAX_TOKENS, LIMIT_FILTER_LISTS, tokens_r, count_r,
-			     &text);
+	error = pimap_criteria_read(cmd->pool, args, tokens_r, count_r, &text);
 	if (error == WEBPUSH_OK)
 		return TRUE;
 	pushimap_cmd_fail(cmd, error, text);
@@ -109,8 +108,8 @@ void pimap_append_mailbox(string_t *dest, struct client *client, const char *mai
 /* --- criteria -------------------------------------------------------------- */
 
 /* Strings become UTF-8; atoms, too, since a charset may have other octets for ASCII. */
-static bool to_utf8(struct client_command_context *cmd, struct arg_token *tokens, size_t count,
-		    const char *charset)
+static enum webpush_error to_utf8(pool_t pool, struct arg_token *tokens, size_t count,
+				  const char *charset, const char **error_r)
 {
 	for (size_t i = 0; i < count; i++) {
 		string_t *utf8;
@@ -118,45 +117,50 @@ static bool to_utf8(struct client_command_context *cmd, struct arg_token *tokens
 
 		if (tokens[i].type != ARG_TOKEN_ATOM && tokens[i].type != ARG_TOKEN_STRING)
 			continue;
-		utf8 = str_new(cmd->pool, 64);
+		utf8 = str_new(pool, 64);
 		if (charset_to_utf8_str(charset, NULL, tokens[i].text, utf8, &result) < 0) {
-			client_send_tagline(cmd, "NO [BADCHARSET] Unknown charset.");
-			return FALSE;
+			*error_r = "Unknown charset.";
+			return WEBPUSH_BADCHARSET;
 		}
 		if (result != CHARSET_RET_OK ||
 		    memchr(str_data(utf8), '\0', str_len(utf8)) != NULL) {
-			client_send_command_error(cmd, "Invalid search key.");
-			return FALSE;
+			*error_r = "Invalid search key.";
+			return WEBPUSH_SYNTAX;
 		}
 		if (strcmp(str_c(utf8), tokens[i].text) != 0)
 			tokens[i].type = ARG_TOKEN_STRING;
 		tokens[i].text = str_c(utf8);
 	}
-	return TRUE;
+	return WEBPUSH_OK;
 }
 
-const char *pimap_cmd_criteria(struct client_command_context *cmd, struct arg_token *tokens,
-			       size_t count, const char *charset)
+enum webpush_error pimap_criteria_format(pool_t pool, struct arg_token *tokens, size_t count,
+					 const char *charset, const char **criteria_r,
+					 const char **error_r)
 {
-	char *line = p_malloc(cmd->pool, LIMIT_FILTER_CRITERIA + 1);
+	char *line = p_malloc(pool, LIMIT_FILTER_CRITERIA + 1);
 	struct mail_search_args *args;
 	enum webpush_error error;
-	const char *text;
 
-	if (!to_utf8(cmd, tokens, count, charset == NULL ? "UTF-8" : charset))
-		return NULL;
-	error = pimap_tokens_format(tokens, count, line, LIMIT_FILTER_CRITERIA + 1, &text);
-	if (error != WEBPUSH_OK) {
-		pushimap_cmd_fail(cmd, error, text);
-		return NULL;
-	}
+	error = to_utf8(pool, tokens, count, charset == NULL ? "UTF-8" : charset, error_r);
+	if (error == WEBPUSH_OK)
+		error = pimap_tokens_format(tokens, count, line, LIMIT_FILTER_CRITERIA + 1,
+					    error_r);
+	if (error != WEBPUSH_OK)
+		return error;
 	/* As they will be read when there is a message to judge. */
-	if (search_criteria_parse(line, NULL, &args, &text) < 0) {
-		client_send_command_error(cmd, text);
-		return NULL;
-	}
+	if (search_criteria_parse(line, NULL, &args, error_r) < 0)
+		return WEBPUSH_SYNTAX;
 	mail_search_args_unref(&args);
-	return line;
+	*criteria_r = line;
+	return WEBPUSH_OK;
+}
+
+enum webpush_error pimap_criteria_read(pool_t pool, const struct imap_arg *args,
+				       struct arg_token **tokens_r, size_t *count_r,
+				       const char **error_r)
+{
+	return arg_row_read(pool, args, MAX_TOKENS, LIMIT_FILTER_LISTS, tokens_r, count_r, error_r);
 }
 
 bool pimap_is_ascii(const char *text)
@@ -164,6 +168,13 @@ bool pimap_is_ascii(const char *text)
 	while ((unsigned char)*text < 0x80 && *text != '\0')
 		text++;
 	return *text == '\0';
+}
+
+void pimap_add_criteria(struct tabline_buf *request, const char *criteria)
+{
+	tabline_field(request, "criteria", criteria);
+	if (!pimap_is_ascii(criteria))
+		tabline_field(request, "charset", "UTF-8");
 }
 
 bool pimap_append_criteria(string_t *dest, const char *criteria)

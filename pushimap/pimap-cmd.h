@@ -9,6 +9,7 @@
 #include "pushimap-cmd.h"
 
 struct client;
+struct imap_arg;
 
 /* A command's arguments as tokens. False: not all is here yet, or the command is answered,
  * since it does not exist for this user or the arguments are none; the caller returns *ret_r. */
@@ -32,14 +33,23 @@ void pimap_cmd_ok(struct client_command_context *cmd);
 /* Adds a mailbox's name, or ALL if it is NULL, as the client spells it. */
 void pimap_append_mailbox(string_t *dest, struct client *client, const char *mailbox);
 
-/* Tokens as the bridge keeps criteria: one line in UTF-8 that Dovecot's search takes. NULL:
- * answered. */
-const char *pimap_cmd_criteria(struct client_command_context *cmd, struct arg_token *tokens,
-			       size_t count, const char *charset);
+/* Arguments as tokens: as many and as deep as criteria may be. */
+enum webpush_error pimap_criteria_read(pool_t pool, const struct imap_arg *args,
+				       struct arg_token **tokens_r, size_t *count_r,
+				       const char **error_r);
+
+/* Tokens, which are changed, as the bridge keeps criteria: one line in UTF-8 that Dovecot's
+ * search takes. */
+enum webpush_error pimap_criteria_format(pool_t pool, struct arg_token *tokens, size_t count,
+					 const char *charset, const char **criteria_r,
+					 const char **error_r);
 
 /* The same for clients: a string that is not ASCII becomes a literal. False: it is none of
  * ours. */
 bool pimap_append_criteria(string_t *dest, const char *criteria);
+
+/* The fields `criteria` and, unless it is ASCII, `charset`. */
+void pimap_add_criteria(struct tabline_buf *request, const char *criteria);
 
 bool pimap_is_ascii(const char *text);
 

@@ -98,6 +98,9 @@ void pushimap_cmd_fail(struct client_command_context *cmd, enum webpush_error er
 	case WEBPUSH_LIMIT:
 		client_send_tagline(cmd, t_strconcat("NO [" IMAP_RESP_CODE_LIMIT "] ", text, NULL));
 		break;
+	case WEBPUSH_BADCHARSET:
+		client_send_tagline(cmd, t_strconcat("NO [BADCHARSET] ", text, NULL));
+		break;
 	case WEBPUSH_BADEVENT:
 		/* RFC 5465 section 8: the code lists what would have been right. */
 		webpush_kinds_format(PUSH_EVENT_KINDS_ALL, events);

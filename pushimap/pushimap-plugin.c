@@ -9,6 +9,7 @@
 
 #include "coi-metadata.h"
 #include "delta-metadata.h"
+#include "filter-metadata.h"
 #include "fantail-settings.h"
 #include "pimap-device.h"
 #include "pimap-session.h"
@@ -122,6 +123,8 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.expire_days = settings->pimap_expire_days;
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
 		coi_metadata_register();
+	if (context->user.pimap)
+		filter_metadata_register();
 	MODULE_CONTEXT_SET(user, pushimap_user_module, context);
 }
 
@@ -170,5 +173,6 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();
 	delta_metadata_unregister();
+	filter_metadata_unregister();
 	mail_storage_hooks_remove(&storage_hooks);
 }

@@ -40,10 +40,11 @@ struct webpush_subscription {
 /* How the command ends if it may not go on. */
 enum webpush_error {
 	WEBPUSH_OK = 0,
-	WEBPUSH_SYNTAX,   /* BAD */
-	WEBPUSH_CANNOT,   /* NO [CANNOT] */
-	WEBPUSH_LIMIT,    /* NO [LIMIT] */
-	WEBPUSH_BADEVENT, /* NO [BADEVENT (names)] */
+	WEBPUSH_SYNTAX,     /* BAD */
+	WEBPUSH_CANNOT,     /* NO [CANNOT] */
+	WEBPUSH_LIMIT,      /* NO [LIMIT] */
+	WEBPUSH_BADEVENT,   /* NO [BADEVENT (names)] */
+	WEBPUSH_BADCHARSET, /* NO [BADCHARSET] */
 };
 
 /* WEBPUSH id (NIL / endpoint p256dh auth ["(" options ")"]). On success either

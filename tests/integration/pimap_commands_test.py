@@ -35,7 +35,7 @@ def site(expected=(), settings=None, **arguments):
 
 
 # What the operator is told, and only that.
-main = site(expected=[r"fantail: [A-Z]+: (the bridge|/)"],
+main = site(expected=[r"fantail: [A-Z]+( filters)?( NIL)?: (the bridge|/)"],
             users={"carol": {"mail_plugins": "notify"}})
 off = site(settings={"fantail_pimap": "no"})
 wrong = site(expected=["fantail_pimap = maybe is neither yes nor no"],
@@ -625,6 +625,93 @@ def lemonades_names():
     with phone() as imap:
         transcript(imap, [("XGETPIMAPPREF (PIMAP_EVENT_FILTER)",
                            "* XGETPIMAPPREF (PIMAP_EVENT_FILTER NEW)", ok("XGETPIMAPPREF"))])
+
+
+# --- the same filters as metadata (RFC 5466) ----------------------------------
+
+
+SET = "OK Setmetadata completed."
+GET = "OK Getmetadata completed."
+VALUES, DESCRIPTIONS = "/private/filters/values", "/private/filters/descriptions"
+
+
+@test
+def filters_are_metadata_too():
+    """Also of a session without a device."""
+    with phone(device=None) as imap:
+        transcript(imap, [
+            (f'GETMETADATA "" {VALUES}/boss', f'* METADATA "" ({VALUES}/boss NIL)', GET),
+            (f'SETMETADATA "" ({VALUES}/boss "OR FROM \\"my boss\\" DAYSBEFORETODAY 3")', SET),
+            (f'GETMETADATA "" {VALUES}/boss',
+             f'* METADATA "" ({VALUES}/boss {{35}}\r\nOR FROM "my boss" DAYSBEFORETODAY 3)', GET),
+            (f'SETMETADATA "" ({DESCRIPTIONS}/boss "from the boss")', SET),
+            (f'GETMETADATA "" {DESCRIPTIONS}/Boss',
+             f'* METADATA "" ({DESCRIPTIONS}/boss {{13}}\r\nfrom the boss)', GET),
+        ])
+        equal(bridge.filters["joe"], {"BOSS": ('OR FROM "my boss" DAYSBEFORETODAY 3', None,
+                                               "from the boss")}, "at the bridge")
+    with phone() as imap:
+        transcript(imap, [
+            ("XFILTER GET boss (DESC CRITERIA)", '* XFILTER BOSS (DESC "from the boss" CRITERIA '
+             '(OR FROM "my boss" DAYSBEFORETODAY 3))', ok("XFILTER")),
+            ('XFILTER SET other "" (ALL)', ok("XFILTER")),
+            (f'SETMETADATA "" ({VALUES}/boss "ALL")', SET),
+            ("XFILTER GET boss (DESC)", '* XFILTER BOSS (DESC "from the boss")', ok("XFILTER")),
+        ])
+        listing = "\n".join(imap.command(f'GETMETADATA (DEPTH 1) "" {VALUES}'))
+        equal(sorted(re.findall(r"values/(\S+)", listing)), ["boss", "other"], "listed")
+        listing = "\n".join(imap.command(f'GETMETADATA (DEPTH 1) "" {DESCRIPTIONS}'))
+        equal(re.findall(r"descriptions/(\S+)", listing), ["boss"], "listed")
+        transcript(imap, [
+            (f'SETMETADATA "" ({DESCRIPTIONS}/boss NIL)', SET),
+            (f'SETMETADATA "" ({DESCRIPTIONS}/nobody NIL)', SET),
+            (f'SETMETADATA "" ({VALUES}/nobody NIL)', SET),
+            (f'SETMETADATA "" ({VALUES}/other NIL)', SET),
+        ])
+        equal(bridge.filters["joe"], {"BOSS": ("ALL", None, None)}, "at the bridge")
+
+
+@test
+def values_of_metadata_that_are_no_filters():
+    def set_value(imap, name, value):
+        data = value if isinstance(value, bytes) else value.encode()
+        imap.send(f'm SETMETADATA "" ({name} {{{len(data)}+}}\r\n'.encode() + data + b")\r\n")
+        return imap.finish("m")[-1]
+
+    with phone() as imap:
+        for value in ("", "COLOUR red", "FROM", "UID $", "(ALL", "ALL)", "SUBJECT {9}\r\nab",
+                      "CHARSET", "CHARSET x-none ALL", b"SUBJECT \"\xff\"", "ALL\r\nALL",
+                      "(" * 1000 + "ALL" + ")" * 1000):
+            check(set_value(imap, f"{VALUES}/x", value).startswith("NO [CANNOT] "), value[:40])
+        long = "x" * limit("LIMIT_FILTER_CRITERIA")
+        check(set_value(imap, f"{VALUES}/x", f"FROM {long}").startswith("NO [LIMIT] "), "long")
+        for name in ("all", "none", "x/y", "x" * 65):
+            check(set_value(imap, f"{VALUES}/{name}", "ALL").startswith(("NO ", "BAD ")), name)
+        check(set_value(imap, "/private/filters/colours/x", "ALL").startswith("NO [CANNOT] "),
+              "neither value nor description")
+        check(set_value(imap, f"{DESCRIPTIONS}/x", "words").startswith("NO [CANNOT] "),
+              "a description of nothing")
+        equal([line for line in said() if line.startswith("FILTERSET")], [], "requests")
+        equal(set_value(imap, f"{VALUES}/x", b"CHARSET iso-8859-1 SUBJECT \"\xe4\""), SET,
+              "Latin-1")
+        equal(set_value(imap, f"{VALUES}/y", "SUBJECT {3}\r\na b"), SET, "a literal in it")
+        equal(bridge.filters["joe"], {"X": ('SUBJECT "ä"', "UTF-8", None),
+                                      "Y": ('SUBJECT "a b"', None, None)}, "at the bridge")
+        value = 'CHARSET UTF-8 SUBJECT "ä"'
+        equal(imap.command(f'GETMETADATA "" {VALUES}/x')[0],
+              f'* METADATA "" ({VALUES}/x {{{len(value.encode())}}}\r\n{value})', "comes back")
+        bridge.mode, bridge.code = "no", "limit"
+        check(set_value(imap, f"{VALUES}/z", "ALL").startswith("NO "), "the bridge's NO")
+        bridge.mode = "close"
+        check(imap.command(f'GETMETADATA "" {VALUES}/x')[-1].startswith("NO "), "away")
+
+
+@test
+def without_pimap_no_filters():
+    with phone(off) as imap:
+        check(imap.command(f'SETMETADATA "" ({VALUES}/x "ALL")')[-1].startswith(("NO ", "BAD ")),
+              "SETMETADATA")
+    equal(said(), [], "requests")
 
 
 # --- the bridge --------------------------------------------------------------
