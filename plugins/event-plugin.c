@@ -17,6 +17,7 @@
 #include "event-wake.h"
 #include "fantail-settings.h"
 #include "limits.h"
+#include "search-criteria.h"
 #include "search-days.h"
 #include "wake-sender.h"
 
@@ -605,4 +606,5 @@ void fantail_event_plugin_deinit(void)
 	fantail_notify_unregister(&event_notify);
 	wake_sender_close();
 	mail_storage_hooks_remove(&event_storage_hooks);
+	search_criteria_deinit();
 }

@@ -9,6 +9,36 @@
 #include "filter-criteria.h"
 #include "search-criteria.h"
 
+static struct mail_search_register *criteria_register;
+
+/* IMAP's, but for FILTER (RFC 5466): a filter that names filters might name itself. */
+static struct mail_search_register *get_register(void)
+{
+	struct mail_search_register *imap = mail_search_register_get_imap();
+	const struct mail_search_register_arg *keys;
+	mail_search_register_fallback_t *fallback;
+	unsigned int count;
+
+	if (criteria_register != NULL)
+		return criteria_register;
+	criteria_register = mail_search_register_init();
+	keys = mail_search_register_get(imap, &count);
+	for (unsigned int i = 0; i < count; i++) {
+		if (strcmp(keys[i].key, "FILTER") != 0)
+			mail_search_register_add(criteria_register, &keys[i], 1);
+	}
+	/* Sets of messages. */
+	if (mail_search_register_get_fallback(imap, &fallback))
+		mail_search_register_fallback(criteria_register, fallback);
+	return criteria_register;
+}
+
+void search_criteria_deinit(void)
+{
+	if (criteria_register != NULL)
+		mail_search_register_deinit(&criteria_register);
+}
+
 static bool has_saved_result(const struct mail_search_arg *arg)
 {
 	for (; arg != NULL; arg = arg->next) {
@@ -39,7 +69,7 @@ static int parse_args(const struct imap_arg *imap_args, const char *charset,
 
 	if (charset == NULL)
 		charset = "UTF-8";
-	ret = mail_search_build(mail_search_register_get_imap(), parser, &charset, &args, error_r);
+	ret = mail_search_build(get_register(), parser, &charset, &args, error_r);
 	mail_search_parser_deinit(&parser);
 	if (ret < 0)
 		return -1;
@@ -82,7 +112,7 @@ const char *const *search_criteria_keys(void)
 	const struct mail_search_register_arg *keys;
 	unsigned int count;
 
-	keys = mail_search_register_get(mail_search_register_get_imap(), &count);
+	keys = mail_search_register_get(get_register(), &count);
 	t_array_init(&names, count + 1);
 	for (unsigned int i = 0; i < count; i++) {
 		if (strcmp(keys[i].key, "$") != 0)

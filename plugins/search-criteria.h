@@ -17,4 +17,6 @@ int search_criteria_parse(const char *criteria, const char *charset,
 /* The names of all keys, sorted. */
 const char *const *search_criteria_keys(void);
 
+void search_criteria_deinit(void);
+
 #endif

@@ -10,12 +10,14 @@
 #include "coi-metadata.h"
 #include "delta-metadata.h"
 #include "filter-metadata.h"
+#include "filter-search.h"
 #include "fantail-settings.h"
 #include "pimap-device.h"
 #include "pimap-session.h"
 #include "fetch-xzip.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
+#include "search-criteria.h"
 #include "search-days.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -63,7 +65,7 @@ static const struct command commands[] = {
 };
 
 /* Not XPIMAPv1r2, which claims all of the draft. */
-static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER"};
+static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS"};
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
@@ -144,6 +146,7 @@ static void pushimap_client_created(struct client **clientp)
 	if (user != NULL && user->device != NULL)
 		pimap_session_begin(client, user->device, user->expire_days);
 	if (user != NULL && user->pimap) {
+		filter_search_client_created(client);
 		for (unsigned int i = 0; i < N_ELEMENTS(pimap_capabilities); i++)
 			client_add_capability(client, pimap_capabilities[i]);
 	}
@@ -162,6 +165,7 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 	search_days_register();
 	pimap_session_init();
 	fetch_xzip_register();
+	filter_search_init();
 	next_client_created = imap_client_created_hook_set(pushimap_client_created);
 }
 
@@ -174,5 +178,7 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	coi_metadata_unregister();
 	delta_metadata_unregister();
 	filter_metadata_unregister();
+	filter_search_deinit();
+	search_criteria_deinit();
 	mail_storage_hooks_remove(&storage_hooks);
 }

@@ -22,7 +22,7 @@ FAMILIES = {"": ("XPROVISION", "XPIMAPPREF", "XSETPIMAPPREF", "XGETPIMAPPREFS", 
             "LEMONADE": ("LEMONADEPROVISION", "LEMONADEPREF", "LEMONADESETPREF",
                          "LEMONADEGETPREFS", "LEMONADEFILTER")}
 COMMANDS = [name for family in FAMILIES.values() for name in family[:1] + family[2:]]
-CAPABILITIES = {"XPROVISION", "XPIMAPPREF", "XFILTER"}
+CAPABILITIES = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS"}
 
 
 def site(expected=(), settings=None, **arguments):
@@ -35,7 +35,7 @@ def site(expected=(), settings=None, **arguments):
 
 
 # What the operator is told, and only that.
-main = site(expected=[r"fantail: [A-Z]+( filters)?( NIL)?: (the bridge|/)"],
+main = site(expected=[r"fantail: [A-Z]+( filters| FILTER)?( NIL)?: (the bridge|/)"],
             users={"carol": {"mail_plugins": "notify"}})
 off = site(settings={"fantail_pimap": "no"})
 wrong = site(expected=["fantail_pimap = maybe is neither yes nor no"],
@@ -704,6 +704,52 @@ def values_of_metadata_that_are_no_filters():
         check(set_value(imap, f"{VALUES}/z", "ALL").startswith("NO "), "the bridge's NO")
         bridge.mode = "close"
         check(imap.command(f'GETMETADATA "" {VALUES}/x')[-1].startswith("NO "), "away")
+
+
+@test
+def search_by_the_name_of_a_filter():
+    started(main)
+    for sender, day in (("boss", "1"), ("mate", "2"), ("boss", "3")):
+        main.deliver("sue", f"From: {sender}@foo.com\r\nSubject: {day} ä\r\n\r\nx\r\n".encode())
+    with phone(user="sue", device=None) as imap:
+        imap.ok("SELECT INBOX")
+        transcript(imap, [
+            (f'SETMETADATA "" ({VALUES}/boss "FROM boss")', SET),
+            (f'SETMETADATA "" ({VALUES}/either "OR SUBJECT 1 SUBJECT 2")', SET),
+            ("SEARCH FILTER boss", "* SEARCH 1 3", re.compile("OK ")),
+            ("UID SEARCH NOT FILTER Boss", "* SEARCH 2", re.compile("OK ")),
+            ("SEARCH FILTER boss FILTER either", "* SEARCH 1", re.compile("OK ")),
+            ("SEARCH OR FILTER {4+}\r\nboss (FILTER either)", "* SEARCH 1 2 3",
+             re.compile("OK ")),
+            ("SEARCH CHARSET UTF-8 FILTER all", "* SEARCH 1 2 3", re.compile("OK ")),
+            ("SEARCH FILTER none", "* SEARCH", re.compile("OK ")),
+            ("SORT (REVERSE ARRIVAL) UTF-8 FILTER either FROM mate", "* SORT 2",
+             re.compile("OK ")),
+            ("SEARCH FILTER nobody", "NO [UNDEFINED-FILTER NOBODY] No such filter."),
+            ("SEARCH OR ALL FILTER nobody", "NO [UNDEFINED-FILTER NOBODY] No such filter."),
+            ("SEARCH FILTER", re.compile("BAD ")),
+            ("SEARCH FILTER (boss)", re.compile("BAD ")),
+            ("SEARCH FILTER a/b", re.compile("BAD ")),
+            ("SEARCH COLOUR red", re.compile("BAD ")),
+            (f'SETMETADATA "" ({VALUES}/loop "FILTER boss")', re.compile(r"NO \[CANNOT\] ")),
+            ("SEARCH FROM boss", "* SEARCH 1 3", re.compile("OK ")),
+        ])
+        # Delivered today, or just before midnight; and long ago.
+        imap.ok('APPEND INBOX "01-Jan-2020 12:00:00 +0000" {14+}\r\nSubject: old\r\n')
+        transcript(imap, [
+            (f'SETMETADATA "" ({VALUES}/days "DAYSBEFORETODAY 1")', SET),
+            ("SEARCH FILTER days", "* SEARCH 1 2 3", re.compile("OK ")),
+            (f'SETMETADATA "" ({VALUES}/days "DAYSBEFORETODAY 36500")', SET),
+            ("SEARCH FILTER days", "* SEARCH 1 2 3 4", re.compile("OK ")),
+        ])
+        for _ in range(25):  # BAD as often would end the session
+            equal(imap.command("SEARCH FILTER nobody")[-1][:21], "NO [UNDEFINED-FILTER ", "again")
+        bridge.mode = "close"
+        transcript(imap, [("SEARCH FILTER boss", re.compile(r"NO \[UNAVAILABLE\] ")),
+                          ("SEARCH FROM boss", "* SEARCH 1 3", re.compile("OK "))])
+    with phone(off, user="sue") as imap:
+        imap.ok("SELECT INBOX")
+        transcript(imap, [("SEARCH FILTER boss", re.compile("BAD .*FILTER"))])
 
 
 @test
