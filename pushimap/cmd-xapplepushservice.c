@@ -143,6 +143,11 @@ bool cmd_xapplepushservice(struct client_command_context *cmd)
 
 	accepted = str_new(cmd->pool, 256);
 	accept_mailboxes(cmd->client, &reg, accepted);
+	if (reg.mailbox_count == 0) {
+		/* To the bridge no name is every mailbox. The same for all reasons, too. */
+		pushimap_cmd_fail(cmd, WEBPUSH_CANNOT, "None of these mailboxes is there.");
+		return TRUE;
+	}
 	apple = p_new(cmd->pool, struct apple_command, 1);
 	apple->version = reg.version;
 	/* The first version's answer has no such lines. */
