@@ -1,8 +1,8 @@
 #!/bin/sh
-# run-fuzzer.sh FUZZER FUZZ_DIR NAME: 200,000 runs from the corpus and dictionary of NAME,
-# or as many as its row in tests/meson.build says. New inputs go to a scratch folder: the corpus
-# in the tree changes only by hand. FANTAIL_FUZZ_RUNS overrides the number; FANTAIL_FUZZ_TIMEOUT
-# is how many seconds an input may take (1).
+# run-fuzzer.sh FUZZER FUZZ_DIR NAME: 200,000 runs from the corpus and dictionary of NAME.
+# New inputs go to a scratch folder: the corpus in the tree changes only by hand.
+# FANTAIL_FUZZ_RUNS overrides the number; FANTAIL_FUZZ_TIMEOUT is how many seconds an input may
+# take (1).
 set -eu
 fuzzer=$1 dir=$2 name=$3
 scratch=$(mktemp -d)
@@ -12,7 +12,7 @@ dict=
 # libFuzzer ends with 77 when it found something, which meson would take for a
 # skipped test.
 # shellcheck disable=SC2086 # $dict is one word or none
-if ! "$fuzzer" -runs="${FANTAIL_FUZZ_RUNS:-${FANTAIL_FUZZ_ROW_RUNS:-200000}}" \
+if ! "$fuzzer" -runs="${FANTAIL_FUZZ_RUNS:-200000}" \
 	-timeout="${FANTAIL_FUZZ_TIMEOUT:-1}" -rss_limit_mb=512 -max_len="${FANTAIL_FUZZ_MAX_LEN:-8192}" \
 	-print_final_stats=1 -verbosity=0 -artifact_prefix="$scratch/" $dict \
 	"$scratch" "$dir/corpus/$name"; then
