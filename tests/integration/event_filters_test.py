@@ -126,6 +126,20 @@ def changes_are_judged_as_they_leave_the_message():
 
 
 @suite.test
+def keys_of_all_kinds():
+    rows = {"NEW": True, "RECENT UNSEEN": True, "OLD": False, 'BODY ""': True, 'TEXT ""': True,
+            'HEADER Subject ""': True, 'HEADER X-None ""': False, 'BODY "\\\\"': False,
+            "MODSEQ 1": True, "YOUNGER 3600": True, "OLDER 3600": False, "UID $": False,
+            "MIMEPART EXISTS": True, "NOT ALL": False, "1": True, "2": False, "*": True,
+            "NOT (OR NOT ALL NOT ALL)": True}
+    attach(*rows)
+    event = delivered("kinds")
+    got = dict(zip(rows, ["f%d" % number in event["filters"].split()
+                          for number in range(len(rows))]))
+    equal(got, rows, "what matches")
+
+
+@suite.test
 def lda_judges():
     attach("FROM pat", "NOT FROM pat")
     bridge.forget()
