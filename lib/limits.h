@@ -285,7 +285,7 @@
 #define LIMIT_FILTER_LISTS 64
 #define LIMIT_FILTER_OPERATORS 500
 /* What a transaction takes at the most to judge its messages by filters, in ms, of the time it
- * may wait for the bridge: 100 filters take 1 or 2. And the most that an operator may say. */
+ * may wait for the bridge: 100 filters take some 2. And the most that an operator may say. */
 #define LIMIT_FILTER_BUDGET_MSECS 20
 #define LIMIT_FILTER_BUDGET_MSECS_MAX LIMIT_HANDOVER_MSECS_MAX
 /* Push endpoint URL. UnifiedPush allows 1,000 octets. */

@@ -50,8 +50,8 @@ static void test_round_trip(void)
 		.flags = "\\Answered $Forwarded",
 		.session = "abc",
 		.service = "lmtp",
+		.filters = "boss today",
 		.from_name = "Zoë",
-		.filters = "JOHN today",
 		.from_address = "zoe@example.org",
 		.subject = "a=b",
 		.date = "2026-11-22T02:30:00Z",
@@ -83,8 +83,8 @@ static void test_round_trip(void)
 	g_assert_cmpstr(back.flags, ==, event.flags);
 	g_assert_cmpstr(back.session, ==, event.session);
 	g_assert_cmpstr(back.service, ==, event.service);
-	g_assert_cmpstr(back.from_name, ==, event.from_name);
 	g_assert_cmpstr(back.filters, ==, event.filters);
+	g_assert_cmpstr(back.from_name, ==, event.from_name);
 	g_assert_cmpstr(back.from_address, ==, event.from_address);
 	g_assert_cmpstr(back.subject, ==, event.subject);
 	g_assert_cmpstr(back.date, ==, event.date);
@@ -92,6 +92,28 @@ static void test_round_trip(void)
 	g_assert_cmpstr(back.keywords, ==, event.keywords);
 	g_assert_cmpstr(back.preview, ==, event.preview);
 	tabline_buf_free(&buf);
+}
+
+/* None matched is not the same as not judged. */
+static void test_filters(void)
+{
+	static const char *const values[] = {NULL, "", "one"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+		struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW,
+					   .time_us = 1,
+					   .user = "a",
+					   .mailbox = "INBOX",
+					   .filters = values[i]};
+		struct push_event back;
+		struct tabline_buf buf;
+
+		tabline_buf_init(&buf, LIMIT_LINE);
+		g_assert_true(push_event_encode(&buf, &event));
+		g_assert_cmpint(push_event_decode(buf.data, buf.len - 1, &back), ==, PUSH_EVENT_OK);
+		g_assert_cmpstr(back.filters, ==, values[i]);
+		tabline_buf_free(&buf);
+	}
 }
 
 /* What a SyncML server hands over, there and back. */
@@ -230,6 +252,7 @@ static void test_limits(void)
 		{"mailbox", LIMIT_MAILBOX},
 		{"subject", LIMIT_HEADER_TEXT},
 		{"preview", LIMIT_PREVIEW},
+		{"filters", LIMIT_FILTER_NAMES},
 		{"ownermailbox", LIMIT_MAILBOX},
 		{"oldownermailbox", LIMIT_MAILBOX},
 		{"device", LIMIT_DEVICE_ID},
@@ -257,6 +280,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/push-event/names", test_names);
 	g_test_add_func("/push-event/round-trip", test_round_trip);
+	g_test_add_func("/push-event/filters", test_filters);
 	g_test_add_func("/push-event/data-change", test_data_change);
 	for (size_t i = 0; i < G_N_ELEMENTS(decode_rows); i++) {
 		g_autofree char *path =
