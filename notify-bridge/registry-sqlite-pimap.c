@@ -48,6 +48,8 @@ struct pimap_profile *registry_sqlite_profile(struct registry *base, gint64 id)
 	return profile;
 }
 
+#define NONE "NONE" /* no message matches it */
+
 char *registry_sqlite_attached(struct registry *base, gint64 id, const char *mailbox)
 {
 	struct sqlite_registry *registry = registry_sqlite(base);
@@ -61,6 +63,8 @@ char *registry_sqlite_attached(struct registry *base, gint64 id, const char *mai
 	if (store_read(registry->store, stmt))
 		filter = g_strdup((const char *)sqlite3_column_text(stmt, 0));
 	sqlite3_reset(stmt);
+	if (g_strcmp0(filter, NONE) == 0)
+		g_clear_pointer(&filter, g_free);
 	return filter;
 }
 
@@ -159,7 +163,7 @@ static gboolean filter_known(struct store *store, const struct change_job *job, 
 	sqlite3_stmt *stmt;
 	int row;
 
-	if (g_ascii_strcasecmp(job->value, "ALL") == 0)
+	if (g_ascii_strcasecmp(job->value, "ALL") == 0 || strcmp(job->value, NONE) == 0)
 		return TRUE;
 	stmt = store_prepare(store, "SELECT 1 FROM filter WHERE user = ?1 AND name = ?2");
 	registry_sqlite_bind_text(stmt, 1, job->wanted->user);
@@ -195,7 +199,8 @@ static gboolean attachments_within(struct store *store, const struct change_job 
 static gboolean attach_work(struct store *store, gpointer data, GError **error)
 {
 	struct change_job *job = data;
-	gboolean detach = g_ascii_strcasecmp(job->value, "NONE") == 0;
+	/* For one mailbox it has to be said, or what is attached to all would count. */
+	gboolean detach = strcmp(job->value, NONE) == 0 && *job->name == '\0';
 	int row = registry_sqlite_job_fetch(store, job, error);
 	sqlite3_stmt *stmt;
 
@@ -225,6 +230,6 @@ void registry_sqlite_attach(struct registry *registry, const char *user, const c
 	struct change_job *job = pimap_job(registry, user, device, now, done, data);
 
 	job->name = g_strdup(mailbox_key(mailbox));
-	job->value = g_strdup(filter);
+	job->value = g_strdup(g_ascii_strcasecmp(filter, NONE) == 0 ? NONE : filter);
 	registry_sqlite_job_start(job, attach_work, registry_sqlite_job_done);
 }

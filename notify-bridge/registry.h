@@ -116,7 +116,7 @@ struct registry_backend {
 		       gpointer data);
 	struct pimap_profile *(*profile)(struct registry *registry, gint64 id);
 	/* Attaches a filter in the place of what is attached to that mailbox ("" = all others).
-	 * "NONE" detaches; NOT_FOUND unless it is "ALL" or one that the user has. */
+	 * NOT_FOUND unless it is "ALL", "NONE" or one that the user has. */
 	void (*attach)(struct registry *registry, const char *user, const char *device,
 		       const char *mailbox, const char *filter, gint64 now, registry_done done,
 		       gpointer data);
