@@ -3,6 +3,7 @@
 #include "item-private.h"
 #include "limits.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct pim_item {
@@ -931,8 +932,7 @@ static void finder_init(struct finder *finder, const struct vobject *object)
 		finder->order[alike] = g_new(guint, finder->count + 1);
 		for (guint i = 0; i < finder->count; i++)
 			finder->order[alike][i] = i;
-		g_qsort_with_data(finder->order[alike], (gint)finder->count, sizeof(guint),
-				  compare_at, &ordering);
+		qsort_r(finder->order[alike], finder->count, sizeof(guint), compare_at, &ordering);
 	}
 }
 
