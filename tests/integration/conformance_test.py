@@ -36,7 +36,8 @@ IMAPTEST_SECONDS = int(os.environ.get("IMAPTEST_SECONDS", "60"))
 
 DRIVERS = ("maildir", "sdbox")
 TEMPORARY = re.escape(tempfile.gettempdir())
-OURS = ["WEBPUSH"]  # what CAPABILITY has besides; where depends on the order of modules
+# What CAPABILITY has besides; where depends on the order of modules.
+OURS = ["WEBPUSH", "XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS", "XZIP"]
 
 suite = Suite("public IMAP suites, stock and Fantail")
 stopping = contextlib.ExitStack()
