@@ -82,10 +82,9 @@ static bool provision_reply(const struct tabline_field *fields, size_t count, st
 	append_pref_line(untagged, family, PIMAP_OUTBAND_FORMAT,
 			 get_words(fields, count, "formats", "EMN"));
 	append_pref_line(untagged, family, PIMAP_INBAND_NEW_FORMAT,
-			 "NONE ALL FAST FULL UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE "
-			 "BODYSTRUCTURE");
+			 pimap_pref_info(PIMAP_INBAND_NEW_FORMAT)->fallback);
 	append_pref_line(untagged, family, PIMAP_INBAND_PUSH,
-			 pimap_pref_info(PIMAP_INBAND_PUSH)->values);
+			 pimap_pref_info(PIMAP_INBAND_PUSH)->fallback);
 	append_pref_line(untagged, family, PIMAP_EVENT_FILTER,
 			 pimap_pref_info(PIMAP_EVENT_FILTER)->values);
 	append_field_line(untagged, family, "NOTIFICATION ADDRESS", fields, count,

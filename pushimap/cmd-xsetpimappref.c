@@ -79,6 +79,12 @@ bool cmd_xsetpimappref(struct client_command_context *cmd)
 	if (set.pref == PIMAP_INBAND_NEW_FORMAT && *set.value == '(' &&
 	    !check_format(cmd, set.value))
 		return TRUE;
+	/* What comes outside of commands comes by IDLE and NOTIFY. */
+	if ((set.pref == PIMAP_INBAND_NEW_FORMAT || set.pref == PIMAP_INBAND_PUSH) &&
+	    strcmp(set.value, pimap_pref_info(set.pref)->fallback) != 0) {
+		pushimap_cmd_fail(cmd, WEBPUSH_CANNOT, "Value is not supported.");
+		return TRUE;
+	}
 	registrar_begin(&request, "PREFER", cmd->client->user->username);
 	tabline_field(&request, "device", device);
 	tabline_field(&request, "name",

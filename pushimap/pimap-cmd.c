@@ -53,8 +53,7 @@ bool pimap_cmd_check_type(struct client_command_context *cmd, char type)
 	if (type == 'N')
 		return TRUE;
 	client_send_tagline(cmd, "NO [" IMAP_RESP_CODE_CANNOT
-				 "] Filters tell here what is pushed (N). A view is a mailbox: "
-				 "CREATE name (XPSEARCH (mailbox criteria)).");
+				 "] Filters tell here what is pushed (N), and not what is seen.");
 	return FALSE;
 }
 

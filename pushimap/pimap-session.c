@@ -16,6 +16,8 @@
 #include "pimap-session.h"
 #include "pimap-state.h"
 #include "pimap-store.h"
+#include "pushimap-plugin.h"
+#include "registrar.h"
 
 #define DAY_SECS (24 * 60 * 60)
 /* What Dovecot says first of all in SELECT, of the mailbox before. */
@@ -29,7 +31,8 @@ struct pimap_context {
 	struct pimap_store *store;
 	struct pimap_session session; /* that of the selected mailbox is what is confirmed */
 	bool resumed;
-	bool given_up; /* it ends with the connection, and nothing of it is kept */
+	struct registrar *presence; /* NULL once the bridge knows that the device is back */
+	bool given_up;              /* it ends with the connection, and nothing of it is kept */
 	bool ended;
 
 	/* The mailbox that is watched; NULL between two of them. */
@@ -421,10 +424,37 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 	ctx->said_all = client->command_queue == cmd && cmd->next == NULL && input_is_empty(client);
 }
 
+static void present_answered(const struct registrar_answer *answer ATTR_UNUSED, void *context)
+{
+	struct pimap_context *ctx = context;
+
+	/* A bridge that is away wakes nobody, and repeats a wake-up in time. */
+	ctx->presence = NULL;
+}
+
+/* The device has come: the next mail wakes it again. The client does not wait for that. */
+static void tell_presence(struct pimap_context *ctx, const char *device)
+{
+	const struct mail_user *user = ctx->client->user;
+	struct tabline_buf request;
+
+	registrar_begin(&request, "PRESENT", user->username);
+	tabline_field(&request, "device", device);
+	tabline_field(&request, "session", user->session_id != NULL ? user->session_id : "none");
+	tabline_field(&request, "listening", "no");
+	if (!tabline_end(&request)) {
+		tabline_buf_free(&request);
+		return;
+	}
+	ctx->presence = registrar_start(pushimap_user_get(ctx->client->user)->socket_path, &request,
+					NULL, present_answered, ctx);
+}
+
 static void pimap_destroy(struct client *client, const char *reason)
 {
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
+	registrar_abort(&ctx->presence);
 	leave(ctx, FALSE);
 	pimap_store_write(ctx->store, &ctx->session);
 	pimap_session_free(&ctx->session);
@@ -462,6 +492,7 @@ void pimap_session_begin(struct client *client, const char *device, unsigned int
 	line = t_strdup_printf("%s* SESSIONID %016" PRIx64 "\r\n",
 			       is_new ? "" : "* SESSION AUTHENTICATED\r\n", ctx->session.id);
 	o_stream_nsend_str(client->output, line);
+	tell_presence(ctx, device);
 }
 
 void pimap_session_init(void)

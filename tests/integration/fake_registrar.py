@@ -72,6 +72,7 @@ class FakeRegistrar(FakeSocket):
     def __init__(self, path):
         self.text = "not now"
         self.requests = []
+        self.presences = []
         self.devices = {}  # (user, device) -> {"fields": [...], "state": ..., "token": ...}
         self.topic = None  # of the push service's certificate
         self.tokens = {}  # user -> tokens of the dialect deltapush
@@ -114,7 +115,8 @@ class FakeRegistrar(FakeSocket):
             return
         request = Request(line())
         with self._changed:
-            self.requests.append(request)
+            # Each session says it, sooner or later.
+            (self.presences if request.verb == "PRESENT" else self.requests).append(request)
             self._changed.notify_all()
         mode = self.mode
         answer = self._answer(request).encode()
@@ -191,6 +193,8 @@ class FakeRegistrar(FakeSocket):
                     answer += (line_of("ITEM", request.id)[:-1] + fields +
                                f"\tstate={known['state']}\tcreated={self.CREATED}\n")
             return answer + line_of("OK", request.id)
+        if request.verb == "PRESENT":
+            return line_of("OK", request.id)
         if request.verb == "REGISTER":
             return self._register(request, user)
         if request.verb in ("PROFILE", "PREFER", "ATTACH"):
