@@ -6,6 +6,7 @@
 #include "vapid.h"
 #include "webhook-device.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 /* Pause before the disk is asked again to take an outcome. */
@@ -371,6 +372,8 @@ static void prepare_work(gpointer data, gpointer user_data)
 		prepare_one(user_data, job);
 		job = next;
 	}
+	/* What OpenSSL keeps for a thread is given back now: nobody waits for threads to end. */
+	OPENSSL_thread_stop();
 }
 
 static void prepare(struct job *job)
