@@ -8,6 +8,8 @@
 #include "pimap-cmd.h"
 #include "search-criteria.h"
 
+#include <ctype.h>
+
 static void append_pref_line(string_t *dest, const struct pimap_family *family,
 			     enum pimap_pref pref, const char *values)
 {
