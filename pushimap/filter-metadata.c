@@ -84,8 +84,8 @@ static bool parse_key(const char *key, bool *description_r, char name_r[LIMIT_FI
 	const char *error;
 
 	key += strlen(FILTER_PREFIX);
-	*description_r = str_begins(key, DESCRIPTIONS);
-	if (!*description_r && !str_begins(key, VALUES))
+	*description_r = strncmp(key, DESCRIPTIONS, strlen(DESCRIPTIONS)) == 0;
+	if (!*description_r && strncmp(key, VALUES, strlen(VALUES)) != 0)
 		return FALSE;
 	key = strchr(key, '/') + 1;
 	return pimap_filter_name(key, name_r, &error) == WEBPUSH_OK &&
