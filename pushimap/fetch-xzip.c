@@ -111,6 +111,12 @@ static int xzip_open(struct mail *mail, struct xzip_item *item, struct istream *
 		o_stream_destroy(&output);
 		return -1;
 	}
+	if (o_stream_finish(output) < 0) {
+		mail_set_critical(mail, "write(%s) failed: %s (FETCH XZIP)",
+				  o_stream_get_name(output), o_stream_get_error(output));
+		o_stream_destroy(&output);
+		return -1;
+	}
 	zipped = iostream_temp_finish(&output, IO_BLOCK_SIZE);
 	if (i_stream_get_size(zipped, TRUE, size_r) <= 0) {
 		mail_set_critical(mail, "write(%s) failed: %s (FETCH XZIP)",
