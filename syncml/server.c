@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <gio/gio.h>
+#include <openssl/crypto.h>
 
 #include "daemon-loop.h"
 #include "http-gzip.h"
@@ -217,10 +218,8 @@ static void keep_transcript(struct job *job)
 }
 
 /* A worker: blocks on the disk. */
-static void work(gpointer data, gpointer user_data)
+static void work_on(struct job *job)
 {
-	struct job *job = data;
-
 	if (job->exchange == NULL) {
 		job->exchange = sml_exchange_new(&job->generation->service, &job->request);
 		g_idle_add_full(G_PRIORITY_DEFAULT, on_read, job, NULL);
@@ -231,6 +230,13 @@ static void work(gpointer data, gpointer user_data)
 	if (job->gzip && job->answer.body != NULL)
 		job->packed = gzip_pack(job->answer.body);
 	g_idle_add_full(G_PRIORITY_DEFAULT, on_run, job, NULL);
+}
+
+static void work(gpointer data, gpointer user_data)
+{
+	work_on(data);
+	/* OpenSSL keeps something for each thread, and GLib keeps idle ones to the end. */
+	OPENSSL_thread_stop();
 }
 
 /* It is guessing that is slowed down: only what was wrong counts. */
@@ -549,12 +555,14 @@ struct task {
 	gpointer data;
 };
 
+/* What OpenSSL keeps for a thread: as in work(). */
 static void task_run(GTask *gtask, gpointer source, gpointer data, GCancellable *cancellable)
 {
 	struct task *task = data;
 
 	task->work(&task->generation->service, task->data);
 	g_task_return_boolean(gtask, TRUE);
+	OPENSSL_thread_stop();
 }
 
 static void task_done(GObject *source, GAsyncResult *result, gpointer data)

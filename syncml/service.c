@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -68,8 +67,6 @@ static void hash_request(struct sml_exchange *exchange)
 	    EVP_DigestFinal_ex(context, exchange->hash, NULL) != 1)
 		g_error("no SHA-256");
 	EVP_MD_CTX_free(context);
-	/* It keeps something for each thread, and idle ones may be kept to the end. */
-	OPENSSL_thread_stop();
 }
 
 static void read_message(struct sml_exchange *exchange)
