@@ -144,13 +144,6 @@ static inline bool fantail_acl_ignored(const struct acl_mailbox_list *list)
 
 /* --- imap ------------------------------------------------------------------ */
 
-/* Debian's 2.3.19 has 2.4.2's limit on lists, so meson.build finds out. */
-#ifdef FANTAIL_IMAP_PARSER_PARAMS
-#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max, NULL)
-#else
-#define fantail_imap_parser_create(input, output, max) imap_parser_create(input, output, max)
-#endif
-
 /* For modules that load into imap only: they include imap-client.h first. */
 #ifdef IMAP_CLIENT_H
 

@@ -1,11 +1,8 @@
 #include "lib.h"
 #include "array.h"
-#include "imap-parser.h"
 #include "index-mail.h"
 #include "index-storage.h"
-#include "istream.h"
 #include "mail-search-build.h"
-#include "mail-search-parser.h"
 #include "mail-storage-private.h"
 #include "str.h"
 #include "str-sanitize.h"
@@ -100,11 +97,6 @@ void event_filters_free(struct event_filters **_filters)
 	pool_unref(&filters->pool);
 }
 
-static bool same_charset(const char *a, const char *b)
-{
-	return null_strcmp(a, b) == 0;
-}
-
 void event_filters_add(struct event_filters *filters, const char *name, const char *criteria,
 		       const char *charset)
 {
@@ -123,7 +115,7 @@ void event_filters_add(struct event_filters *filters, const char *name, const ch
 	array_foreach (&filters->programs, program) {
 		/* cppcheck-suppress uninitvar ; array_foreach sets it */
 		if (strcmp(program->criteria, criteria) == 0 &&
-		    same_charset(program->charset, charset))
+		    null_strcmp(program->charset, charset) == 0)
 			break;
 		filter.program++;
 	}
