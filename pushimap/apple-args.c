@@ -79,11 +79,6 @@ static const struct key_row {
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
-static bool is_astring(const struct arg_token *token)
-{
-	return token->type == ARG_TOKEN_ATOM || token->type == ARG_TOKEN_STRING;
-}
-
 /* Takes the list of names whose first token is *next. */
 static enum webpush_error take_mailboxes(struct apple_registration *reg,
 					 const struct arg_token **next, const struct arg_token *end,
@@ -93,7 +88,7 @@ static enum webpush_error take_mailboxes(struct apple_registration *reg,
 
 	if (*next == end || (*next)->type != ARG_TOKEN_OPEN)
 		FAIL(WEBPUSH_SYNTAX, "mailboxes needs a list of mailbox names.");
-	for (++*next; *next < end && is_astring(*next); ++*next) {
+	for (++*next; *next < end && arg_token_is_astring(*next); ++*next) {
 		/* Counted as given, whatever becomes of them: an answer that depended on
 		 * which there are would tell. */
 		total += strlen((*next)->text);
@@ -119,7 +114,7 @@ static enum webpush_error take_pairs(const struct arg_token *tokens, size_t coun
 		enum webpush_error error;
 		size_t i = 0;
 
-		if (!is_astring(next))
+		if (!arg_token_is_astring(next))
 			FAIL(WEBPUSH_SYNTAX, "Key expected.");
 		while (i < KEY_COUNT && strcasecmp(next->text, keys[i].name) != 0)
 			i++;
@@ -132,7 +127,7 @@ static enum webpush_error take_pairs(const struct arg_token *tokens, size_t coun
 		if (keys[i].check == NULL) {
 			error = take_mailboxes(reg, &next, end, error_r);
 		} else {
-			if (next == end || !is_astring(next))
+			if (next == end || !arg_token_is_astring(next))
 				FAIL(WEBPUSH_SYNTAX, "Value expected.");
 			error = keys[i].check(reg, next->text, error_r);
 			next++;

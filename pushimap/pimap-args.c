@@ -185,11 +185,6 @@ bool pimap_unquote(const char **text, char *out)
 
 /* --- pieces --------------------------------------------------------------- */
 
-static bool is_astring(const struct arg_token *token)
-{
-	return token->type == ARG_TOKEN_ATOM || token->type == ARG_TOKEN_STRING;
-}
-
 /* The next token's text if it is an astring. NIL is one where no NIL can be. */
 static bool take_astring(struct parser *p, const char **text_r)
 {
@@ -200,7 +195,7 @@ static bool take_astring(struct parser *p, const char **text_r)
 		p->next++;
 		return true;
 	}
-	if (!is_astring(p->next))
+	if (!arg_token_is_astring(p->next))
 		return false;
 	*text_r = p->next++->text;
 	return true;
@@ -208,10 +203,7 @@ static bool take_astring(struct parser *p, const char **text_r)
 
 static bool take(struct parser *p, enum arg_token_type type)
 {
-	if (p->next == p->end || p->next->type != type)
-		return false;
-	p->next++;
-	return true;
+	return arg_token_take(&p->next, p->end, type);
 }
 
 static bool take_word(struct parser *p, const char *word)
@@ -434,7 +426,7 @@ enum webpush_error pimap_provision_parse(const struct arg_token *tokens, size_t 
 	}
 	if (p.next != p.end)
 		FAIL(WEBPUSH_SYNTAX,
-		     is_astring(p.next) ? "Too many arguments." : "Invalid arguments.");
+		     arg_token_is_astring(p.next) ? "Too many arguments." : "Invalid arguments.");
 	*device_r = device;
 	return WEBPUSH_OK;
 }

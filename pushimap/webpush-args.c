@@ -94,15 +94,10 @@ enum webpush_error webpush_check_mailboxes(const struct webpush_subscription *su
 
 /* --- the command line ----------------------------------------------------- */
 
-static bool is_astring(const struct arg_token *token)
-{
-	return token->type == ARG_TOKEN_ATOM || token->type == ARG_TOKEN_STRING;
-}
-
 /* The next token's text if it is an astring. */
 static bool take_astring(struct parser *p, const char **text_r)
 {
-	if (p->next == p->end || !is_astring(p->next))
+	if (p->next == p->end || !arg_token_is_astring(p->next))
 		return false;
 	*text_r = p->next++->text;
 	return true;
@@ -110,10 +105,7 @@ static bool take_astring(struct parser *p, const char **text_r)
 
 static bool take(struct parser *p, enum arg_token_type type)
 {
-	if (p->next == p->end || p->next->type != type)
-		return false;
-	p->next++;
-	return true;
+	return arg_token_take(&p->next, p->end, type);
 }
 
 static enum webpush_error parse_events(struct parser *p, const char **error_r)
