@@ -11,9 +11,9 @@ Without a device it is a regular session. SHIPPED is what an operator copies, fo
 """
 
 import re
-import socket
 
 import dovecot
+from raw_imap import RawImap
 from scratch import TOP
 
 DOVECOT_24 = dovecot.version() >= (2, 4)
@@ -27,21 +27,18 @@ def plain():
                   re.sub(r"(?m)^auth_username_format .*$", "", SHIPPED))
 
 
-class Phone:
-    """One session. Lines are str without CRLF; a literal is part of its line."""
+class Phone(RawImap):
+    """One session."""
+
+    TAG = "p"
+    ERRORS = "surrogateescape"
 
     def __init__(self, server, user, device=None, domain=None, password="secret", login=True):
+        super().__init__(server.imap_port, 60)
         self.name = user + (f"#{device}" if device else "") + (f"@{domain}" if domain else "")
-        self.socket = socket.create_connection(("127.0.0.1", server.imap_port), 60)
-        self.buffer = b""
-        self.tag = 0
-        self.greeting = self.line()
         self.untagged, self.result = [], None
         if login:
             *self.untagged, self.result = self.command(f'LOGIN "{self.name}" {password}')
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *exception):
         self.drop()
@@ -49,52 +46,6 @@ class Phone:
     def drop(self):
         """The connection is gone, without LOGOUT."""
         self.socket.close()
-
-    def send(self, text):
-        self.socket.sendall(text if isinstance(text, bytes) else text.encode())
-
-    def fill(self):
-        data = self.socket.recv(65536)
-        if data == b"":
-            raise EOFError("the connection was closed")
-        self.buffer += data
-
-    def read(self, size):
-        while len(self.buffer) < size:
-            self.fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
-
-    def line(self):
-        text = b""
-        while True:
-            while b"\r\n" not in self.buffer:
-                self.fill()
-            part, self.buffer = self.buffer.split(b"\r\n", 1)
-            text += part
-            literal = re.search(rb"\{(\d+)\}$", part)
-            if literal is None:
-                return text.decode(errors="surrogateescape")
-            text += b"\r\n" + self.read(int(literal[1]))
-
-    def start(self, text):
-        """Sends a command and returns its tag."""
-        self.tag += 1
-        self.send(f"p{self.tag} {text}\r\n")
-        return f"p{self.tag}"
-
-    def finish(self, tag):
-        """All lines up to the tagged one, which comes without its tag and times."""
-        lines = []
-        while True:
-            line = self.line()
-            if line.startswith(tag + " "):
-                line = re.sub(r" \(\d[0-9.]* \+ [0-9. +]*secs\)\.$", ".", line[len(tag) + 1:])
-                return lines + [line]
-            lines.append(line)
-
-    def command(self, text):
-        return self.finish(self.start(text))
 
     def ok(self, text):
         """The untagged lines of a command that has to succeed."""

@@ -14,6 +14,7 @@ import zlib
 import dovecot
 from dovecot import Dovecot
 from fake_registrar import FakeRegistrar, VAPID
+from raw_imap import RawImap
 from scratch import MODULES, limit
 from tap import Suite, Skip, check, equal, eventually
 
@@ -44,73 +45,22 @@ os.chmod(scratch.name, 0o755)
 bridge = FakeRegistrar(os.path.join(scratch.name, "bridge.sock"))
 
 
-class Imap:
-    """One session. Lines are str without CRLF; a literal is part of its line."""
+class Imap(RawImap):
+    """One session, which may come to be compressed."""
 
     def __init__(self, dovecot, user="alice"):
-        self.socket = socket.create_connection(("127.0.0.1", dovecot.imap_port), 30)
-        self.buffer = b""
         self.inflate = None
-        self.tag = 0
-        self.greeting = self.line()
+        super().__init__(dovecot.imap_port, 30)
         self.login = self.command(f"LOGIN {user} secret")[-1]
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.socket.close()
-
-    def send(self, text):
-        self.socket.sendall(text if isinstance(text, bytes) else text.encode())
-
-    def fill(self):
-        data = self.socket.recv(65536)
-        if data == b"":
-            raise EOFError("the connection was closed")
-        self.buffer += data if self.inflate is None else self.inflate.decompress(data)
-
-    def read(self, size):
-        while len(self.buffer) < size:
-            self.fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
-
-    def line(self):
-        text = b""
-        while True:
-            while b"\r\n" not in self.buffer:
-                self.fill()
-            part, self.buffer = self.buffer.split(b"\r\n", 1)
-            text += part
-            literal = re.search(rb"\{(\d+)\}$", part)
-            if literal is None:
-                return text.decode()
-            text += b"\r\n" + self.read(int(literal[1]))
+    def receive(self):
+        data = super().receive()
+        return data if self.inflate is None else self.inflate.decompress(data)
 
     def compressed(self):
         """What comes from now on is; some of it may be here."""
         self.inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         self.buffer = self.inflate.decompress(self.buffer)
-
-    def start(self, text):
-        """Sends a command and returns its tag."""
-        self.tag += 1
-        self.send(f"t{self.tag} {text}\r\n")
-        return f"t{self.tag}"
-
-    def finish(self, tag):
-        """All lines up to the tagged one, which comes without its tag and times."""
-        lines = []
-        while True:
-            line = self.line()
-            if line.startswith(tag + " "):
-                line = re.sub(r" \(\d[0-9.]* \+ [0-9. +]*secs\)\.$", ".", line[len(tag) + 1:])
-                return lines + [line]
-            lines.append(line)
-
-    def command(self, text):
-        return self.finish(self.start(text))
 
 
 class Server:
