@@ -1,5 +1,6 @@
 /* Parsing takes any row of tokens; what it accepts is within every ceiling and makes one
  * line that the bridge's reader splits. */
+#include "arg-tokens.h"
 #include "apple-args.h"
 #include "limits.h"
 
@@ -8,37 +9,6 @@
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Tokens are separated by LF; the first octet of each is its type. */
-static size_t tokenise(char *text, struct arg_token *tokens)
-{
-	size_t count = 0;
-
-	for (char *next = text; next != NULL && count < WEBPUSH_MAX_TOKENS; count++) {
-		char *token = strsep(&next, "\n");
-
-		tokens[count].text = token;
-		switch (*token) {
-		case '(':
-			tokens[count].type = ARG_TOKEN_OPEN;
-			break;
-		case ')':
-			tokens[count].type = ARG_TOKEN_CLOSE;
-			break;
-		case '!':
-			tokens[count].type = ARG_TOKEN_NIL;
-			break;
-		case '"':
-			tokens[count].type = ARG_TOKEN_STRING;
-			tokens[count].text = token + 1;
-			break;
-		default:
-			tokens[count].type = ARG_TOKEN_ATOM;
-			break;
-		}
-	}
-	return count;
-}
 
 static void check(struct apple_registration *reg)
 {
@@ -79,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	count = tokenise(text, tokens);
+	count = tokenise(text, tokens, WEBPUSH_MAX_TOKENS);
 	if (apple_args_parse(tokens, count, &reg, &error) != WEBPUSH_OK)
 		assert(error != NULL);
 	else

@@ -1,5 +1,6 @@
 /* Each parser takes any row of tokens; what it accepts is within every ceiling, and
  * criteria in their one spelling are one line whose strings can be read again. */
+#include "arg-tokens.h"
 #include "pimap-args.h"
 
 #include <assert.h>
@@ -10,38 +11,6 @@
 #define MAX_TOKENS 256
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Tokens are separated by LF; the first octet of each is its type. \r is a line break. */
-static size_t tokenise(char *text, struct arg_token *tokens)
-{
-	size_t count = 0;
-
-	for (char *next = text; next != NULL && count < MAX_TOKENS; count++) {
-		char *token = strsep(&next, "\n");
-
-		tokens[count].text = token;
-		switch (*token) {
-		case '(':
-			tokens[count].type = ARG_TOKEN_OPEN;
-			break;
-		case ')':
-			tokens[count].type = ARG_TOKEN_CLOSE;
-			break;
-		case '!':
-			tokens[count].type = ARG_TOKEN_NIL;
-			tokens[count].text = NULL;
-			break;
-		case '"':
-			tokens[count].type = ARG_TOKEN_STRING;
-			tokens[count].text = token + 1;
-			break;
-		default:
-			tokens[count].type = ARG_TOKEN_ATOM;
-			break;
-		}
-	}
-	return count;
-}
 
 /* The strings of the line are those of the tokens, in their order. */
 static void check_line(const char *line, const struct arg_token *tokens, size_t count)
@@ -98,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (pimap_device_from_login(text, device))
 		assert(pimap_device_valid(device));
-	count = tokenise(text, tokens);
+	count = tokenise(text, tokens, MAX_TOKENS);
 	if (pimap_set_parse(tokens, count, &set, &error) == WEBPUSH_OK)
 		assert(set.pref < PIMAP_PREF_COUNT && strlen(set.value) <= LIMIT_PIMAP_NEW_FORMAT);
 	else

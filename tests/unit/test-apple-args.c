@@ -1,4 +1,5 @@
 #include "apple-args.h"
+#include "arg-tokens.h"
 
 #include <glib.h>
 #include <string.h>
@@ -9,35 +10,6 @@
 #define REST "aps-account-id " ACCOUNT " aps-device-token " TOKEN " aps-subtopic " SUBTOPIC
 #define SUBTOPIC "com.apple.mobilemail"
 #define SAID "dialect=apple\taccount=" ACCOUNT "\ttoken=" TOKEN "\tsubtopic=" SUBTOPIC
-
-/* A command line in the simplest form: blanks between tokens, "x" quoted. */
-static size_t tokenise(char **words, struct arg_token *tokens, size_t max)
-{
-	size_t count = 0;
-
-	for (; *words != NULL; words++) {
-		char *word = *words;
-		struct arg_token *token = &tokens[count++];
-
-		g_assert_cmpuint(count, <=, max);
-		token->text = NULL;
-		if (strcmp(word, "(") == 0) {
-			token->type = ARG_TOKEN_OPEN;
-		} else if (strcmp(word, ")") == 0) {
-			token->type = ARG_TOKEN_CLOSE;
-		} else if (strcmp(word, "NIL") == 0) {
-			token->type = ARG_TOKEN_NIL;
-		} else if (word[0] == '"') {
-			word[strlen(word) - 1] = '\0';
-			token->type = ARG_TOKEN_STRING;
-			token->text = word + 1;
-		} else {
-			token->type = ARG_TOKEN_ATOM;
-			token->text = word;
-		}
-	}
-	return count;
-}
 
 /* `line`, and what REGISTER says of it; NULL: an error. */
 static const struct parse_row {

@@ -1,37 +1,17 @@
 #include "pimap-args.h"
+#include "arg-tokens.h"
 
 #include <glib.h>
 #include <string.h>
 
-/* A command line in the simplest form: blanks between tokens, "x" quoted, _ for a blank
- * and ^ for a line break inside. */
-static size_t tokenise(char **words, struct arg_token *tokens, size_t max)
+/* As there is, with _ for a blank and ^ for a line break in strings. */
+static size_t tokenise_lines(char **words, struct arg_token *tokens, size_t max)
 {
-	size_t count = 0;
-
-	for (; *words != NULL; words++) {
-		char *word = *words;
-		struct arg_token *token = &tokens[count++];
-
-		g_assert_cmpuint(count, <=, max);
-		if (*word == '\0') {
-			count--;
-		} else if (strcmp(word, "(") == 0) {
-			token->type = ARG_TOKEN_OPEN;
-		} else if (strcmp(word, ")") == 0) {
-			token->type = ARG_TOKEN_CLOSE;
-		} else if (strcmp(word, "NIL") == 0) {
-			token->type = ARG_TOKEN_NIL;
-		} else if (word[0] == '"') {
-			word[strlen(word) - 1] = '\0';
-			token->type = ARG_TOKEN_STRING;
-			token->text = g_strdelimit(g_strdelimit(word + 1, "_", ' '), "^", '\n');
-		} else {
-			token->type = ARG_TOKEN_ATOM;
-			token->text = word;
-		}
+	for (char **word = words; *word != NULL; word++) {
+		if (**word == '"')
+			g_strdelimit(g_strdelimit(*word, "_", ' '), "^", '\n');
 	}
-	return count;
+	return tokenise(words, tokens, max);
 }
 
 typedef enum webpush_error parse_t(const struct arg_token *tokens, size_t count, GString *result,
@@ -269,7 +249,7 @@ static void test_row(const void *data)
 	g_autoptr(GString) result = g_string_new(NULL);
 	struct arg_token tokens[64] = {0};
 	const char *error = NULL;
-	size_t count = tokenise(words, tokens, G_N_ELEMENTS(tokens));
+	size_t count = tokenise_lines(words, tokens, G_N_ELEMENTS(tokens));
 
 	g_assert_cmpint(row->parse(tokens, count, result, &error), ==, row->error);
 	if (row->error == WEBPUSH_OK)

@@ -1,4 +1,5 @@
 #include "webpush-args.h"
+#include "arg-tokens.h"
 
 #include <glib.h>
 #include <string.h>
@@ -11,34 +12,6 @@
 #define AUTH "BTBZMqHH6r4Tts7J_aSIgg"
 #define URL "https://push.example/x"
 #define KEYS P256DH " " AUTH
-
-/* A command line in the simplest form: blanks between tokens, "x" quoted. */
-static size_t tokenise(const char *line, struct arg_token *tokens, size_t max, char **words)
-{
-	size_t count = 0;
-
-	for (; *words != NULL; words++) {
-		char *word = *words;
-		struct arg_token *token = &tokens[count++];
-
-		g_assert_cmpuint(count, <=, max);
-		if (strcmp(word, "(") == 0) {
-			token->type = ARG_TOKEN_OPEN;
-		} else if (strcmp(word, ")") == 0) {
-			token->type = ARG_TOKEN_CLOSE;
-		} else if (strcmp(word, "NIL") == 0) {
-			token->type = ARG_TOKEN_NIL;
-		} else if (word[0] == '"') {
-			word[strlen(word) - 1] = '\0';
-			token->type = ARG_TOKEN_STRING;
-			token->text = word + 1;
-		} else {
-			token->type = ARG_TOKEN_ATOM;
-			token->text = word;
-		}
-	}
-	return count;
-}
 
 /* `line`, and what SUBSCRIBE says about it after its fixed fields; NULL: an error. */
 static const struct parse_row {
@@ -131,8 +104,8 @@ static enum webpush_error parse(const char *line, struct webpush_subscription *s
 	enum webpush_error error;
 
 	*words_r = *line == '\0' ? g_new0(char *, 1) : g_strsplit(line, " ", -1);
-	error = webpush_args_parse(tokens, tokenise(line, tokens, G_N_ELEMENTS(tokens), *words_r),
-				   sub_r, remove_r, &text);
+	error = webpush_args_parse(tokens, tokenise(*words_r, tokens, G_N_ELEMENTS(tokens)), sub_r,
+				   remove_r, &text);
 	/* A sentence for the client on failure, untouched else. */
 	g_assert_cmpint(error == WEBPUSH_OK, ==, text == NULL);
 	return error;
@@ -235,8 +208,7 @@ static void test_mailbox_count(void)
 	g_string_append(line, ") )");
 
 	g_auto(GStrv) words = g_strsplit(line->str, " ", -1);
-	g_assert_cmpint(webpush_args_parse(tokens,
-					   tokenise(line->str, tokens, WEBPUSH_MAX_TOKENS, words),
+	g_assert_cmpint(webpush_args_parse(tokens, tokenise(words, tokens, WEBPUSH_MAX_TOKENS),
 					   &sub, &remove, &text),
 			==, WEBPUSH_OK);
 	sub.msgtype = "all";
@@ -253,9 +225,8 @@ static void test_mailbox_count(void)
 
 	memset(tokens, 0, sizeof(tokens));
 	g_auto(GStrv) more = g_strsplit(one_more, " ", -1);
-	g_assert_cmpint(webpush_args_parse(tokens,
-					   tokenise(one_more, tokens, WEBPUSH_MAX_TOKENS, more),
-					   &sub, &remove, &text),
+	g_assert_cmpint(webpush_args_parse(tokens, tokenise(more, tokens, WEBPUSH_MAX_TOKENS), &sub,
+					   &remove, &text),
 			==, WEBPUSH_LIMIT);
 }
 
