@@ -3,6 +3,7 @@
  * one by one. */
 #include "recurrence-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "datetime.h"
@@ -52,11 +53,53 @@ gboolean rrule_parse(const char *text, struct icaltimetype dtstart,
 	return TRUE;
 }
 
+/* Those that are counted from the end come last. */
+static int in_order(short a, short b)
+{
+	return (int)(unsigned short)a - (int)(unsigned short)b;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	return in_order(*(const short *)a, *(const short *)b);
+}
+
+/* Monday first, as rules mostly say it. */
+static int monday_first(short day)
+{
+	return ((int)icalrecurrencetype_day_day_of_week(day) + 5) % 7;
+}
+
+static int compare_days(const void *a, const void *b)
+{
+	short day_a = *(const short *)a, day_b = *(const short *)b;
+	int by_weekday = monday_first(day_a) - monday_first(day_b);
+
+	return by_weekday != 0 ? by_weekday
+			       : in_order((short)icalrecurrencetype_day_position(day_a),
+					  (short)icalrecurrencetype_day_position(day_b));
+}
+
+#define SORT(rule, part, compare) \
+	qsort((rule)->part, COUNT(rule, part), sizeof((rule)->part[0]), compare)
+
 char *rrule_write(const struct icalrecurrencetype *rule)
 {
 	struct icalrecurrencetype copy = *rule;
-	char *text = icalrecurrencetype_as_string_r(&copy);
-	char *result = g_strdup(text == NULL ? "" : text);
+	char *text, *result;
+
+	/* Sets, whose order says nothing and changes where days are moved to another zone. */
+	SORT(&copy, by_day, compare_days);
+	SORT(&copy, by_month_day, compare_numbers);
+	SORT(&copy, by_year_day, compare_numbers);
+	SORT(&copy, by_week_no, compare_numbers);
+	SORT(&copy, by_month, compare_numbers);
+	SORT(&copy, by_set_pos, compare_numbers);
+	SORT(&copy, by_hour, compare_numbers);
+	SORT(&copy, by_minute, compare_numbers);
+	SORT(&copy, by_second, compare_numbers);
+	text = icalrecurrencetype_as_string_r(&copy);
+	result = g_strdup(text == NULL ? "" : text);
 
 	free(text);
 	return result;

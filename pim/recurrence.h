@@ -18,7 +18,7 @@
  * instant. FALSE: not a rule. */
 gboolean rrule_parse(const char *text, struct icaltimetype dtstart,
 		     struct icalrecurrencetype *rule_r);
-/* In one order of its parts. New. */
+/* In one order of its parts, and of the numbers in each. New. */
 char *rrule_write(const struct icalrecurrencetype *rule);
 
 /* --- vCalendar 1.0 ----------------------------------------------------------------------- */
