@@ -7,6 +7,7 @@
  * Each may take 50 ms: what is refused as a whole, and what is read to its end and answered
  * command by command, or taken, though that is up to 2 MB.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "bombs.h"
@@ -67,12 +68,19 @@ int main(int argc, char **argv)
 	gboolean quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
 	const char *wanted = argc > 1 + quick ? argv[1 + quick] : "";
 	struct worst refused = {0, ""}, read = {0, ""}, memory = {0, ""};
+	guint measured = 0;
 	gboolean met;
 
 	for (guint i = 0; i < bombs_count; i++) {
-		if (g_str_has_prefix(bombs[i].name, wanted))
-			measure(&bombs[i], quick ? 2 : 5, is_refused(&bombs[i]) ? &refused : &read,
-				&memory);
+		if (!g_str_has_prefix(bombs[i].name, wanted))
+			continue;
+		measure(&bombs[i], quick ? 2 : 5, is_refused(&bombs[i]) ? &refused : &read,
+			&memory);
+		measured++;
+	}
+	if (measured == 0) {
+		fprintf(stderr, "bench-bombs: no bomb's name begins with %s\n", wanted);
+		return 2;
 	}
 	met = say_goal("refused-cpu", &refused, MOST_MS, "ms");
 	met = say_goal("read-cpu", &read, MOST_MS, "ms") && met;
