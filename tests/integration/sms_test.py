@@ -4,13 +4,12 @@ what a network is given, and back to the package by a decoder that shares nothin
 
 import base64
 import os
-import shutil
-import subprocess
 import time
 
 from bridge import Bridge, LineClient, line
 from kannel import Kannel, missing
 from scratch import limit, scratch_dir
+from short_message import EMN, elements, put_together, read_emn, read_push
 from tap import Skip, Suite, check, equal, eventually
 
 suite = Suite("sms")
@@ -24,60 +23,6 @@ OK, NOUSER, TEMPFAIL, PROTOCOL, NOPERM = 0, 67, 75, 76, 77
 # As OMA DS 1.2 has it: no digest, version 12, session 1, a server's name, one database.
 PACKAGE = (bytes(16) + bytes.fromhex("03180000000001") + b"\x07fantail" + b"\x10" +
            bytes.fromhex("6000000708") + b"contacts")
-
-
-# --- what the network got, as a phone reads it --------------------------------------
-
-def elements(udh):
-    """TS 23.040 9.2.3.24: {identifier: octets}."""
-    equal(udh[0], len(udh) - 1, "the header's length")
-    found, at = {}, 1
-    while at < len(udh):
-        kind, size = udh[at], udh[at + 1]
-        found[kind] = udh[at + 2:at + 2 + size]
-        at += 2 + size
-    equal(at, len(udh), "elements fill the header")
-    return found
-
-
-def put_together(messages):
-    """The datagrams of these messages; parts are told by number and reference."""
-    whole, parts = [], {}
-    for message in messages:
-        check(len(message["udh"]) + len(message["data"]) <= 140, "a message of 140 octets")
-        header = elements(message["udh"])
-        equal(header[5][:2], (2948).to_bytes(2, "big"), "destination port")
-        if 0 not in header:
-            whole.append(message["data"])
-            continue
-        reference, total, number = header[0]
-        found = parts.setdefault((message["to"], reference, total), {})
-        found[number] = message["data"]
-        if len(found) == total:
-            whole.append(b"".join(found[n] for n in range(1, total + 1)))
-            found.clear()
-    return whole
-
-
-def read_push(pdu):
-    """WAP-230-WSP 8.2.4.1 and 8.4: (content type, application id, content)."""
-    equal(pdu[1], 0x06, "PDU type")
-    at, length = 2, 0
-    while True:
-        length = length << 7 | pdu[at] & 0x7f
-        at += 1
-        if pdu[at - 1] < 0x80:
-            break
-    headers, content = pdu[at:at + length], pdu[at + length:]
-    if headers[0] >= 0x80:
-        kind, rest = headers[0] & 0x7f, headers[1:]
-    else:
-        value, rest = headers[1:1 + headers[0]], headers[1 + headers[0]:]
-        equal(value[0], len(value) - 1, "a Long-integer")
-        kind = int.from_bytes(value[1:], "big")
-    equal(len(rest), 2, "one header more")
-    equal(rest[0] & 0x7f, 0x2f, "X-Wap-Application-Id")
-    return kind, rest[1] & 0x7f, content
 
 
 # --- the set-up ----------------------------------------------------------------------
@@ -309,9 +254,6 @@ def a_number_that_is_refused_is_dropped_and_stays_registered():
 
 # --- Push-IMAP --------------------------------------------------------------------------
 
-EMN = 0x030a
-
-
 def pimap(site, verb, **fields):
     client = LineClient(site.bridge.socket)
     verdict, answer, items = client.request(verb, user=USER, device="P42", **fields)
@@ -331,14 +273,6 @@ def arrive(site, mailbox, **fields):
     client.close()
     equal(verdict, "OK", f"the batch: {answer}")
     return int(answer["queued"])
-
-
-def read_emn(document):
-    """What a decoder that is not ours makes of it."""
-    if shutil.which("wbxml2xml") is None:
-        raise Skip("no wbxml2xml (Debian: wbxml2-utils)")
-    return subprocess.run(["wbxml2xml", "-o", "-", "-"], input=document, capture_output=True,
-                          check=True, timeout=60).stdout.decode()
 
 
 @suite.test
