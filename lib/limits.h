@@ -262,6 +262,9 @@
 #define LIMIT_FILTER_CRITERIA 8192
 #define LIMIT_FILTER_CHARSET 64
 #define LIMIT_FILTER_DESCRIPTION 512
+/* Criteria of all filters that one SEARCH names, each as often as it does: what a command line
+ * could have without them (imap_max_line_length). Takes some megabytes of memory. */
+#define LIMIT_FILTER_SEARCH 65536
 /* Names of filters that an event can carry: all of a user, and blanks. */
 #define LIMIT_FILTER_NAMES (LIMIT_FILTERS_PER_USER * (LIMIT_FILTER_NAME + 1))
 /* Mailboxes of one device with a filter of their own. */

@@ -1,12 +1,14 @@
 #include "imap-common.h"
 #include "imap-client.h"
 #include "imap-commands.h"
+#include "imap-resp-code.h"
 #include "mail-search-build.h"
 #include "mail-search-parser.h"
 #include "module-context.h"
 #include "dovecot-compat.h"
 
 #include "filter-search.h"
+#include "limits.h"
 #include "pimap-args.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
@@ -19,18 +21,22 @@ struct filter_client {
 	void (*next_send_tagline)(struct client_command_context *cmd, const char *data);
 };
 
-/* One question to the bridge, while a command's arguments are read. */
+/* One question to the bridge, while a command's arguments are read. All is of its pool. */
 struct filter_lookup {
+	struct filter_lookup *next; /* asked before it */
 	struct client_command_context *cmd;
 	const char *name;
-	const char *criteria, *charset; /* on the data stack */
-	const char *refused;            /* the tagged answer */
+	const char *criteria, *charset;
+	const char *refused; /* the tagged answer */
 };
 
 static MODULE_CONTEXT_DEFINE_INIT(filter_client_module, &imap_module_register);
 
 /* Core builds search arguments without saying for whom. */
 static struct client_command_context *current;
+/* What `current` has asked for, and how much criteria it has got in all. */
+static struct filter_lookup *lookups;
+static size_t octets;
 /* How `current` has to end instead of with the BAD that core makes of every error there. */
 static char *tagline;
 
@@ -77,6 +83,31 @@ static void look_up(struct filter_lookup *lookup)
 					"NO [UNDEFINED-FILTER %s] No such filter.", lookup->name);
 }
 
+/* Each name once, since the session waits for it; and not more of it than a client could have
+ * written: a line has room for some thousand names. */
+static const struct filter_lookup *find(const char *name)
+{
+	struct filter_lookup *lookup = lookups;
+
+	while (lookup != NULL && strcmp(lookup->name, name) != 0)
+		lookup = lookup->next;
+	if (lookup == NULL) {
+		lookup = p_new(current->pool, struct filter_lookup, 1);
+		lookup->cmd = current;
+		lookup->name = p_strdup(current->pool, name);
+		look_up(lookup);
+		lookup->next = lookups;
+		lookups = lookup;
+	}
+	if (lookup->refused == NULL) {
+		octets += strlen(lookup->criteria);
+		if (octets > LIMIT_FILTER_SEARCH)
+			lookup->refused =
+				"NO [" IMAP_RESP_CODE_LIMIT "] Too many filters in one search.";
+	}
+	return lookup;
+}
+
 /* --- the key ---------------------------------------------------------------- */
 
 static struct mail_search_arg *fail(struct mail_search_build_context *ctx, const char *error)
@@ -89,7 +120,7 @@ static struct mail_search_arg *build_filter(struct mail_search_build_context *ct
 {
 	const struct pushimap_user *user =
 		current == NULL ? NULL : pushimap_user_get(current->client->user);
-	struct filter_lookup lookup = {.cmd = current};
+	const struct filter_lookup *lookup;
 	char name[LIMIT_FILTER_NAME + 1];
 	struct mail_search_args *args;
 	struct mail_search_arg *arg;
@@ -101,14 +132,13 @@ static struct mail_search_arg *build_filter(struct mail_search_build_context *ct
 		return NULL;
 	if (pimap_filter_name(text, name, &error) != WEBPUSH_OK)
 		return fail(ctx, error);
-	lookup.name = name;
-	look_up(&lookup);
-	if (lookup.refused != NULL) {
+	lookup = find(name);
+	if (lookup->refused != NULL) {
 		i_free(tagline);
-		tagline = i_strdup(lookup.refused);
+		tagline = i_strdup(lookup->refused);
 		return fail(ctx, "No such filter");
 	}
-	if (search_criteria_parse(lookup.criteria, lookup.charset, &args, &error) < 0)
+	if (search_criteria_parse(lookup->criteria, lookup->charset, &args, &error) < 0)
 		return fail(ctx, error);
 	arg = mail_search_build_new(ctx, SEARCH_SUB);
 	arg->value.subargs = mail_search_arg_dup(ctx->pool, args->args);
@@ -123,11 +153,14 @@ static const struct mail_search_register_arg filter_key = {"FILTER", build_filte
 static void command_pre(struct client_command_context *cmd)
 {
 	current = cmd;
+	lookups = NULL;
+	octets = 0;
 }
 
 static void command_post(struct client_command_context *cmd ATTR_UNUSED)
 {
 	current = NULL;
+	lookups = NULL;
 	i_free(tagline);
 }
 
