@@ -53,6 +53,20 @@ static void check_filter(const struct arg_token *tokens, size_t count)
 		check_line(criteria, tokens + filter.criteria, filter.criteria_count);
 }
 
+/* Names of metadata entries come here, too. */
+static void check_name(const char *text)
+{
+	char name[LIMIT_FILTER_NAME + 1], again[LIMIT_FILTER_NAME + 1];
+	const char *error = NULL;
+
+	if (pimap_filter_name(text, name, &error) != WEBPUSH_OK) {
+		assert(error != NULL);
+		return;
+	}
+	assert(*name != '\0' && strpbrk(name, "/ \"\\(){%*\r\n") == NULL);
+	assert(pimap_filter_name(name, again, &error) == WEBPUSH_OK && strcmp(name, again) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct arg_token tokens[MAX_TOKENS];
@@ -67,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (pimap_device_from_login(text, device))
 		assert(pimap_device_valid(device));
+	check_name(text);
 	count = tokenise(text, tokens, MAX_TOKENS);
 	if (pimap_set_parse(tokens, count, &set, &error) == WEBPUSH_OK)
 		assert(set.pref < PIMAP_PREF_COUNT && strlen(set.value) <= LIMIT_PIMAP_NEW_FORMAT);
