@@ -9,6 +9,7 @@
 #include "dovecot-compat.h"
 
 #include "event-filter.h"
+#include "event-maildir.h"
 #include "limits.h"
 #include "monotonic.h"
 #include "search-criteria.h"
@@ -398,7 +399,8 @@ static bool judge_message(struct event_filters *filters, uint32_t seq, uint64_t 
 	return TRUE;
 }
 
-static bool judge_uids(struct event_filters *filters, const struct uid_set *uids, uint64_t deadline)
+static bool judge_uids(struct event_filters *filters, struct mailbox *box,
+		       const struct uid_set *uids, uint64_t deadline)
 {
 	for (size_t i = 0; i < uids->count; i++) {
 		uint32_t seq1, seq2;
@@ -412,6 +414,10 @@ static bool judge_uids(struct event_filters *filters, const struct uid_set *uids
 		for (uint32_t seq = seq1; seq <= seq2 && ok; seq++) {
 			T_BEGIN
 			{
+				uint32_t uid;
+
+				mail_index_lookup_uid(filters->box->view, seq, &uid);
+				event_maildir_tell(box, filters->box, uid);
 				ok = judge_message(filters, seq, deadline);
 			}
 			T_END;
@@ -484,7 +490,7 @@ const char *event_filters_judge(struct event_filters *filters, struct mailbox *b
 	mail_storage_last_error_push(storage);
 	if (uid_set_add_text(&set, uids)) {
 		judged = prepare(filters, box, uid_set_highest(&set), deadline) &&
-			 judge_uids(filters, &set, deadline);
+			 judge_uids(filters, box, &set, deadline);
 	}
 	uid_set_free(&set);
 	mail_storage_last_error_pop(storage);

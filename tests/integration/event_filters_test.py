@@ -5,6 +5,7 @@ bridge names them, and looks at what comes in the events.
 scratch.py says where the built modules are looked for. With --whole the verdicts on 200
 messages by 500 filters are compared with SEARCH, else on 50 by 300."""
 
+import ctypes
 import datetime
 import email.header
 import email.utils
@@ -86,6 +87,40 @@ def the_bridge_is_asked_for_the_mailbox():
     imap.logout()
     equal(bridge.wanted_mailboxes, ["a/b"], "mailbox of WANT")
     equal(only(bridge.events_of("asked"), "events")["filters"], "f0", "filters")
+
+
+class LocksOfMaildir:
+    """How often its list of UIDs was locked since the last time."""
+
+    CREATED = 0x100  # IN_CREATE
+
+    def __init__(self, path):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK)
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, os.fsencode(path), self.CREATED) < 0:
+            raise OSError(ctypes.get_errno(), f"inotify, {path}")
+
+    def count(self):
+        found = 0
+        while True:
+            try:
+                found += os.read(self.fd, 65536).count(b"dovecot-uidlist.lock\0")
+            except BlockingIOError:
+                return found
+
+
+@suite.test
+def a_message_just_saved_is_not_looked_for():
+    attach()
+    delivered("found")
+    locks = LocksOfMaildir(os.path.join(dovecot.home("found"), "Maildir"))
+    delivered("found")
+    wanted = locks.count()
+    check(wanted > 0, "saving locks")
+    attach("FROM pat", "SUBJECT hello", "BODY are", "LARGER 1")
+    equal(delivered("found")["filters"], "f0 f1 f2 f3", "filters")
+    equal(locks.count(), wanted, "locks of a delivery that is judged")
+    os.close(locks.fd)
 
 
 @suite.test
