@@ -90,14 +90,15 @@ def the_bridge_is_asked_for_the_mailbox():
 
 
 class LocksOfMaildir:
-    """How often its list of UIDs was locked since the last time."""
+    """How often its list of UIDs was locked and unlocked since the last time."""
 
-    CREATED = 0x100  # IN_CREATE
+    CREATED_OR_GONE = 0x100 | 0x200  # IN_CREATE, IN_DELETE; one event is not told twice in a row
 
     def __init__(self, path):
         libc = ctypes.CDLL(None, use_errno=True)
         self.fd = libc.inotify_init1(os.O_NONBLOCK)
-        if self.fd < 0 or libc.inotify_add_watch(self.fd, os.fsencode(path), self.CREATED) < 0:
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, os.fsencode(path),
+                                                 self.CREATED_OR_GONE) < 0:
             raise OSError(ctypes.get_errno(), f"inotify, {path}")
 
     def count(self):
