@@ -274,8 +274,11 @@ bool notify_cmd_notify(struct client_command_context *cmd, command_func_t *stock
 		return FALSE;
 	answer_waiting(session);
 	result = apply(session, args, &error);
-	if (result == NOTIFY_OK)
+	if (result == NOTIFY_OK) {
+		session->said = TRUE;
+		session->quiet = FALSE;
 		return finish_when_ready(cmd, session);
+	}
 	fail(cmd, result, error);
 	return TRUE;
 }

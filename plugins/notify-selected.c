@@ -329,6 +329,19 @@ int notify_selected_apply(struct notify_session *session, const struct notify_sp
 	return 0;
 }
 
+void notify_selected_revert(struct notify_session *session)
+{
+	struct notify_selected *selected = session->selected;
+
+	if (selected->next_ctx != NULL)
+		context_free(session->client, &selected->next_ctx);
+	selected->next_ctx = NULL;
+	selected->ctx_changed = TRUE;
+	selected->mode = SELECTED_STOCK;
+	selected->events = 0;
+	session->client->notify_immediate_expunges = FALSE;
+}
+
 bool notify_selected_applied(const struct notify_session *session)
 {
 	return session->selected->mode != SELECTED_STOCK;
@@ -385,7 +398,9 @@ static enum mailbox_sync_flags sync_as_applied(struct notify_selected *selected,
 	selected->box.silent = FALSE;
 	if (selected->ctx_changed)
 		context_change(selected);
-	if (selected->mode == SELECTED_NONE) {
+	if (selected->mode == SELECTED_STOCK) {
+		client->notify_count_changes = client->notify_flag_changes = TRUE;
+	} else if (selected->mode == SELECTED_NONE) {
 		flags = sync_as_none(selected, flags);
 	} else {
 		client->notify_count_changes = TRUE;
@@ -406,7 +421,8 @@ static enum mailbox_sync_flags sync_begins(struct notify_selected *selected, str
 		selected->box.fingerprint = notify_fingerprint(box->list, box->name);
 		selected->box.marked = TRUE;
 	}
-	if (selected->mode != SELECTED_STOCK)
+	/* Core has no settings of its own to go back to: the first sync does it. */
+	if (selected->mode != SELECTED_STOCK || selected->ctx_changed)
 		flags = sync_as_applied(selected, flags);
 	selected->box.own_flags = selected->box.own_save = FALSE;
 	return flags;
@@ -612,6 +628,8 @@ wake_kinds notify_selected_kinds(const struct notify_session *session)
 		return 0;
 	if (selected->mode == SELECTED_STOCK)
 		return session->idle == NULL ? 0 : WAKE_KINDS_MESSAGE | deleted;
+	if (session->quiet && session->idle == NULL)
+		return 0;
 	for (unsigned int i = 0; i < N_ELEMENTS(map); i++) {
 		if ((selected->events & map[i].event) != 0)
 			kinds |= WAKE_KIND_BIT(map[i].kind);
@@ -619,12 +637,13 @@ wake_kinds notify_selected_kinds(const struct notify_session *session)
 	return kinds == 0 ? 0 : kinds | deleted;
 }
 
-/* Would a sync now be seen by the client? */
-static bool may_say(const struct notify_session *session)
+bool notify_selected_tells(const struct notify_session *session)
 {
-	return session->client->mailbox != NULL &&
-	       (notify_selected_wanted(session) ||
-		(!notify_selected_applied(session) && notify_idle_runs(session)));
+	if (session->client->mailbox == NULL)
+		return FALSE;
+	if (notify_selected_wanted(session))
+		return !session->quiet || notify_idle_runs(session);
+	return !notify_selected_applied(session) && notify_idle_runs(session);
 }
 
 /* Expunges are shown at once, or IDLE is there to show them (RFC 5465 section 6.1.2). */
@@ -672,7 +691,7 @@ static bool may_hear(const struct notify_session *session)
 void notify_selected_mark(struct notify_session *session)
 {
 	selected_follow(session->selected);
-	if (may_say(session) && may_hear(session))
+	if (notify_selected_tells(session) && may_hear(session))
 		session->selected->box.dirty = TRUE;
 }
 
@@ -767,7 +786,7 @@ bool notify_selected_flush(struct notify_session *session)
 	struct notify_selected *selected = session->selected;
 
 	selected_follow(selected);
-	if (selected->box.dirty && !may_say(session))
+	if (selected->box.dirty && !notify_selected_tells(session))
 		selected->box.dirty = FALSE;
 	if (!selected->box.dirty)
 		return TRUE;

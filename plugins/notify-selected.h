@@ -31,10 +31,16 @@ void notify_selected_deinit(struct notify_session *session);
 int notify_selected_apply(struct notify_session *session, const struct notify_spec *spec,
 			  const struct imap_arg *fetch_att, const char **error_r);
 
-/* NOTIFY has been said: until then all is Dovecot's. */
+/* As if NOTIFY had never been said, from the next sync on. Likewise from anywhere. */
+void notify_selected_revert(struct notify_session *session);
+
+/* NOTIFY has been said, or notify-inband.h stands for it: until then all is Dovecot's. */
 bool notify_selected_applied(const struct notify_session *session);
-/* NOTIFY has been said, and asked for the events of the selected mailbox. */
+/* Likewise, and it asked for the events of the selected mailbox. */
 bool notify_selected_wanted(const struct notify_session *session);
+/* What happens in it is told at once, as far as it may be: by NOTIFY, or by the IDLE that
+ * runs. */
+bool notify_selected_tells(const struct notify_session *session);
 /* A FETCH of new messages is under way: nothing may be written between its parts. */
 bool notify_selected_fetching(const struct notify_session *session);
 

@@ -712,8 +712,9 @@ static void keepalive_timeout(struct notify_session *session)
 {
 	struct client *client = session->client;
 
-	timeout_reset(client->to_idle);
-	if (client->command_queue == NULL && notify_session_may_write(session) &&
+	if (!session->quiet)
+		timeout_reset(client->to_idle);
+	if (!session->quiet && client->command_queue == NULL && notify_session_may_write(session) &&
 	    o_stream_get_buffer_used_size(client->output) == 0) {
 		o_stream_cork(client->output);
 		client_send_line(client, "* OK Still here");
@@ -764,6 +765,18 @@ void notify_session_set(struct notify_session *session, struct notify_spec *spec
 	poll_plan(session);
 	notify_session_keep_alive(session);
 	notify_hibernate_postpone(session);
+}
+
+void notify_session_unset(struct notify_session *session)
+{
+	if (!session->active)
+		return;
+	notify_selected_revert(session);
+	session_reset(session);
+	session->active = session->quiet = FALSE;
+	timeout_remove(&session->to_poll);
+	timeout_remove(&session->to_keepalive);
+	notify_session_watch(session);
 }
 
 void notify_session_overflow(struct notify_session *session, const char *reason)

@@ -20,6 +20,7 @@
  *   notify-acl.c       rights
  *   notify-selected.c  the selected mailbox
  *   notify-idle.c      IDLE
+ *   notify-inband.c    the same without the command, for module fantail_imap
  *   notify-hibernate.c, notify-state.c  sleep, and what is known after it
  */
 #ifndef FANTAIL_NOTIFY_SESSION_H
@@ -48,6 +49,8 @@ struct notify_session {
 	struct notify_spec spec; /* names are UTF-8 here */
 	pool_t spec_pool;        /* owns its strings */
 	const char *command;     /* what it was parsed from; likewise */
+	bool said;               /* by the client itself, not by notify-inband.h */
+	bool quiet;              /* nothing of it but in IDLE and with commands (notify-inband.h) */
 
 	struct notify_watch *watch;         /* notify-watch.c; NULL unless active */
 	struct notify_changes *changes;     /* notify-changes.c; likewise */
@@ -105,6 +108,9 @@ void notify_session_watch(struct notify_session *session);
  * notify_selected_apply's. */
 void notify_session_set(struct notify_session *session, struct notify_spec *spec, pool_t pool,
 			struct notify_watch *watch, const char *command);
+
+/* As if NOTIFY had never been said. */
+void notify_session_unset(struct notify_session *session);
 
 /* Mailboxes were listed, and that is over for now: gives back what Dovecot keeps of it, as
  * soon as the session is at rest. */
