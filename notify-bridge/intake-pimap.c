@@ -149,13 +149,23 @@ void intake_present(const struct request *request)
 	const char *session = request_get(request, "session");
 	gboolean listening = g_strcmp0(request_get(request, "listening"), "yes") == 0;
 	g_autoptr(device_t) device = find_device(request);
+	g_autoptr(pimap_profile_t) profile = NULL;
 	gint64 now_us = g_get_real_time();
 
 	/* Who has set nothing is not pushed to either. */
+	if (device != NULL)
+		profile = intake->registry->backend->profile(intake->registry, device->id);
 	if (device != NULL && session != NULL && strlen(session) <= LIMIT_SESSION_ID) {
+		/* A wake-up that waits to be sent is of no use any more. There is none while it
+		 * listens. */
+		if (!presence_listens(intake->presence, device->id, now_us))
+			intake->queue->backend->drop_device(intake->queue, device->id, NULL, NULL);
 		presence_say(intake->presence, device->id, session, listening, now_us);
 		intake->registry->backend->present(intake->registry, device,
 						   now_us / G_USEC_PER_SEC);
 	}
-	intake_ok(request->peer, request->id, NULL, NULL, NULL, NULL);
+	intake_ok(request->peer, request->id, pimap_pref_key(PIMAP_PREF_INBAND_PUSH),
+		  pimap_profile_get(profile, PIMAP_PREF_INBAND_PUSH),
+		  pimap_pref_key(PIMAP_PREF_INBAND_NEW_FORMAT),
+		  pimap_profile_get(profile, PIMAP_PREF_INBAND_NEW_FORMAT));
 }

@@ -106,6 +106,7 @@ static void play(struct bench *bench, const struct step *steps, gsize count)
 
 #define PLAY(bench, steps) play(bench, steps, G_N_ELEMENTS(steps))
 #define FOR "\tuser=alice\tdevice=P1"
+#define INBAND "\tinband-push=OFF\tinband-new-format=NONE"
 #define DEFAULTS                                                                               \
 	"\taddress=\tchannel=NONE\tformat=EMN\tevent-filter=ALL\tinband-push=OFF\tinband-new-" \
 	"format=NONE"
@@ -377,13 +378,13 @@ static void test_wake_up(void)
 		{"ATTACH\t4" FOR "\tfilter=JOHN\tmailbox=INBOX\n", "OK\t4\n"},
 	};
 	static const struct step there[] = {
-		{"PRESENT\t5" FOR "\tsession=s1\tlistening=yes\n", "OK\t5\n"},
+		{"PRESENT\t5" FOR "\tsession=s1\tlistening=yes\n", "OK\t5" INBAND "\n"},
 	};
 	static const struct step not_there[] = {
-		{"PRESENT\t6" FOR "\tsession=other\tlistening=no\n", "OK\t6\n"},
+		{"PRESENT\t6" FOR "\tsession=other\tlistening=no\n", "OK\t6" INBAND "\n"},
 	};
 	static const struct step left[] = {
-		{"PRESENT\t7" FOR "\tsession=s1\tlistening=no\n", "OK\t7\n"},
+		{"PRESENT\t7" FOR "\tsession=s1\tlistening=no\n", "OK\t7" INBAND "\n"},
 	};
 	static const struct step none[] = {
 		{"PREFER\t8" FOR "\tname=PIMAP_EVENT_FILTER\tvalue=NONE\n", "OK\t8\n"},
