@@ -276,6 +276,7 @@
 /* A session of Push-IMAP says each minute that its device listens; it counts as gone after
  * two that were missed (s). */
 #define LIMIT_PRESENCE_SECS 150
+#define LIMIT_PRESENCE_SAY_SECS 60
 /* An outstanding wake-up is repeated after these (s), the last one again and again: a phone
  * that was in a tunnel, in a meeting, switched off. */
 #define LIMIT_WAKE_AGAIN_SECS 3600

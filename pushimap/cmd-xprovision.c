@@ -6,6 +6,7 @@
 #include "dovecot-compat.h"
 
 #include "pimap-cmd.h"
+#include "pimap-inband.h"
 #include "search-criteria.h"
 
 #include <ctype.h>
@@ -69,6 +70,14 @@ static bool provision_item(const struct tabline_field *fields ATTR_UNUSED, size_
 	return TRUE;
 }
 
+/* Of a format, what can be said in a word; lists of FETCH items are without end. */
+static const char *inband_values(struct client_command_context *cmd, enum pimap_pref pref)
+{
+	if (!pimap_inband_available(cmd->client))
+		return pimap_pref_info(pref)->fallback;
+	return pref == PIMAP_INBAND_PUSH ? pimap_pref_info(pref)->values : "NONE ALL FAST FULL";
+}
+
 static bool provision_reply(const struct tabline_field *fields, size_t count, string_t *untagged,
 			    void *context)
 {
@@ -84,9 +93,9 @@ static bool provision_reply(const struct tabline_field *fields, size_t count, st
 	append_pref_line(untagged, family, PIMAP_OUTBAND_FORMAT,
 			 get_words(fields, count, "formats", "EMN"));
 	append_pref_line(untagged, family, PIMAP_INBAND_NEW_FORMAT,
-			 pimap_pref_info(PIMAP_INBAND_NEW_FORMAT)->fallback);
+			 inband_values(cmd, PIMAP_INBAND_NEW_FORMAT));
 	append_pref_line(untagged, family, PIMAP_INBAND_PUSH,
-			 pimap_pref_info(PIMAP_INBAND_PUSH)->fallback);
+			 inband_values(cmd, PIMAP_INBAND_PUSH));
 	append_pref_line(untagged, family, PIMAP_EVENT_FILTER,
 			 pimap_pref_info(PIMAP_EVENT_FILTER)->values);
 	append_field_line(untagged, family, "NOTIFICATION ADDRESS", fields, count,

@@ -8,6 +8,8 @@
 #include "dovecot-compat.h"
 
 #include "pimap-cmd.h"
+#include "pimap-inband.h"
+#include "pimap-session.h"
 
 /* Is it something that FETCH knows? */
 static bool check_format(struct client_command_context *cmd, const char *value)
@@ -28,8 +30,12 @@ static bool check_format(struct client_command_context *cmd, const char *value)
 	}
 	imap_parser_unref(&parser);
 	i_stream_unref(&input);
+	/* In both of the forms that FETCH has for it. */
 	if (!ok)
-		client_send_command_error(cmd, error);
+		pushimap_cmd_fail(cmd,
+				  strstr(error, "Unknown parameter") != NULL ? WEBPUSH_CANNOT
+									     : WEBPUSH_SYNTAX,
+				  error);
 	return ok;
 }
 
@@ -54,12 +60,33 @@ static bool attach(struct client_command_context *cmd, const struct pimap_set *s
 	return pushimap_cmd_start(cmd, &request, NULL, NULL, NULL);
 }
 
+static bool is_inband(enum pimap_pref pref)
+{
+	return pref == PIMAP_INBAND_NEW_FORMAT || pref == PIMAP_INBAND_PUSH;
+}
+
+struct preference {
+	struct client *client;
+	enum pimap_pref pref;
+	const char *value;
+};
+
+static bool preferred(const struct tabline_field *fields ATTR_UNUSED, size_t count ATTR_UNUSED,
+		      string_t *untagged ATTR_UNUSED, void *context)
+{
+	const struct preference *preference = context;
+
+	pimap_session_prefer(preference->client, preference->pref, preference->value);
+	return TRUE;
+}
+
 bool cmd_xsetpimappref(struct client_command_context *cmd)
 {
 	struct arg_token *tokens;
 	struct tabline_buf request;
 	enum webpush_error error;
 	const char *device, *text;
+	struct preference *preference;
 	struct pimap_set set;
 	size_t count;
 	bool ret;
@@ -79,8 +106,7 @@ bool cmd_xsetpimappref(struct client_command_context *cmd)
 	if (set.pref == PIMAP_INBAND_NEW_FORMAT && *set.value == '(' &&
 	    !check_format(cmd, set.value))
 		return TRUE;
-	/* What comes outside of commands comes by IDLE and NOTIFY. */
-	if ((set.pref == PIMAP_INBAND_NEW_FORMAT || set.pref == PIMAP_INBAND_PUSH) &&
+	if (is_inband(set.pref) && !pimap_inband_available(cmd->client) &&
 	    strcmp(set.value, pimap_pref_info(set.pref)->fallback) != 0) {
 		pushimap_cmd_fail(cmd, WEBPUSH_CANNOT, "Value is not supported.");
 		return TRUE;
@@ -90,5 +116,9 @@ bool cmd_xsetpimappref(struct client_command_context *cmd)
 	tabline_field(&request, "name",
 		      t_strconcat("PIMAP_", pimap_pref_info(set.pref)->name, NULL));
 	tabline_field(&request, "value", set.value);
-	return pushimap_cmd_start(cmd, &request, NULL, NULL, NULL);
+	preference = p_new(cmd->pool, struct preference, 1);
+	preference->client = cmd->client;
+	preference->pref = set.pref;
+	preference->value = p_strdup(cmd->pool, set.value);
+	return pushimap_cmd_start(cmd, &request, NULL, preferred, preference);
 }

@@ -13,11 +13,12 @@
 #include "dovecot-compat.h"
 
 #include "limits.h"
+#include "pimap-inband.h"
+#include "pimap-presence.h"
 #include "pimap-session.h"
 #include "pimap-state.h"
 #include "pimap-store.h"
 #include "pushimap-plugin.h"
-#include "registrar.h"
 
 #define DAY_SECS (24 * 60 * 60)
 /* What Dovecot says first of all in SELECT, of the mailbox before. */
@@ -31,14 +32,18 @@ struct pimap_context {
 	struct pimap_store *store;
 	struct pimap_session session; /* that of the selected mailbox is what is confirmed */
 	bool resumed;
-	struct registrar *presence; /* NULL once the bridge knows that the device is back */
-	bool given_up;              /* it ends with the connection, and nothing of it is kept */
+	bool given_up; /* it ends with the connection, and nothing of it is kept */
 	bool ended;
 
 	/* The mailbox that is watched; NULL between two of them. */
 	struct mailbox *box;
 	struct pimap_folder said; /* as of the last tagged reply */
 	bool said_all;            /* with it the client had an answer to all that it sent */
+
+	struct pimap_presence *presence;
+	struct timeout *to_listen; /* whether it listens is to be looked at */
+	bool started;              /* there are namespaces: the first command has come */
+	bool preferred;            /* in-band preferences were set in this connection */
 
 	/* While SELECT is at work: what it says, and where that goes. */
 	string_t *held;
@@ -366,6 +371,81 @@ static bool is_select(const struct client_command_context *cmd)
 	return strcasecmp(cmd->name, "SELECT") == 0 || strcasecmp(cmd->name, "EXAMINE") == 0;
 }
 
+/* --- in-band preferences ------------------------------------------------------ */
+
+static void look_whether_it_listens(struct pimap_context *ctx)
+{
+	timeout_remove(&ctx->to_listen);
+	pimap_presence_set(ctx->presence, pimap_inband_listens(ctx->client));
+}
+
+/* When the command has ended, and those that wait for it. */
+static void plan_to_listen(struct pimap_context *ctx)
+{
+	if (ctx->to_listen == NULL && !ctx->ended)
+		ctx->to_listen = timeout_add_short(0, look_whether_it_listens, ctx);
+}
+
+static void apply_preferences(struct pimap_context *ctx)
+{
+	if (!ctx->started)
+		return;
+	pimap_inband_apply(ctx->client, ctx->session.push, ctx->session.format);
+	plan_to_listen(ctx);
+}
+
+/* TRUE: that is another one than before. */
+static bool set_preference(struct pimap_session *session, enum pimap_pref pref, const char *value)
+{
+	bool former = session->push;
+
+	if (pref == PIMAP_INBAND_PUSH) {
+		session->push = strcmp(value, "ON") == 0;
+		return session->push != former;
+	}
+	if (strcmp(value, "NONE") == 0)
+		value = "";
+	if (strcmp(session->format, value) == 0 || strlen(value) >= sizeof(session->format))
+		return FALSE;
+	strcpy(session->format, value);
+	return TRUE;
+}
+
+void pimap_session_prefer(struct client *client, enum pimap_pref pref, const char *value)
+{
+	struct pimap_context *ctx = PIMAP_CONTEXT(client);
+
+	if (ctx == NULL || ctx->ended ||
+	    (pref != PIMAP_INBAND_PUSH && pref != PIMAP_INBAND_NEW_FORMAT))
+		return;
+	ctx->preferred = TRUE;
+	if (!set_preference(&ctx->session, pref, value))
+		return;
+	pimap_store_write(ctx->store, &ctx->session);
+	apply_preferences(ctx);
+}
+
+/* Another session of the device may have set them. */
+static void preferences_known(const struct tabline_field *fields, size_t count, void *context)
+{
+	static const enum pimap_pref prefs[] = {PIMAP_INBAND_PUSH, PIMAP_INBAND_NEW_FORMAT};
+	struct pimap_context *ctx = context;
+	bool changed = FALSE;
+
+	for (unsigned int i = 0; i < N_ELEMENTS(prefs); i++) {
+		const char *value = tabline_get(fields, count, pimap_pref_info(prefs[i])->field);
+
+		/* A bridge that does not say leaves it at what was known. */
+		if (value != NULL && !ctx->preferred &&
+		    set_preference(&ctx->session, prefs[i], value))
+			changed = TRUE;
+	}
+	if (!changed)
+		return;
+	pimap_store_write(ctx->store, &ctx->session);
+	apply_preferences(ctx);
+}
+
 /* --- hooks ------------------------------------------------------------------- */
 
 static void command_pre(struct client_command_context *cmd)
@@ -374,6 +454,11 @@ static void command_pre(struct client_command_context *cmd)
 
 	if (ctx == NULL || ctx->ended || cmd->name == NULL)
 		return;
+	if (!ctx->started) {
+		ctx->started = TRUE;
+		if (ctx->session.push || *ctx->session.format != '\0')
+			apply_preferences(ctx);
+	}
 	confirm(ctx);
 	if (is_select(cmd)) {
 		leave(ctx, FALSE);
@@ -389,8 +474,10 @@ static void command_post(struct client_command_context *cmd)
 {
 	struct pimap_context *ctx = PIMAP_CONTEXT(cmd->client);
 
-	if (ctx != NULL)
-		let_go(ctx);
+	if (ctx == NULL)
+		return;
+	let_go(ctx);
+	plan_to_listen(ctx);
 }
 
 static void pimap_send_tagline(struct client_command_context *cmd, const char *data)
@@ -413,6 +500,7 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 		pimap_store_remove(ctx->store, &ctx->session);
 	}
 	ctx->module_ctx.super.send_tagline(cmd, data);
+	plan_to_listen(ctx);
 	if (client->mailbox == NULL || client->logged_out) {
 		ctx->box = NULL;
 	} else if (ctx->box == client->mailbox) {
@@ -424,41 +512,16 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 	ctx->said_all = client->command_queue == cmd && cmd->next == NULL && input_is_empty(client);
 }
 
-static void present_answered(const struct registrar_answer *answer ATTR_UNUSED, void *context)
-{
-	struct pimap_context *ctx = context;
-
-	/* A bridge that is away wakes nobody, and repeats a wake-up in time. */
-	ctx->presence = NULL;
-}
-
-/* The device has come: the next mail wakes it again. The client does not wait for that. */
-static void tell_presence(struct pimap_context *ctx, const char *device)
-{
-	const struct mail_user *user = ctx->client->user;
-	struct tabline_buf request;
-
-	registrar_begin(&request, "PRESENT", user->username);
-	tabline_field(&request, "device", device);
-	tabline_field(&request, "session", user->session_id != NULL ? user->session_id : "none");
-	tabline_field(&request, "listening", "no");
-	if (!tabline_end(&request)) {
-		tabline_buf_free(&request);
-		return;
-	}
-	ctx->presence = registrar_start(pushimap_user_get(ctx->client->user)->socket_path, &request,
-					NULL, present_answered, ctx);
-}
-
 static void pimap_destroy(struct client *client, const char *reason)
 {
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
-	registrar_abort(&ctx->presence);
+	timeout_remove(&ctx->to_listen);
 	leave(ctx, FALSE);
 	pimap_store_write(ctx->store, &ctx->session);
 	pimap_session_free(&ctx->session);
 	ctx->ended = TRUE;
+	pimap_presence_end(&ctx->presence);
 	ctx->module_ctx.super.destroy(client, reason);
 }
 
@@ -492,7 +555,7 @@ void pimap_session_begin(struct client *client, const char *device, unsigned int
 	line = t_strdup_printf("%s* SESSIONID %016" PRIx64 "\r\n",
 			       is_new ? "" : "* SESSION AUTHENTICATED\r\n", ctx->session.id);
 	o_stream_nsend_str(client->output, line);
-	tell_presence(ctx, device);
+	ctx->presence = pimap_presence_new(client, device, preferences_known, ctx);
 }
 
 void pimap_session_init(void)

@@ -5,10 +5,15 @@
 #ifndef PIMAP_SESSION_H
 #define PIMAP_SESSION_H
 
+#include "pimap-args.h"
+
 struct client;
 
 /* From the hook that is called before LOGIN's tagged reply; writes what comes before that. */
 void pimap_session_begin(struct client *client, const char *device, unsigned int expire_days);
+
+/* The session's device has set a preference: the in-band ones are in force at once. */
+void pimap_session_prefer(struct client *client, enum pimap_pref pref, const char *value);
 
 void pimap_session_init(void);
 void pimap_session_deinit(void);

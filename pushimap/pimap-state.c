@@ -102,6 +102,12 @@ bool pimap_session_encode(const struct pimap_session *session, struct tabline_bu
 	tabline_field_u64(buf, "created", session->created);
 	tabline_field_u64(buf, "used", session->used);
 	ok = ok && tabline_end(buf);
+	if (session->push || *session->format != '\0') {
+		tabline_word(buf, "inband");
+		tabline_field(buf, "push", session->push ? "ON" : "OFF");
+		tabline_field(buf, "format", session->format);
+		ok = ok && tabline_end(buf);
+	}
 	for (size_t i = 0; ok && i < session->count; i++) {
 		const struct pimap_folder *folder = &session->folders[i];
 
@@ -182,6 +188,19 @@ static bool is(const struct line *line, size_t i, const char *word)
 	       strcmp(line->fields[i].value, word) == 0;
 }
 
+static bool read_inband(const struct line *line, struct pimap_session *session)
+{
+	const char *push = tabline_get(line->fields, line->count, "push");
+	const char *format = tabline_get(line->fields, line->count, "format");
+
+	if (push == NULL || (strcmp(push, "ON") != 0 && strcmp(push, "OFF") != 0) ||
+	    format == NULL || strlen(format) > LIMIT_PIMAP_NEW_FORMAT || session->count > 0)
+		return false;
+	session->push = strcmp(push, "ON") == 0;
+	strcpy(session->format, format);
+	return session->push || *format != '\0';
+}
+
 static bool read_folder(const struct line *line, struct pimap_session *session)
 {
 	struct pimap_folder folder = {.index = 0};
@@ -216,7 +235,8 @@ static bool decode(char *text, char *end, struct pimap_session *session)
 	while (next_line(&text, end, &line)) {
 		if (is(&line, 0, "end"))
 			return text == end;
-		if (!read_folder(&line, session))
+		if (!(is(&line, 0, "inband") ? read_inband(&line, session)
+					     : read_folder(&line, session)))
 			return false;
 	}
 	return false;

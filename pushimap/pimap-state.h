@@ -6,6 +6,7 @@
  *
  *   fantail-pimap  1
  *   session  id=16 hex  owner=16 hex  created=s  used=s
+ *   inband  push=ON|OFF  format=FETCH items     [only if not OFF and NONE]
  *   folder  guid=32 hex  index=  uidvalidity=  uidnext=  messages=  modseq=  uids=16 hex unsure=0|1
  *   end
  *
@@ -39,6 +40,9 @@ struct pimap_session {
 	uint64_t id;
 	uint64_t owner; /* the connection that it belongs to: an older one keeps its hands off */
 	uint64_t created, used; /* seconds since 1970 */
+	/* The device's in-band preferences, should the bridge not be there to tell them. */
+	bool push;
+	char format[LIMIT_PIMAP_NEW_FORMAT + 1]; /* empty: none */
 	struct pimap_folder *folders;
 	size_t count, alloc;
 };

@@ -114,6 +114,12 @@ class FakeRegistrar(FakeSocket):
             connection.sendall(line_of("NO", 0, code="version", text="this is version 2").encode())
             return
         request = Request(line())
+        if request.verb in ("WANT", "BATCH"):  # of which it tells nobody
+            for _ in range(int(request.one("count") or 0)):
+                line()
+            connection.sendall(b"VERSION\tfantail\t1\t0\n" +
+                               line_of("OK", request.id, want="none").encode())
+            return
         with self._changed:
             # Each session says it, sooner or later.
             (self.presences if request.verb == "PRESENT" else self.requests).append(request)
@@ -194,7 +200,11 @@ class FakeRegistrar(FakeSocket):
                                f"\tstate={known['state']}\tcreated={self.CREATED}\n")
             return answer + line_of("OK", request.id)
         if request.verb == "PRESENT":
-            return line_of("OK", request.id)
+            known = self.profiles.get(key, {})
+            return line_of("OK", request.id, **{
+                self.PREFERENCES[name][0].replace("_", "-"): known.get(name, default)
+                for name, default in (("PIMAP_INBAND_PUSH", "OFF"),
+                                      ("PIMAP_INBAND_NEW_FORMAT", "NONE"))})
         if request.verb == "REGISTER":
             return self._register(request, user)
         if request.verb in ("PROFILE", "PREFER", "ATTACH"):

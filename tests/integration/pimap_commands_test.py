@@ -294,7 +294,7 @@ def values_that_there_are_not():
             ("XSETPIMAPPREF PIMAP_OUTBAND_ADDRESS " + "x" * (limit("LIMIT_PIMAP_NEW_FORMAT") + 1),
              "NO [LIMIT] Value is too long."),
             ("XSETPIMAPPREF PIMAP_INBAND_NEW_FORMAT (COLOUR)",
-             re.compile("BAD Invalid fetch-att list: Unknown parameter")),
+             re.compile(r"NO \[CANNOT\] Invalid fetch-att list: Unknown parameter")),
             ("XSETPIMAPPREF PIMAP_INBAND_NEW_FORMAT (UID (FLAGS))", re.compile("BAD ")),
             ("XSETPIMAPPREF PIMAP_INBAND_NEW_FORMAT ()", re.compile("BAD ")),
             ("XSETPIMAPPREF PIMAP_INBAND_NEW_FORMAT (BODY.PEEK[HEADER.FIELDS (\"a\"])",

@@ -18,6 +18,12 @@ static const struct {
 } files[] = {
 	{"no folder", HEAD "end\n", TRUE},
 	{"a folder", HEAD FOLDER "end\n", TRUE},
+	{"in-band push", HEAD "inband\tpush=ON\tformat=\n" FOLDER "end\n", TRUE},
+	{"a new message's format", HEAD "inband\tpush=OFF\tformat=(UID FLAGS)\nend\n", TRUE},
+	{"neither", HEAD "inband\tpush=OFF\tformat=\nend\n", FALSE},
+	{"neither on nor off", HEAD "inband\tpush=on\tformat=\nend\n", FALSE},
+	{"no format", HEAD "inband\tpush=ON\nend\n", FALSE},
+	{"preferences behind a folder", HEAD FOLDER "inband\tpush=ON\tformat=\nend\n", FALSE},
 	{"empty", "", FALSE},
 	{"another version", "fantail-pimap\t2\nsession\t" ID "\tcreated=1\tused=1\nend\n", FALSE},
 	{"no session", "fantail-pimap\t1\nend\n", FALSE},
