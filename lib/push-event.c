@@ -89,6 +89,8 @@ bool push_event_encode(struct tabline_buf *buf, const struct push_event *event)
 		tabline_field_u64(buf, "exists", event->exists);
 	if (event->modseq != 0)
 		tabline_field_u64(buf, "modseq", event->modseq);
+	if (event->hidden)
+		tabline_field(buf, "hidden", "yes");
 	for (size_t row = 0; row < TEXT_FIELD_COUNT; row++)
 		tabline_field(buf, text_fields[row].key, *text_slot(&copy, row));
 	return tabline_end(buf);
@@ -198,6 +200,8 @@ enum push_event_result push_event_from_fields(const struct tabline_field *fields
 	}
 	if (event.user == NULL || *event.user == '\0' || event.time_us == 0)
 		return PUSH_EVENT_MISSING_FIELD;
+	name = tabline_get(fields, count, "hidden");
+	event.hidden = name != NULL && strcmp(name, "yes") == 0;
 	if (event.kind == PUSH_EVENT_DATA_CHANGE) {
 		enum push_event_result result = check_data_change(&event);
 

@@ -91,6 +91,10 @@ struct push_event {
 	const char *keywords; /* names separated by one space; COI's msgtype looks for $Chat */
 	const char *preview;
 
+	/* The user, who is the owner, may not read the mailbox at the moment (RFC 4314): their
+	 * devices are not told what happens there. */
+	bool hidden;
+
 	/* (optional) Names of the filters that the messages matched, of those that WANT told,
 	 * separated by one space; "" = none of them. NULL = nobody judged. */
 	const char *filters;

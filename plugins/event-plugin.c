@@ -17,6 +17,7 @@
 #include "event-wake.h"
 #include "fantail-settings.h"
 #include "limits.h"
+#include "notify-acl.h"
 #include "search-criteria.h"
 #include "search-days.h"
 #include "wake-sender.h"
@@ -278,6 +279,7 @@ struct emit_context {
 	uint32_t uidvalidity;
 	uint32_t exists;
 	bool content_told;
+	bool hidden;
 };
 
 /* What remains after an expunge cannot be judged, nor what has no UID (yet). */
@@ -318,6 +320,7 @@ static void emit(struct push_event *event, void *_context)
 	event_fill(event, txn->euser, txn->box);
 	event->mailbox_id = context->mailbox_id;
 	event->uidvalidity = context->uidvalidity;
+	event->hidden = context->hidden;
 	if (event->kind == PUSH_EVENT_MESSAGE_NEW || event->kind == PUSH_EVENT_MESSAGE_APPEND)
 		event->exists = context->exists;
 	if (event->kind == PUSH_EVENT_MESSAGE_NEW && txn->content_pool != NULL &&
@@ -360,12 +363,26 @@ static uint32_t box_exists(struct mailbox *box)
 	return count;
 }
 
+/* A registration may be older than the rights that its user has now, and only here is it known
+ * which these are. It costs nothing: to save the message they were looked up. Of another's
+ * mailbox it is the owner who is told, and of whose rights this process knows nothing. */
+static bool is_hidden(struct event_txn *txn, const struct mail_transaction_commit_changes *changes)
+{
+	struct mailbox *box = txn->box;
+
+	return event_box_owner(box) == NULL &&
+	       (changes->no_read_perm ||
+		notify_acl_access(mailbox_get_namespace(box), mailbox_get_vname(box), FALSE) !=
+			NOTIFY_ACCESS_READ);
+}
+
 static void txn_send(struct event_txn *txn, const struct mail_transaction_commit_changes *changes)
 {
 	struct emit_context context = {
 		.txn = txn,
 		.mailbox_id = event_box_guid(txn->box),
 		.uidvalidity = txn_uidvalidity(txn, changes),
+		.hidden = is_hidden(txn, changes),
 	};
 	const struct seq_range *ranges;
 	unsigned int count;

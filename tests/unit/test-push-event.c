@@ -50,6 +50,7 @@ static void test_round_trip(void)
 		.flags = "\\Answered $Forwarded",
 		.session = "abc",
 		.service = "lmtp",
+		.hidden = true,
 		.filters = "boss today",
 		.from_name = "Zoë",
 		.from_address = "zoe@example.org",
@@ -83,6 +84,7 @@ static void test_round_trip(void)
 	g_assert_cmpstr(back.flags, ==, event.flags);
 	g_assert_cmpstr(back.session, ==, event.session);
 	g_assert_cmpstr(back.service, ==, event.service);
+	g_assert_true(back.hidden);
 	g_assert_cmpstr(back.filters, ==, event.filters);
 	g_assert_cmpstr(back.from_name, ==, event.from_name);
 	g_assert_cmpstr(back.from_address, ==, event.from_address);
@@ -112,6 +114,7 @@ static void test_filters(void)
 		g_assert_true(push_event_encode(&buf, &event));
 		g_assert_cmpint(push_event_decode(buf.data, buf.len - 1, &back), ==, PUSH_EVENT_OK);
 		g_assert_cmpstr(back.filters, ==, values[i]);
+		g_assert_false(back.hidden);
 		tabline_buf_free(&buf);
 	}
 }
