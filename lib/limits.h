@@ -252,8 +252,19 @@
 /* Client and device labels (COI 3: 128 octets). */
 #define LIMIT_DEVICE_LABEL 128
 /* Devices of Push-IMAP, Apple Mail and Delta Chat that were not heard of for this long (s)
- * are forgotten: a quarter of a year. Whoever comes back registers with the first login. */
+ * are forgotten: a quarter of a year. Whoever comes back registers with the first login.
+ * Apple's do so often enough for other servers to wait a month, and chatmail relays keep
+ * a token for 90 days: what a client may rely on elsewhere it has here. */
 #define LIMIT_DEVICE_UNSEEN_SECS (92 * 86400)
+#define LIMIT_APPLE_UNSEEN_SECS (30 * 86400)
+#define LIMIT_DELTA_UNSEEN_SECS (90 * 86400)
+/* Pushes that are held back for want of a sender, some 500 octets each: of one device, of how
+ * many devices, and how long they are shown (s), which is how long Apple would keep one. */
+#define LIMIT_HELD_PER_DEVICE 10
+#define LIMIT_HELD_DEVICES 1000
+#define LIMIT_HELD_SECS 86400
+/* A token is not worth sending after (s): chatmail relays give up then. */
+#define LIMIT_DELTA_PUSH_SECS (5 * 3600)
 /* Named filters of one user, each of which a delivery may have to be judged by. */
 #define LIMIT_FILTERS_PER_USER 100
 /* A filter's name, criteria (the longest command lines of IMAP clients, RFC 7162 section 4),
@@ -282,8 +293,6 @@
 #define LIMIT_WAKE_AGAIN_SECS 3600
 #define LIMIT_WAKE_AGAIN_2_SECS (4 * 3600)
 #define LIMIT_WAKE_AGAIN_3_SECS 86400
-/* Device tokens of Delta Chat: opaque text. */
-#define LIMIT_DELTA_TOKEN 1000
 /* Lists in lists in criteria, and their NOTs and ORs: Dovecot's search calls itself for each.
  * Some hundred senders are as many ORs. */
 #define LIMIT_FILTER_LISTS 64

@@ -80,12 +80,29 @@ const char *device_kind(const struct device *device)
 	return device->gateway;
 }
 
+gint64 device_unseen_secs(enum device_dialect dialect)
+{
+	switch (device_face(dialect)) {
+	case FACE_WEBPUSH:
+		break;
+	case FACE_PIMAP:
+		return LIMIT_DEVICE_UNSEEN_SECS;
+	case FACE_APPLE:
+		return LIMIT_APPLE_UNSEEN_SECS;
+	case FACE_DELTAPUSH:
+		return LIMIT_DELTA_UNSEEN_SECS;
+	}
+	return 0;
+}
+
 gint64 device_expires(const struct device *device)
 {
+	gint64 unseen_secs = device_unseen_secs(device->dialect);
+
 	if (device->state == DEVICE_INACTIVE)
 		return device->confirm_by;
-	if (device->state == DEVICE_ACTIVE && device_face(device->dialect) != FACE_WEBPUSH)
-		return device->seen + LIMIT_DEVICE_UNSEEN_SECS;
+	if (device->state == DEVICE_ACTIVE && unseen_secs > 0)
+		return device->seen + unseen_secs;
 	return 0;
 }
 

@@ -84,8 +84,14 @@ gboolean device_id_valid(const char *id);
 enum device_face device_face(enum device_dialect dialect);
 /* For people: "webpush", "sms", "webhook", "pimap", "apple", "deltapush". */
 const char *device_kind(const struct device *device);
+/* How long (s) it may be silent before it is forgotten; 0 = for ever. */
+gint64 device_unseen_secs(enum device_dialect dialect);
 /* When it will be forgotten unless it is heard of, unix seconds; 0 = no such time. */
 gint64 device_expires(const struct device *device);
+/* Has the bridge to see of new mail more than where it is? A filter for chat or mail does:
+ * keywords are content; and so do Delta Chat's tokens, which are not told of one's own
+ * mail. */
+gboolean device_looks_at_content(const struct device *device);
 /* The operator's, and of no user (webhook-device.h). */
 gboolean device_is_webhook(const struct device *device);
 

@@ -250,11 +250,18 @@ static gboolean maintain_work(struct store *store, gpointer data, GError **error
 	sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
 	if (!store_step(store, stmt, error))
 		return FALSE;
-	stmt = store_prepare(store, "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE "
-				    "dialect >= 2 AND seen < ?1 LIMIT ?2)");
-	sqlite3_bind_int64(stmt, 1, job->now - LIMIT_DEVICE_UNSEEN_SECS);
-	sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
-	return store_step(store, stmt, error);
+	for (enum device_dialect dialect = DIALECT_EMN; dialect <= DIALECT_DELTAPUSH; dialect++) {
+		/* The second condition is what there is an index for. */
+		stmt = store_prepare(store,
+				     "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE "
+				     "dialect = ?3 AND dialect >= 2 AND seen < ?1 LIMIT ?2)");
+		sqlite3_bind_int64(stmt, 1, job->now - device_unseen_secs(dialect));
+		sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
+		sqlite3_bind_int(stmt, 3, (int)dialect);
+		if (!store_step(store, stmt, error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 static gboolean present_work(struct store *store, gpointer data, GError **error)

@@ -503,6 +503,7 @@ static void test_device_kinds(struct fixture *f, gconstpointer data)
 	device->seen = 1700000000;
 	device = add_device(6, "alice", "delta:0123456789abcdef", DEVICE_ACTIVE);
 	device->dialect = DIALECT_DELTAPUSH;
+	device->seen = 1700000000;
 	g_free(device->endpoint);
 	device->endpoint = g_strdup("openpgp:a-token-that-is-secret");
 	g_autoptr(JsonObject) all = ask(f, items, &error, "DEVICES", NULL, 0);
@@ -514,6 +515,8 @@ static void test_device_kinds(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(text_of(first, "dialect"), ==, "emn");
 	g_assert_cmpint(json_object_get_int_member(first, "expires"), ==,
 			1700000000 + LIMIT_DEVICE_UNSEEN_SECS);
+	g_assert_cmpint(json_object_get_int_member(second, "expires"), ==,
+			1700000000 + LIMIT_DELTA_UNSEEN_SECS);
 	g_assert_cmpuint(json_array_get_length(filters), ==, 2);
 	g_assert_cmpstr(json_array_get_string_element(filters, 0), ==, "today");
 	g_assert_cmpstr(json_array_get_string_element(filters, 1), ==, "JOHN in IN\xef\xbf\xbd");

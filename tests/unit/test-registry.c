@@ -1010,6 +1010,48 @@ static void test_unseen(void)
 	tear_down(&bench);
 }
 
+/* Each dialect has its own patience. */
+static void test_unseen_tokens(void)
+{
+	static const struct {
+		const char *name;
+		enum device_dialect dialect;
+		gint64 secs;
+	} rows[] = {
+		{"apple:a:0123", DIALECT_APPLE, LIMIT_APPLE_UNSEEN_SECS},
+		{"delta:0123", DIALECT_DELTAPUSH, LIMIT_DELTA_UNSEEN_SECS},
+	};
+	struct bench bench = {0};
+
+	set_up(&bench, 20);
+	add_active(&bench, "subscription");
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct device like = {.user = (char *)"alice",
+				      .device = (char *)rows[i].name,
+				      .gateway = (char *)"g",
+				      .endpoint = (char *)"token",
+				      .dialect = rows[i].dialect,
+				      .events = PUSH_EVENT_KINDS_ARRIVAL,
+				      .seen = NOW};
+		g_autoptr(device_t) device = NULL;
+
+		bench.registry->backend->enrol(bench.registry, &like, NOW, changed, &bench);
+		expect(&bench, -1);
+		device = find(&bench, rows[i].name);
+		g_assert_cmpint(device_expires(device), ==, NOW + rows[i].secs);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		bench.registry->backend->maintain(bench.registry, NOW + rows[i].secs, 10);
+		settle_down(&bench);
+		g_assert_cmpstr(state_of(&bench, rows[i].name), ==, "active");
+		bench.registry->backend->maintain(bench.registry, NOW + rows[i].secs + 1, 10);
+		settle_down(&bench);
+		g_assert_cmpstr(state_of(&bench, rows[i].name), ==, "none");
+	}
+	g_assert_cmpstr(state_of(&bench, "subscription"), ==, "active");
+	tear_down(&bench);
+}
+
 /* --- device.h -------------------------------------------------------------------------------- */
 
 static void test_names(void)
@@ -1077,6 +1119,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/maintain", test_maintain);
 	g_test_add_func("/registry/wakes", test_wakes);
 	g_test_add_func("/registry/unseen", test_unseen);
+	g_test_add_func("/registry/unseen-tokens", test_unseen_tokens);
 	g_test_add_func("/registry/names", test_names);
 	return g_test_run();
 }
