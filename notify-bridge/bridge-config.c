@@ -132,8 +132,8 @@ static struct config_place webhook_place(const struct config_webhook *webhook,
 	return (struct config_place){path, "webhook", "url", 1};
 }
 
-/* May the bridge call the hosts of webhooks and of the SMS gateway? The guard is the
- * operator's, too, so that a slip of the pen does not open the inner network. */
+/* May the bridge call the hosts of webhooks, of the SMS gateway and of Delta Chat's service? The
+ * guard is the operator's, too, so that a slip of the pen does not open the inner network. */
 static gboolean check_urls(const struct config *config, const struct keyfile *keyfile,
 			   const char *path, GError **error)
 {
@@ -158,6 +158,10 @@ static gboolean check_urls(const struct config *config, const struct keyfile *ke
 	if (ok && config->sms_url != NULL) {
 		place = config_place_of(keyfile, path, "sms", "url");
 		ok = check_url(guard, config->sms_url, &place, error);
+	}
+	if (ok && config->deltapush_url != NULL) {
+		place = config_place_of(keyfile, path, "deltapush", "url");
+		ok = check_url(guard, config->deltapush_url, &place, error);
 	}
 	url_guard_unref(guard);
 	return ok;
@@ -196,6 +200,11 @@ static gboolean check_together(const struct config *config, const struct keyfile
 	}
 	if (config->state_delay_us >= config->state_ttl_us) {
 		place = config_place_of(keyfile, path, "queue", "state-delay");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE,
+				   "is not below state-ttl, so nothing would be sent; lower it");
+	}
+	if (config->apple_delay_us >= config->state_ttl_us) {
+		place = config_place_of(keyfile, path, "apple", "delay");
 		return config_fail(error, &place, CONFIG_ERROR_VALUE,
 				   "is not below state-ttl, so nothing would be sent; lower it");
 	}
@@ -260,6 +269,8 @@ struct config *config_defaults(void)
 	config->webpush_enabled = TRUE;
 	config->vapid_key_file = g_strdup("/var/lib/fantail/vapid.pem");
 	config->pad_to = 1;
+
+	config->apple_delay_us = 30 * (gint64)G_USEC_PER_SEC;
 
 	config->webhooks = g_ptr_array_new_with_free_func((GDestroyNotify)config_webhook_free);
 	return config;
@@ -347,6 +358,7 @@ void config_unref(struct config *config)
 	g_free(config->sms_sender);
 	g_strfreev(config->pimap_channels);
 	g_free(config->apple_topic);
+	g_free(config->deltapush_url);
 	g_ptr_array_unref(config->webhooks);
 	g_free(config);
 }

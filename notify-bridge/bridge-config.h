@@ -85,6 +85,8 @@ struct config {
 
 	char **pimap_channels; /* NULL = none */
 	char *apple_topic;     /* NULL = no registrations */
+	gint64 apple_delay_us; /* of what is no new mail */
+	char *deltapush_url;   /* NULL = tokens are kept, and nobody is told */
 
 	GPtrArray *webhooks; /* struct config_webhook * */
 };

@@ -198,7 +198,7 @@ static gboolean set_ca_file(void *place, const struct config_key *key, const cha
 	return TRUE;
 }
 
-/* --- [pimap], [apple] --------------------------------------------------------- */
+/* --- [pimap], [apple], [deltapush] -------------------------------------------- */
 
 static gboolean set_pimap_channels(void *place, const struct config_key *key, const char *value,
 				   GError **error)
@@ -238,9 +238,19 @@ static gboolean set_apple_topic(void *place, const struct config_key *key, const
 	return TRUE;
 }
 
-static const char *const section_names[] = {"bridge", "hub",     "queue",        "devices",
-					    "http",   "webpush", "sms",          "pimap",
-					    "apple",  "webhook", "webhook NAME", NULL};
+static gboolean set_deltapush_url(void *place, const struct config_key *key, const char *value,
+				  GError **error)
+{
+	if (strcmp(value, "none") == 0) {
+		config_key_take(place, NULL);
+		return TRUE;
+	}
+	return config_value_url(value, "the address of a service that needs none", place, error);
+}
+
+static const char *const section_names[] = {
+	"bridge", "hub",   "queue",     "devices", "http",         "webpush", "sms",
+	"pimap",  "apple", "deltapush", "webhook", "webhook NAME", NULL};
 
 #define MSEC G_GUINT64_CONSTANT(1000)
 #define SEC (1000 * MSEC)
@@ -299,6 +309,9 @@ static const struct config_key keys[] = {
 	{"pimap", "channels", set_pimap_channels, AT(pimap_channels), 0, 0},
 
 	{"apple", "topic", set_apple_topic, AT(apple_topic), 0, 0},
+	{"apple", "delay", config_key_duration_us, AT(apple_delay_us), 0, 3600 * SEC},
+
+	{"deltapush", "url", set_deltapush_url, AT(deltapush_url), 0, 0},
 };
 
 const struct config_table config_keys = {

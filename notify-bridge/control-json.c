@@ -157,6 +157,51 @@ void control_json_notification(JsonBuilder *builder, const struct notification *
 	json_builder_end_object(builder);
 }
 
+/* What the gateways' sockets would get: "apns-topic" and so on. */
+static void add_headers(JsonBuilder *builder, const GPtrArray *headers)
+{
+	json_builder_set_member_name(builder, "headers");
+	json_builder_begin_object(builder);
+	for (guint i = 0; i < headers->len; i++) {
+		const struct http_header *header = g_ptr_array_index(headers, i);
+
+		control_json_text(builder, header->name, header->value);
+	}
+	json_builder_end_object(builder);
+}
+
+/* The token ends the URL. */
+static char *held_url(const char *url, gboolean full)
+{
+	const char *slash = strrchr(url, '/');
+
+	if (full || slash == NULL || strlen(slash + 1) <= ENDPOINT_SHOWN)
+		return g_strdup(url);
+	return g_strdup_printf("%.*s…", (int)(slash + 1 + ENDPOINT_SHOWN - url), url);
+}
+
+void control_json_held(JsonBuilder *builder, const struct held_push *push, gboolean full)
+{
+	g_autofree char *url = held_url(push->request->url, full);
+	gsize len = 0;
+	const char *data = g_bytes_get_data(push->request->body, &len);
+	g_autofree char *body = g_strndup(data, len);
+
+	json_builder_begin_object(builder);
+	control_json_time(builder, "time", push->time_us / G_USEC_PER_SEC);
+	control_json_text(builder, "user", push->user);
+	control_json_text(builder, "device", push->device_name);
+	control_json_text(builder, "gateway", push->gateway);
+	control_json_text(builder, "url", url);
+	add_headers(builder, push->request->headers);
+	control_json_text(builder, "payload", body);
+	control_json_text(builder, "mailbox", push->mailbox);
+	add_kinds(builder, "events", push->kinds);
+	control_json_int(builder, "messages", push->messages);
+	control_json_time(builder, "first", push->first_us / G_USEC_PER_SEC);
+	json_builder_end_object(builder);
+}
+
 void control_json_outcome(JsonBuilder *builder, const char *user, const struct device *device,
 			  const struct outcome *outcome, gint64 took_us)
 {

@@ -12,6 +12,7 @@
 #include "control-call.h"
 #include "device.h"
 #include "gateway.h"
+#include "held-pushes.h"
 #include "notification.h"
 
 /* "https://host[:port]/" and eight characters more, then "…" if that is not all.
@@ -27,6 +28,9 @@ void control_json_filters(JsonBuilder *builder, const GPtrArray *attachments);
 /* A whole object. `device` may be NULL: it is gone, or was never there. */
 void control_json_notification(JsonBuilder *builder, const struct notification *notification,
 			       const struct device *device);
+/* A whole object: what would have been sent, to whom and why. The device's token is
+ * shortened unless `full`. */
+void control_json_held(JsonBuilder *builder, const struct held_push *push, gboolean full);
 /* A whole object. `user`: whose mail the push spoke of. `outcome` NULL: none came in
  * time. */
 void control_json_outcome(JsonBuilder *builder, const char *user, const struct device *device,

@@ -234,6 +234,40 @@ static gboolean do_device(gpointer data, const struct control_call *call)
 	return TRUE;
 }
 
+/* --- HELD ---------------------------------------------------------------------- */
+
+static gboolean do_held(gpointer data, const struct control_call *call)
+{
+	struct control *control = data;
+	struct registry *registry = control->parts.registry;
+	gboolean full = g_strcmp0(control_call_get(call, "full"), "yes") == 0;
+	gsize written = 0;
+	guint limit, shown = 0;
+
+	if (!get_limit(call, &limit))
+		return control_call_bad(call, "limit is no number");
+	g_autoptr(GPtrArray) pushes =
+		held_pushes_list(dispatcher_held(control->parts.dispatcher),
+				 control_call_get(call, "user"), g_get_real_time());
+	for (guint i = 0; i < pushes->len && shown < limit && written < LIMIT_CONTROL_PAGE; i++) {
+		const struct held_push *push = g_ptr_array_index(pushes, i);
+		g_autoptr(device_t) device = registry->backend->get(registry, push->device);
+		JsonBuilder *builder;
+
+		if (device == NULL)
+			continue; /* what is forgotten is not to be seen again */
+		builder = json_builder_new();
+		control_json_held(builder, push, full);
+		written +=
+			control_answer(call->peer, "ITEM", call->id, control_json_finish(builder));
+		shown++;
+	}
+	JsonBuilder *end = control_json_begin();
+	control_json_int(end, "shown", shown);
+	control_answer(call->peer, "OK", call->id, control_json_end(end));
+	return TRUE;
+}
+
 /* --- SUBSCRIBE --------------------------------------------------------------- */
 
 static void enrolled(const struct device *device, const GError *error, gpointer data)
@@ -475,11 +509,11 @@ static gboolean do_reload(gpointer data, const struct control_call *call)
 /* ------------------------------------------------------------------------------ */
 
 static const struct control_verb verbs[] = {
-	{"DEVICE", TRUE, TRUE, do_device},   {"DEVICES", FALSE, FALSE, do_devices},
-	{"FLUSH", FALSE, FALSE, do_flush},   {"QUEUE", FALSE, FALSE, do_queue},
-	{"RELOAD", FALSE, FALSE, do_reload}, {"REVOKE", TRUE, TRUE, do_revoke},
-	{"STATUS", FALSE, FALSE, do_status}, {"SUBSCRIBE", TRUE, TRUE, do_subscribe},
-	{"TEST", TRUE, FALSE, do_test},
+	{"DEVICE", TRUE, TRUE, do_device},       {"DEVICES", FALSE, FALSE, do_devices},
+	{"FLUSH", FALSE, FALSE, do_flush},       {"HELD", FALSE, FALSE, do_held},
+	{"QUEUE", FALSE, FALSE, do_queue},       {"RELOAD", FALSE, FALSE, do_reload},
+	{"REVOKE", TRUE, TRUE, do_revoke},       {"STATUS", FALSE, FALSE, do_status},
+	{"SUBSCRIBE", TRUE, TRUE, do_subscribe}, {"TEST", TRUE, FALSE, do_test},
 };
 
 static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define LABEL_WIDTH 16
+/* RFC 5423's, of which most devices of Apple's want to hear all. */
+#define ALL_EVENTS 12
 
 #define GREEN "\033[32m"
 #define YELLOW "\033[33m"
@@ -364,6 +366,56 @@ void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *sty
 	ctl_table_print(table, out, style->width, style->color);
 }
 
+void ctl_render_held(GString *out, GPtrArray *rows, const struct ctl_style *style)
+{
+	static const struct ctl_column columns[] = {{"TIME", FALSE, 0},    {"USER", FALSE, 0},
+						    {"DEVICE", FALSE, 0},  {"MAILBOX", FALSE, 7},
+						    {"EVENTS", FALSE, 10}, {"TOPIC", FALSE, 8},
+						    {"PAYLOAD", FALSE, 8}, {NULL, FALSE, 0}};
+
+	if (rows->len == 0) {
+		g_string_append(out, "No push was held back.\n");
+		return;
+	}
+	struct ctl_table *table = ctl_table_new(columns);
+	for (guint i = 0; i < rows->len; i++) {
+		JsonObject *row = g_ptr_array_index(rows, i);
+
+		ctl_table_add_take(table, local_time(int_of(row, "time")));
+		ctl_table_add(table, text_of(row, "user"));
+		ctl_table_add(table, text_of(row, "device"));
+		ctl_table_add(table, text_of(row, "mailbox"));
+		ctl_table_add_take(table, join_of(row, "events", " "));
+		ctl_table_add(table, text_of(object_of(row, "headers"), "apns-topic"));
+		ctl_table_add(table, text_of(row, "payload"));
+	}
+	ctl_table_print(table, out, style->width, style->color);
+}
+
+/* What it hears of: a device of Push-IMAP has filters for that, others say events, mailboxes
+ * and whether it is chat. */
+static char *filters_of(JsonObject *row)
+{
+	g_autofree char *attached = join_of(row, "filters", ", ");
+	g_autofree char *mailboxes = join_of(row, "mailboxes", ", ");
+	g_autofree char *events = join_of(row, "events", " ");
+	const char *msgtype = text_of(row, "msgtype");
+	GString *text;
+
+	if (g_strcmp0(text_of(row, "kind"), "pimap") == 0)
+		return g_steal_pointer(&attached);
+	if (array_of(row, "events") == NULL)
+		return NULL;
+	text = g_string_new(events != NULL ? events : "nothing");
+	if (json_array_get_length(array_of(row, "events")) >= ALL_EVENTS)
+		g_string_assign(text, "all");
+	if (mailboxes != NULL)
+		g_string_append_printf(text, " in %s", mailboxes);
+	if (msgtype != NULL && strcmp(msgtype, "all") != 0)
+		g_string_append_printf(text, ", %s only", msgtype);
+	return g_string_free(text, FALSE);
+}
+
 /* "webpush push.example": what takes the pushes, and where. */
 static char *kind_and_host(JsonObject *row)
 {
@@ -398,7 +450,7 @@ void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *s
 		ctl_table_add(table, text_of(row, "device"));
 		ctl_table_add(table, text_of(row, "state"));
 		ctl_table_add_take(table, kind_and_host(row));
-		ctl_table_add_take(table, join_of(row, "filters", ", "));
+		ctl_table_add_take(table, filters_of(row));
 		ctl_table_add_take(table, ctl_relative_time(style->now, int_of(row, "last_ok")));
 		ctl_table_add(table, text_of(row, "last_outcome"));
 		ctl_table_add_take(table, ctl_relative_time(style->now, int_of(row, "expires")));

@@ -27,6 +27,7 @@ void ctl_render_sync_status(GString *out, JsonObject *status);
 /* Rows are JsonObject *. */
 void ctl_render_alerted(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_queue(GString *out, GPtrArray *rows, const struct ctl_style *style);
+void ctl_render_held(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_devices(GString *out, GPtrArray *rows, const struct ctl_style *style);
 void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style *style);
 void ctl_render_test(GString *out, GPtrArray *rows, const struct ctl_style *style);

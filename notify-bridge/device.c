@@ -106,6 +106,12 @@ gint64 device_expires(const struct device *device)
 	return 0;
 }
 
+gboolean device_looks_at_content(const struct device *device)
+{
+	return device->content || device->msgtype != MSGTYPE_ALL ||
+	       device->dialect == DIALECT_DELTAPUSH;
+}
+
 gboolean device_is_webhook(const struct device *device)
 {
 	return strcmp(device->gateway, "webhook") == 0;

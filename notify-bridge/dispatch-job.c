@@ -426,6 +426,27 @@ static void unsendable(struct job *job)
 	outcome_clear(&outcome);
 }
 
+/* Its gateway has no sender: here its road ends, and the queue is rid of it. */
+static void hold_back(struct job *job)
+{
+	static const char detail[] = "held back: there is no sender for it yet; fantailctl "
+				     "notifications shows what it would have said";
+	const struct outcome outcome = {
+		.kind = OUTCOME_CONFIG_ERROR, .retry_after_us = -1, .detail = (char *)detail};
+	struct dispatcher *dispatcher = job->dispatcher;
+
+	held_pushes_add(dispatcher->held, job->device, job->notification,
+			g_steal_pointer(&job->request), g_get_real_time());
+	if (job->lane == NULL) {
+		test_over(job, &outcome);
+		return;
+	}
+	metrics_dropped(dispatcher->metrics, "held-back");
+	mark_failed(job, detail);
+	lane_answered(dispatcher, job->lane);
+	job_record(job, RECORD_FINISH);
+}
+
 static gboolean send_prepared(gpointer data)
 {
 	struct dispatcher *dispatcher = data;
@@ -436,6 +457,10 @@ static gboolean send_prepared(gpointer data)
 	while ((job = g_async_queue_try_pop(dispatcher->prepared)) != NULL) {
 		if (job->request == NULL) {
 			unsendable(job);
+			continue;
+		}
+		if (job->gateway->held_back) {
+			hold_back(job);
 			continue;
 		}
 		job->started_us = g_get_real_time();

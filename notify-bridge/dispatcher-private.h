@@ -8,6 +8,7 @@
 
 #include "dispatcher.h"
 #include "gateway-context.h"
+#include "held-pushes.h"
 #include "lane-health.h"
 #include "pace.h"
 
@@ -33,6 +34,7 @@ struct dispatcher {
 	struct metrics *metrics;
 	GPtrArray *hooks; /* struct webhook_device * of the context */
 	struct pace *paces;
+	struct held_pushes *held;
 
 	GHashTable *lanes; /* lane->name to lane, owned */
 	GQueue ready;      /* lanes that may send, in turn */

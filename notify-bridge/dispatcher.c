@@ -413,6 +413,11 @@ guint dispatcher_unrecorded(const struct dispatcher *dispatcher)
 	return dispatcher->unrecorded;
 }
 
+struct held_pushes *dispatcher_held(struct dispatcher *dispatcher)
+{
+	return dispatcher->held;
+}
+
 /* --- life ---------------------------------------------------------------- */
 
 static gboolean work_dispatch(GSource *source, GSourceFunc callback, gpointer data)
@@ -433,6 +438,7 @@ struct dispatcher *dispatcher_new(struct queue *queue, struct registry *registry
 	dispatcher->context = gateway_context_ref(context);
 	dispatcher->hooks = webhook_devices_new(context, dispatcher->registry);
 	dispatcher->paces = pace_new(LIMIT_DEVICE_PACES);
+	dispatcher->held = held_pushes_new();
 	dispatcher->lanes = g_hash_table_new(g_str_hash, g_str_equal);
 	g_queue_init(&dispatcher->ready);
 	dispatcher->timers = g_sequence_new(NULL);
@@ -473,6 +479,7 @@ void dispatcher_free(struct dispatcher **dispatcher_p)
 	g_source_destroy(dispatcher->work);
 	g_source_unref(dispatcher->work);
 	pace_free(&dispatcher->paces);
+	held_pushes_free(&dispatcher->held);
 	g_ptr_array_unref(dispatcher->hooks);
 	gateway_context_unref(dispatcher->context);
 	g_free(dispatcher);

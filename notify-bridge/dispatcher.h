@@ -8,6 +8,7 @@
 #define FANTAIL_DISPATCHER_H
 
 #include "gateway.h"
+#include "held-pushes.h"
 #include "metrics.h"
 #include "queue.h"
 #include "registry.h"
@@ -32,6 +33,9 @@ typedef void (*dispatcher_test_done)(const struct device *device, const struct o
 void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
 		     const struct notification *notification, dispatcher_test_done done,
 		     gpointer data);
+
+/* Pushes of gateways that have no sender. Borrowed. */
+struct held_pushes *dispatcher_held(struct dispatcher *dispatcher);
 
 struct dispatcher_lane_info {
 	const char *lane; /* borrowed until the main loop runs */

@@ -194,6 +194,26 @@ static int run_queue(int argc, char **argv)
 	return print_text(text);
 }
 
+static int run_notifications(int argc, char **argv)
+{
+	g_autofree char *limit = g_strdup_printf("%d", options.limit > 0 ? options.limit : 100);
+	const char *fields[] = {"user", argc > 0 ? argv[0] : NULL,  "limit", limit,
+				"full", options.full ? "yes" : NULL};
+	g_autoptr(GPtrArray) rows = rows_new();
+	g_autoptr(JsonObject) result = NULL;
+	struct ctl_style style = style_now();
+	int code =
+		ask(&ctl_bridge, "HELD", fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, rows, &result);
+
+	if (code != EX_OK)
+		return code;
+	if (options.json)
+		return print_json_rows(rows);
+	GString *text = g_string_new(NULL);
+	ctl_render_held(text, rows, &style);
+	return print_text(text);
+}
+
 /* All pages, or as many as --limit asks for. */
 static int run_devices_list(int argc, char **argv)
 {
@@ -537,6 +557,12 @@ static const GOptionEntry full_entries[] = {
 	 "Show the whole endpoint, which is a secret of the device's", NULL},
 	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
+static const GOptionEntry held_entries[] = {
+	{"limit", 'n', 0, G_OPTION_ARG_INT, &options.limit, "Show at most N", "N"},
+	{"full", 'f', 0, G_OPTION_ARG_NONE, &options.full,
+	 "Show the whole token, which is a secret of the device's", NULL},
+	{NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
 
 #define STORE_ENTRY                                                                     \
 	{                                                                               \
@@ -597,6 +623,8 @@ static const struct command {
 	/* After the ones with a second word: whatever follows is a user. */
 	{"devices", NULL, "[USER]", 0, 1, limit_entries, run_devices_list,
 	 "The same as devices list"},
+	{"notifications", NULL, "[USER]", 0, 1, held_entries, run_notifications,
+	 "Pushes that were held back, and what is in them"},
 	{"subscribe", NULL, "USER DEVICE sms:+NUMBER", 3, 3, NULL, run_subscribe,
 	 "Registers a phone to be told to synchronise"},
 	{"test", NULL, "USER [DEVICE]", 1, 2, NULL, run_test,

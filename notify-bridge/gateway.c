@@ -17,10 +17,7 @@
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 const struct gateway *const gateways[] = {
-	&gateway_webpush,
-	&gateway_webhook,
-	&gateway_sms,
-	NULL,
+	&gateway_webpush, &gateway_webhook, &gateway_sms, &gateway_chatmail, &gateway_apple, NULL,
 };
 
 const struct gateway *gateway_find(const char *name)

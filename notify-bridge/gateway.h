@@ -75,8 +75,13 @@ struct gateway {
 	const char *scheme;
 	gboolean (*check)(const struct gateway_context *context, const char *endpoint,
 			  GError **error);
+	/* Nothing of this one's is sent, for want of a sender: what would be is kept for people
+	 * to look at (held-pushes.h). It needs no classify. */
+	gboolean held_back;
 };
 
+extern const struct gateway gateway_apple;
+extern const struct gateway gateway_chatmail;
 extern const struct gateway gateway_sms;
 extern const struct gateway gateway_webhook;
 extern const struct gateway gateway_webpush;

@@ -260,6 +260,7 @@ static void route_event(struct batch *batch, const struct push_event *event)
 	struct router_settings settings = {
 		.arrival_delay_us = config->arrival_delay_us,
 		.state_delay_us = config->state_delay_us,
+		.apple_delay_us = config->apple_delay_us,
 		.arrival_ttl_us = config->arrival_ttl_us,
 		.state_ttl_us = config->state_ttl_us,
 	};

@@ -92,6 +92,8 @@ static const char *fill_delta(const struct request *request, struct device *devi
 	device->gateway = g_strdup("deltapush");
 	device->dialect = DIALECT_DELTAPUSH;
 	device->endpoint = g_strdup(token);
+	/* The service is told of nothing else. */
+	device->events = PUSH_EVENT_KINDS_ARRIVAL;
 	return NULL;
 }
 

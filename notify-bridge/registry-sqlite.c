@@ -154,10 +154,12 @@ static void want(struct registry *base, const char *user, gboolean *any_r, gbool
 	if (!is_user(user))
 		return;
 	stmt = store_prepare(registry->store,
-			     "SELECT count(*), max(content OR msgtype <> 0) FROM "
+			     "SELECT count(*), max(content OR msgtype <> 0 OR dialect = ?3) FROM "
 			     "device WHERE user = ?1 AND +state = 1 AND events & ?2");
 	registry_sqlite_bind_text(stmt, 1, user);
 	sqlite3_bind_int64(stmt, 2, PUSH_EVENT_KINDS_MAIL);
+	/* Whose mail it is has to be seen, though not told. */
+	sqlite3_bind_int(stmt, 3, DIALECT_DELTAPUSH);
 	if (store_read(registry->store, stmt)) {
 		*any_r = sqlite3_column_int(stmt, 0) > 0;
 		*content_r = sqlite3_column_int(stmt, 1) > 0;

@@ -53,8 +53,7 @@ struct registry_backend {
 	 * there is none. Array of struct device *, owned. p99 well under 1 ms. */
 	GPtrArray *(*active)(struct registry *registry, const char *user);
 	/* Is there any active device that wants to hear of mail, and any that wants
-	 * content? (WANT) A filter for chat or mail counts as wanting: keywords are
-	 * content. */
+	 * content (device_looks_at_content)? The first question of WANT. */
 	void (*want)(struct registry *registry, const char *user, gboolean *any_r,
 		     gboolean *content_r);
 	/* All of a user's devices, or a page of everybody's with the webhooks (user

@@ -110,13 +110,25 @@ static gboolean msgtype_wanted(const struct device *device, const struct push_ev
 	return chat == (device->msgtype == MSGTYPE_CHAT);
 }
 
+/* Chat apps send themselves what their other devices are to show, which is nothing to wake
+ * them for. Where user names are not addresses nobody can tell. */
+static gboolean is_own_mail(const struct device *device, const struct push_event *event)
+{
+	return device->dialect == DIALECT_DELTAPUSH && event->from_address != NULL &&
+	       g_ascii_strcasecmp(event->from_address, device->user) == 0;
+}
+
 static gboolean wants(const struct device *device, const struct push_event *event)
 {
 	if ((device->events & PUSH_EVENT_KIND_BIT(event->kind)) == 0)
 		return FALSE;
 	if (event->kind == PUSH_EVENT_DATA_CHANGE)
 		return device_is_webhook(device) || strcmp(device->device, event->device) == 0;
-	return mailbox_wanted(device, event) && msgtype_wanted(device, event);
+	/* A webhook is the operator's, who can read everything. */
+	if (event->hidden && !device_is_webhook(device))
+		return FALSE;
+	return mailbox_wanted(device, event) && msgtype_wanted(device, event) &&
+	       !is_own_mail(device, event);
 }
 
 gboolean router_wakes(const struct device *device, const struct router_standing *standing,
@@ -212,21 +224,32 @@ static gsize held_bytes(const struct notification *notification)
 	       strlen(notification->lane) + strlen(notification->event);
 }
 
+/* But "look". */
+static gboolean says_nothing(enum device_dialect dialect)
+{
+	return dialect == DIALECT_EMN || dialect == DIALECT_APPLE || dialect == DIALECT_DELTAPUSH;
+}
+
 static char *fold_key(const struct device *device, const struct push_event *event, gboolean arrival)
 {
-	if (device->dialect == DIALECT_EMN)
+	if (says_nothing(device->dialect))
 		return g_strdup("wake");
 	if (event->kind == PUSH_EVENT_DATA_CHANGE)
 		return g_strconcat("sync:", event->device, NULL);
 	return g_strconcat(arrival ? "mail:" : "state:", event->mailbox, NULL);
 }
 
-static void set_times(const struct router_settings *settings, const struct push_event *event,
-		      gboolean arrival, gint64 now_us, struct notification *notification)
+static void set_times(const struct router_settings *settings, enum device_dialect dialect,
+		      const struct push_event *event, gboolean arrival, gint64 now_us,
+		      struct notification *notification)
 {
 	gint64 delay = arrival ? settings->arrival_delay_us : settings->state_delay_us;
 	gint64 ttl = arrival ? settings->arrival_ttl_us : settings->state_ttl_us;
 
+	if (dialect == DIALECT_APPLE && !arrival)
+		delay = settings->apple_delay_us;
+	if (dialect == DIALECT_DELTAPUSH)
+		ttl = MIN(ttl, LIMIT_DELTA_PUSH_SECS * (gint64)G_USEC_PER_SEC);
 	if (event->kind == PUSH_EVENT_DATA_CHANGE) {
 		ttl = MIN(ttl, LIMIT_SYNC_ALERT_SECS * (gint64)G_USEC_PER_SEC);
 		delay = MIN(delay, ttl / 2);
@@ -260,7 +283,7 @@ void router_route(const struct router_settings *settings, const struct device *d
 	notification->lane = g_strdup(lane);
 	notification->kinds = PUSH_EVENT_KIND_BIT(event->kind);
 	notification->messages = event->messages;
-	set_times(settings, &seen, arrival, now_us, notification);
+	set_times(settings, device->dialect, &seen, arrival, now_us, notification);
 	same = g_hash_table_lookup(out->same, notification);
 	if (same != NULL) {
 		out->bytes -= held_bytes(same);

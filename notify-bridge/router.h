@@ -10,8 +10,9 @@
  * device, by its id; it waits as a change of state does, and of several the newest
  * says it all.
  *
- * A wake-up of Push-IMAP says nothing but "connect", so there is one for each device,
- * whatever happened and where.
+ * A wake-up of Push-IMAP, Apple Mail or Delta Chat says nothing but "connect", so there is
+ * one for each device, whatever happened and where: new mail takes along what waits of
+ * changes of state.
  */
 #ifndef FANTAIL_ROUTER_H
 #define FANTAIL_ROUTER_H
@@ -22,6 +23,7 @@
 struct router_settings {
 	gint64 arrival_delay_us;
 	gint64 state_delay_us;
+	gint64 apple_delay_us; /* of a state, for Apple Mail */
 	gint64 arrival_ttl_us;
 	gint64 state_ttl_us;
 };

@@ -341,6 +341,181 @@ def a_registration_for_anothers_mailbox_hears_nothing_of_it():
         check("INBOX" in rows[0] and "Team" not in rows[0], rows[0])
 
 
+# --- what a registration causes -------------------------------------------------
+
+OTHER_TOKEN = "f" * 64
+
+
+class Site(Stack):
+    """With a topic, and changes of state that wait as long as `delay` says."""
+
+    def __init__(self, name, delay, **sections):
+        arguments = {"shared": True, "protocol_plugins": {"imap": "imap_acl fantail_imap"},
+                     "settings": {"fantail_apple": "yes"}}
+        super().__init__(name, [], dovecot=arguments, apple={"topic": TOPIC, "delay": delay},
+                         **sections)
+
+    def session(self, user="alice"):
+        return NotifySession(self.dovecot.imap_port, user)
+
+    def held(self, user="alice"):
+        """Newest first."""
+        return self.bridge.ctl_json("notifications", user)
+
+    def lda(self, mailbox="INBOX", user="alice"):
+        equal(self.dovecot.lda(user, MESSAGE, "-m", mailbox), 0, f"delivered to {mailbox}")
+
+    def wait(self, count, what, user="alice"):
+        rows = eventually(lambda: self.held(user)[:1] if len(self.held(user)) >= count else None,
+                          what)
+        equal(len(self.held(user)), count, what)
+        return rows[0]
+
+    def nothing_waits(self):
+        return not self.bridge.ctl_json("queue")
+
+
+@suite.test
+def new_mail_in_each_registered_mailbox_is_told_at_once():
+    with Site("apple-new", "1h", queue={"state_ttl": "2h"}) as site:
+        with site.session() as imap:
+            for name in ("Notes", "Work"):
+                imap.ok(f"CREATE {name}")
+            equal(said(register(imap, "INBOX Notes")), accepted("INBOX", "Notes"), "answer")
+        eventually(site.nothing_waits, "nothing is left of these")
+        site.lda("Work")
+        site.lda("Notes")
+        row = site.wait(1, "one push, and it is not Work's")
+        equal((row["mailbox"], row["events"], row["messages"]), ("Notes", ["MessageNew"], 1), "why")
+        equal(row["payload"], '{"aps":{"account-id":"%s"}}' % ACCOUNT, "payload")
+        equal(row["headers"]["apns-topic"], TOPIC, "topic")
+        equal(row["headers"]["apns-push-type"], "background", "push type")
+        check(abs(int(row["headers"]["apns-expiration"]) - row["time"] - 86400) <= 2, "expiration")
+        equal(row["url"], "https://api.push.apple.com:443/3/device/" + TOKEN[:8] + "\u2026", "url")
+        full = site.bridge.ctl_json("notifications", "--full", "alice")[0]["url"]
+        equal(full, "https://api.push.apple.com:443/3/device/" + TOKEN, "in full")
+        site.lda()
+        equal(site.wait(2, "one more")["mailbox"], "INBOX", "INBOX")
+        text = site.bridge.ctl("notifications", "alice").stdout
+        check("account-id" in text and "Notes" in text, text)
+        # Kept nowhere else, and told nobody as done.
+        eventually(site.nothing_waits, "the queue")
+        device = site.bridge.ctl_json("devices", "alice")[0]
+        equal((device["kind"], device["state"], device["last_ok"]), ("apple", "active", None), "row")
+        check(device["last_outcome"].startswith("held back: there is no sender"), f"{device}")
+        equal(device["mailboxes"], ["INBOX", "Notes"], "mailboxes")
+        equal(device["expires"] - device["seen"], 30 * 86400, "a month")
+        equal(site.bridge.scrape()['fantail_dropped_total{reason="held-back"}'], 2, "counted")
+        equal(site.bridge.ctl("test", "alice", check=False).returncode != 0, True, "no sender")
+        site.bridge.ctl("devices", "revoke", "alice", device["device"])
+        equal(site.held(), [], "of who is forgotten")
+
+
+@suite.test
+def other_events_wait_and_new_mail_takes_them_along():
+    with Site("apple-state", "1h", queue={"state_ttl": "2h"}) as site:
+        with site.session() as imap:
+            imap.ok("CREATE Notes")
+            site.lda()
+            site.lda("Notes")
+            register(imap, "INBOX Notes")
+            for name in ("INBOX", "Notes"):
+                imap.select(name)
+                imap.ok("STORE 1 +FLAGS (\\Flagged)")
+
+            def waits(messages):
+                rows = site.bridge.ctl_json("queue")
+                return rows if sum(row["messages"] for row in rows) == messages else None
+
+            waiting = eventually(lambda: waits(2), "both changes")
+            equal(len(waiting), 1, f"one for both mailboxes: {waiting}")
+            check(waiting[0]["due"] > waiting[0]["first"] + 3000, "after the delay")
+            equal(site.held(), [], "so far")
+            site.lda()
+            row = site.wait(1, "one push")
+            equal(row["events"], ["FlagsSet", "MessageNew"], "of all of them")
+            eventually(site.nothing_waits, "the other one is cancelled")
+            # And what comes afterwards waits anew.
+            imap.ok("STORE 1 +FLAGS (\\Answered)")
+            eventually(lambda: waits(1), "one waits")
+            equal(len(site.held()), 1, "no push")
+
+
+@suite.test
+def after_the_delay_other_events_are_told():
+    with Site("apple-delay", "2s") as site:
+        with site.session() as imap:
+            imap.ok("CREATE Notes")
+            site.lda("Notes")
+            register(imap, "Notes")
+            imap.select("Notes")
+            imap.ok("STORE 1 +FLAGS (\\Seen)")
+            row = site.wait(1, "told")
+            equal((row["mailbox"], row["events"]), ("Notes", ["MessageRead"]), "why")
+            check(row["time"] >= row["first"] + 1, "after a while")
+
+
+@suite.test
+def devices_that_share_an_account_id():
+    with Site("apple-two", "1h", queue={"state_ttl": "2h"}) as site:
+        with site.session() as imap:
+            register(imap, "INBOX")
+            other = WHO.replace(TOKEN, OTHER_TOKEN)
+            imap.ok(f"XAPPLEPUSHSERVICE aps-version 2 {other} mailboxes (INBOX)")
+            imap.ok("CREATE Notes")
+            # Anew, with another list: the former one does not count any more.
+            imap.ok(f"XAPPLEPUSHSERVICE aps-version 2 {other} mailboxes (Notes)")
+        site.lda()
+        site.lda("Notes")
+        site.wait(2, "one each")
+        equal({(row["url"][-9:-1], row["mailbox"]) for row in site.held()},
+              {(TOKEN[:8], "INBOX"), (OTHER_TOKEN[:8], "Notes")}, "which")
+
+
+@suite.test
+def what_the_user_may_not_read_is_not_told():
+    """Rights are those at the time of the event."""
+    with Site("apple-acl", "0s") as site:
+        def rights(mailbox, who, letters):
+            site.dovecot.doveadm("acl", "set", "-u", "alice", mailbox, who, *letters)
+
+        with site.session() as imap:
+            for name in ("Notes", "Last"):
+                imap.ok(f"CREATE {name}")
+            equal(said(register(imap, "Notes Last")), accepted("Notes", "Last"), "both are there")
+        rights("Notes", "user=alice", ["lookup", "insert", "post"])
+        site.lda("Notes")
+        site.lda("Last")
+        # Events of one user are routed in the order in which they came.
+        row = site.wait(1, "the other one only")
+        equal(row["mailbox"], "Last", "which")
+        with site.session() as imap:
+            equal(said(register(imap, "Notes")), NONE, "nor is it accepted any more")
+            equal(said(register(imap, "Notes Last")), accepted("Last"), "nor is it accepted any more")
+            rights("Notes", "user=alice", ["lookup", "read", "insert", "post"])
+            register(imap, "Notes Last")
+        site.lda("Notes")
+        equal(site.wait(2, "readable again")["mailbox"], "Notes", "which")
+
+
+@suite.test
+def what_others_share_is_not_told():
+    """Neither before its owner takes the rights away nor after it."""
+    with Site("apple-shared", "0s") as site:
+        with site.session("olga") as olga, site.session("gus") as gus:
+            olga.ok("CREATE Team")
+            olga.ok('SETACL Team gus "lrwstipekxa"')
+            equal(said(register(gus, "shared/olga/Team INBOX")),
+                  accepted("shared/olga/Team", "INBOX"), "accepted")
+            site.lda("Team", "olga")
+            gus.append("shared/olga/Team", MESSAGE)
+            olga.ok("DELETEACL Team gus")
+            site.lda("Team", "olga")
+        site.lda("INBOX", "gus")
+        row = site.wait(1, "one's own", "gus")
+        equal(row["mailbox"], "INBOX", "which")
+
+
 def finish():
     dovecot.close()
     bridge.close()

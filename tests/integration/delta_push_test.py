@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """XDELTAPUSH against a real Dovecot: raw IMAP on a socket on one side, a stand-in for the
-bridge on the other. scratch.py says where modules are looked for."""
+bridge on the other; and, at the end, the bridge itself and a stand-in for chatmail's
+notification service. scratch.py says where modules are looked for."""
 
 import os
+import sqlite3
 import tempfile
 import time
 
@@ -10,7 +12,9 @@ from dovecot import Dovecot
 from fake_registrar import FakeRegistrar
 from notify_session import NotifySession
 from scratch import MODULES, limit
-from tap import Suite, check, equal
+from stack import Stack
+from tap import Suite, check, equal, eventually
+from webhook_receiver import WebhookReceiver
 
 ENTRY = "/private/devicetoken"
 MOST = limit("LIMIT_DELTA_TOKEN")
@@ -198,6 +202,153 @@ def users_with_and_without_it_in_one_process():
         equal(put(carol, "a")[:2], "NO", "carol")
         equal(get(alice), "a", "alice")
     equal([request.one("user") for request in bridge.requests], ["alice"] * 2, "requests")
+
+
+# --- what a registration causes -------------------------------------------------
+
+ALICE = "alice@chat.example.org"
+
+
+def mail(sender="bob@example.net"):
+    return f"From: Zoe <{sender}>\r\nSubject: lunch?\r\n\r\nAt noon.\r\n".encode()
+
+
+class Site(Stack):
+    """With a stand-in for the notification service: `answer(token)` is the status."""
+
+    def __init__(self, name, answer=lambda token: 200, on=True, **sections):
+        self.notifier = WebhookReceiver(lambda request: answer(request["body"].decode()))
+        if on:
+            sections["deltapush"] = {"url": self.notifier.url + "/notify"}
+        super().__init__(name, [], http={"allowed_endpoints": self.notifier.url},
+                         dovecot={"metadata": True, "settings": {"fantail_deltapush": "yes"}},
+                         **sections)
+
+    def close(self):
+        super().close()
+        self.notifier.close()
+
+    def session(self, user=ALICE):
+        return NotifySession(self.dovecot.imap_port, user)
+
+    def deliver(self, user=ALICE, message=mail()):
+        equal(self.dovecot.deliver(user, message), {}, "refused")
+
+    def told(self, count, what):
+        """The tokens, in the order in which they came."""
+        def enough():
+            requests = self.notifier.snapshot()
+            return requests if len(requests) >= count else None
+        requests = eventually(enough, what)
+        equal(len(requests), count, what)
+        return [request["body"].decode() for request in requests]
+
+    def row(self):
+        return self.bridge.ctl_json("devices", ALICE)[0]
+
+
+@suite.test
+def new_mail_is_told_with_the_token_alone():
+    with Site("delta-new") as site:
+        with site.session() as imap:
+            put(imap, "openpgp:one==")
+            imap.ok("CREATE Work")
+            site.deliver()
+            equal(site.told(1, "new mail"), ["openpgp:one=="], "token")
+            request = site.notifier.snapshot()[0]
+            equal(request["path"], "/notify", "path")
+            equal(sorted(set(request["headers"]) - {"accept-encoding", "connection"}),
+                  ["content-length", "host", "user-agent"], "headers")
+            # Nobody's: other events, mail of one's own, users without a token.
+            imap.append("INBOX", mail())
+            imap.select("INBOX")
+            imap.ok("STORE 1 +FLAGS (\\Seen)")
+            site.deliver(message=mail(ALICE))
+            site.deliver("bob@chat.example.org")
+            put(imap, "openpgp:two")
+        equal(site.dovecot.lda(ALICE, mail(), "-m", "Work"), 0, "another mailbox")
+        equal(sorted(site.told(3, "mail in another mailbox")[1:]), ["openpgp:one==", "openpgp:two"],
+              "each token, and nothing for what is nobody's")
+        eventually(lambda: not site.bridge.ctl_json("queue"), "the queue is empty")
+        row = site.row()
+        equal((row["kind"], row["state"], row["last_outcome"]), ("deltapush", "active", "200 OK"),
+              "row")
+        check(row["last_ok"] is not None, f"{row}")
+        equal(row["events"], ["MessageNew"], "events")
+        equal(row["expires"] - row["seen"], 90 * 86400, "a quarter of a year")
+        text = site.bridge.ctl("test", ALICE).stdout
+        check(text.count("accepted: delta:") == 2, text)
+
+
+@suite.test
+def a_token_that_is_invalid_is_removed():
+    gone = {"openpgp:two"}
+    with Site("delta-gone", lambda token: 410 if token in gone else 200) as site:
+        with site.session() as imap:
+            put(imap, "openpgp:one")
+            put(imap, "openpgp:two")
+            site.deliver()
+            site.told(2, "both")
+            eventually(lambda: get(imap) == "openpgp:one", "one is left")
+            states = {row["state"]: row["last_outcome"]
+                      for row in site.bridge.ctl_json("devices", ALICE)}
+            check(states["dead"].startswith("410 Gone"), f"{states}")
+            site.deliver()
+            equal(site.told(3, "the other one")[2], "openpgp:one", "token")
+            # The client knows better.
+            gone.clear()
+            put(imap, "openpgp:two")
+            equal(get(imap), "openpgp:one openpgp:two", "set again")
+            site.deliver()
+            equal(sorted(site.told(5, "both again")[3:]), ["openpgp:one", "openpgp:two"], "tokens")
+
+
+@suite.test
+def what_fails_is_tried_again():
+    answers = [500, 400, 200]
+    with Site("delta-again", lambda token: answers.pop(0) if answers else 200) as site:
+        with site.session() as imap:
+            put(imap, "openpgp:one")
+        site.deliver()
+        equal(site.told(3, "until it is taken"), ["openpgp:one"] * 3, "tokens")
+        eventually(lambda: not site.bridge.ctl_json("queue"), "nothing waits")
+        equal(site.row()["last_outcome"], "200 OK", "last answer")
+
+
+@suite.test
+def without_a_service_tokens_are_kept():
+    with Site("delta-off", on=False) as site:
+        with site.session() as imap:
+            put(imap, "openpgp:one")
+            site.deliver()
+            equal(get(imap), "openpgp:one", "kept")
+        equal(site.bridge.ctl_json("queue"), [], "nothing waits")
+        # Turned on, what comes from now on is told.
+        site.bridge.sections["deltapush"] = {"url": site.notifier.url + "/notify"}
+        site.bridge.write_config()
+        site.bridge.ctl("reload")
+        site.deliver()
+        equal(site.told(1, "after that"), ["openpgp:one"], "token")
+
+
+@suite.test
+def tokens_expire():
+    with Site("delta-expiry") as site:
+        with site.session() as imap:
+            put(imap, "openpgp:old")
+            put(imap, "openpgp:new")
+        site.bridge.stop()
+        with sqlite3.connect(site.bridge.state / "bridge.db") as db:
+            for token, days in (("openpgp:old", 91), ("openpgp:new", 89)):
+                db.execute("UPDATE device SET seen = seen - ? WHERE endpoint = ?",
+                           (days * 86400, token))
+        db.close()
+        site.bridge.start()
+        with site.session() as imap:
+            eventually(lambda: get(imap) == "openpgp:new", "the older one is forgotten", 150)
+            put(imap, "openpgp:new")
+        row = site.row()
+        check(row["expires"] > time.time() + 89 * 86400, f"set again: {row}")
 
 
 def finish():

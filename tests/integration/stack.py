@@ -12,7 +12,7 @@ MAIL_UID = 65534
 class Stack:
     """phones: those whose pushes the service can decrypt. Keyword arguments are
     sections of the bridge's config, as Bridge takes them. `hub`: one is started, too.
-    `dovecot`: arguments of Dovecot."""
+    `dovecot`: arguments of Dovecot; `settings` of it are added to ours."""
 
     def __init__(self, name, phones=(), service_options=(), dovecot=None, hub=False, **sections):
         self.folder = scratch_dir(name)
@@ -33,7 +33,9 @@ class Stack:
         }
         if hub:
             arguments["settings"]["fantail_hub"] = self.hub.socket
-        arguments.update(dovecot or {})
+        own = dict(dovecot or {})
+        arguments["settings"].update(own.pop("settings", {}))
+        arguments.update(own)
         self.dovecot = Dovecot(scratch=str(self.folder / "dovecot"), **arguments)
 
     def __enter__(self):

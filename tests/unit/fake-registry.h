@@ -103,7 +103,7 @@ static void fake_registry_want(struct registry *registry, const char *user, gboo
 	*any_r = rows != NULL;
 	*content_r = FALSE;
 	for (guint i = 0; rows != NULL && i < rows->len; i++)
-		*content_r |= ((struct device *)g_ptr_array_index(rows, i))->content;
+		*content_r |= device_looks_at_content(g_ptr_array_index(rows, i));
 }
 
 static GPtrArray *fake_registry_list(struct registry *registry, const char *user, gint64 after,

@@ -137,6 +137,12 @@ static const struct bad_row {
 	{"topic", "[apple]\ntopic = com.example.app\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [apple] topic: 'com.example.app' is no topic of Apple's certificates for mail; "
 	 "it begins with com.apple.mail.XServer."},
+	{"delay of Apple's", "[apple]\ndelay = 1h\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [apple] delay: is not below state-ttl, so nothing would be sent; lower it"},
+	{"Delta Chat's service inside", "[deltapush]\nurl = http://127.0.0.1/notify\n",
+	 CONFIG_ERROR_VALUE,
+	 "t.conf:2: [deltapush] url: the URL is not https; if it is meant, name its origin in "
+	 "[http] allowed-endpoints"},
 	{"SMS sender", "[sms]\nsender = Mail & more\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [sms] sender: 'Mail & more' is no sender; write a number of up to 15 digits, "
 	 "or "
@@ -314,6 +320,8 @@ static void assert_equal(const struct config *a, const struct config *b)
 	g_assert_cmpstr(a->sms_sender, ==, b->sms_sender);
 	g_assert_true(a->pimap_channels == NULL && b->pimap_channels == NULL);
 	g_assert_cmpstr(a->apple_topic, ==, b->apple_topic);
+	g_assert_cmpint(a->apple_delay_us, ==, b->apple_delay_us);
+	g_assert_cmpstr(a->deltapush_url, ==, b->deltapush_url);
 }
 
 static void test_empty(void)
@@ -648,8 +656,9 @@ static void test_example(void)
 	g_autofree char *text = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(config_t) defaults = config_defaults();
-	static const char *const sections[] = {"bridge",  "hub", "queue", "devices", "http",
-					       "webpush", "sms", "pimap", "apple",   NULL};
+	static const char *const sections[] = {"bridge", "hub",       "queue", "devices",
+					       "http",   "webpush",   "sms",   "pimap",
+					       "apple",  "deltapush", NULL};
 
 	g_autoptr(config_t) config = config_load(path, &error);
 	g_assert_no_error(error);

@@ -33,6 +33,7 @@ static struct {
 	GSList *held;
 	dispatcher_test_done late_done;
 	gpointer late_data;
+	struct held_pushes *held_back;
 	GPtrArray *tests; /* what dispatcher_test was given: char * */
 } fake;
 
@@ -235,6 +236,11 @@ void dispatcher_lanes(const struct dispatcher *dispatcher, GArray *rows, guint l
 guint dispatcher_in_flight(const struct dispatcher *dispatcher)
 {
 	return 9;
+}
+
+struct held_pushes *dispatcher_held(struct dispatcher *dispatcher)
+{
+	return fake.held_back;
 }
 
 void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
@@ -523,6 +529,60 @@ static void test_device_kinds(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(text_of(second, "kind"), ==, "deltapush");
 	g_assert_cmpstr(text_of(second, "endpoint"), ==, "openpgp:…");
 	g_assert_false(json_object_has_member(second, "filters"));
+}
+
+static void hold(gint64 device, const char *user, gint64 now_us)
+{
+	g_autoptr(GBytes) body = g_bytes_new_static("{\"a\":1}", 7);
+	struct device like = {.id = device,
+			      .user = (char *)user,
+			      .device = (char *)"apple:a:b",
+			      .gateway = (char *)"apns"};
+	struct notification notification = {
+		.kinds = PUSH_EVENT_KINDS_ARRIVAL,
+		.messages = 1,
+		.first_us = now_us,
+		.event = (char *)"EVENT\tname=MessageNew\ttime=1\tuser=alice\tmailbox=Work",
+	};
+	struct http_request *request =
+		http_request_new("https://a.example/3/device/0123456789abcdef", body);
+
+	http_request_add_header(request, "apns-topic", "t");
+	held_pushes_add(fake.held_back, &like, &notification, request, now_us);
+}
+
+/* Whose token it is is shortened, and who is forgotten is not shown. */
+static void test_held(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(GPtrArray) items = items_new();
+	g_autoptr(GError) error = NULL;
+	gint64 now_us = g_get_real_time();
+
+	fake.held_back = held_pushes_new();
+	add_device(4, "alice", "apple:a:b", DEVICE_ACTIVE);
+	add_device(5, "bob", "apple:a:b", DEVICE_ACTIVE);
+	hold(4, "alice", now_us);
+	hold(5, "bob", now_us);
+	hold(99, "alice", now_us);
+	g_autoptr(JsonObject) all = ask(f, items, &error, "HELD", NULL, 0);
+	g_assert_no_error(error);
+	g_assert_cmpint(json_object_get_int_member(all, "shown"), ==, 2);
+	g_ptr_array_set_size(items, 0);
+	g_autoptr(JsonObject) some = ASK(f, items, &error, "HELD", "user", "alice");
+	g_assert_cmpint(json_object_get_int_member(some, "shown"), ==, 1);
+	JsonObject *row = g_ptr_array_index(items, 0);
+	g_assert_cmpstr(text_of(row, "url"), ==, "https://a.example/3/device/01234567…");
+	g_assert_cmpstr(text_of(row, "payload"), ==, "{\"a\":1}");
+	g_assert_cmpstr(text_of(row, "mailbox"), ==, "Work");
+	g_assert_cmpstr(text_of(row, "device"), ==, "apple:a:b");
+	g_assert_cmpstr(text_of(json_object_get_object_member(row, "headers"), "apns-topic"), ==,
+			"t");
+	g_ptr_array_set_size(items, 0);
+	g_autoptr(JsonObject) full = ASK(f, items, &error, "HELD", "full", "yes", "limit", "1");
+	g_assert_cmpint(json_object_get_int_member(full, "shown"), ==, 1);
+	row = g_ptr_array_index(items, 0);
+	g_assert_cmpstr(text_of(row, "url"), ==, "https://a.example/3/device/0123456789abcdef");
+	held_pushes_free(&fake.held_back);
 }
 
 /* A page stops at its bytes, too, and goes on where it stopped. */
@@ -963,6 +1023,7 @@ int main(int argc, char **argv)
 	ADD("/control/status", test_status);
 	ADD("/control/devices", test_devices);
 	ADD("/control/device-kinds", test_device_kinds);
+	ADD("/control/held", test_held);
 	ADD("/control/device-pages", test_device_pages);
 	ADD("/control/device", test_device);
 	ADD("/control/webhooks", test_webhooks);

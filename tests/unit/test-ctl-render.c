@@ -277,6 +277,69 @@ static void test_queue(void)
 	g_assert_cmpstr(out->str, ==, "Nothing is waiting.\n");
 }
 
+static void test_held(void)
+{
+	static const char *const texts[] = {
+		"{\"time\":1700000000,\"user\":\"alice\",\"device\":\"apple:0715:0123\","
+		"\"headers\":{\"apns-topic\":\"com.apple.mail.XServer.1b2f\"},"
+		"\"payload\":\"{\\\"aps\\\":{}}\",\"mailbox\":\"Notes\",\"events\":"
+		"[\"FlagsSet\",\"MessageNew\"]}",
+		"{\"headers\":[],\"events\":7}", NULL};
+	g_autoptr(GPtrArray) rows = parse_rows(texts);
+	g_autoptr(GString) out = g_string_new(NULL);
+	struct ctl_style wide = {FALSE, 0, NOW};
+
+	g_setenv("TZ", "UTC", TRUE);
+	ctl_render_held(out, rows, &wide);
+	g_assert_cmpstr(
+		out->str, ==,
+		"TIME                 USER   DEVICE           MAILBOX  EVENTS               "
+		"TOPIC                        PAYLOAD\n"
+		"2023-11-14 22:13:20  alice  apple:0715:0123  Notes    FlagsSet MessageNew  "
+		"com.apple.mail.XServer.1b2f  {\"aps\":{}}\n"
+		"-                    -      -                -        -                    "
+		"-                            -\n");
+	g_ptr_array_set_size(rows, 0);
+	g_string_truncate(out, 0);
+	ctl_render_held(out, rows, &wide);
+	g_assert_cmpstr(out->str, ==, "No push was held back.\n");
+}
+
+/* What a device hears of, in each kind's words. */
+static void test_device_filters(void)
+{
+	static const struct {
+		const char *row, *filters;
+	} rows[] = {
+		{"{\"kind\":\"webpush\",\"events\":[\"MessageNew\"],\"mailboxes\":null,"
+		 "\"msgtype\":\"all\"}",
+		 "MessageNew"},
+		{"{\"kind\":\"webpush\",\"events\":[\"MessageNew\"],\"mailboxes\":[\"INBOX\"],"
+		 "\"msgtype\":\"chat\"}",
+		 "MessageNew in INBOX, chat only"},
+		{"{\"kind\":\"apple\",\"events\":[1,2,3,4,5,6,7,8,9,10,11,12],\"mailboxes\":"
+		 "[\"INBOX\",\"Notes\"],\"msgtype\":\"all\"}",
+		 "all in INBOX, Notes"},
+		{"{\"kind\":\"sms\",\"events\":[\"DataChange\"],\"mailboxes\":null}", "DataChange"},
+		{"{\"kind\":\"pimap\",\"events\":[\"MessageNew\"],\"filters\":[]}", "-"},
+		{"{\"kind\":\"pimap\",\"events\":[\"MessageNew\"],\"filters\":[\"a\",\"b in c\"]}",
+		 "a, b in c"},
+		{"{\"kind\":\"webhook\",\"events\":[]}", "nothing"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *const texts[] = {rows[i].row, NULL};
+		g_autoptr(GPtrArray) list = parse_rows(texts);
+		g_autoptr(GString) out = g_string_new(NULL);
+		g_autofree char *cell = g_strdup_printf("  %s  ", rows[i].filters);
+		struct ctl_style wide = {FALSE, 0, NOW};
+
+		ctl_render_devices(out, list, &wide);
+		g_test_message("%s", out->str);
+		g_assert_nonnull(strstr(out->str, cell));
+	}
+}
+
 static void test_devices(void)
 {
 	static const char *const texts[] = {
@@ -389,6 +452,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/ctl-render/sync-status", test_sync_status);
 	g_test_add_func("/ctl-render/alerted", test_alerted);
 	g_test_add_func("/ctl-render/queue", test_queue);
+	g_test_add_func("/ctl-render/held", test_held);
+	g_test_add_func("/ctl-render/device-filters", test_device_filters);
 	g_test_add_func("/ctl-render/devices", test_devices);
 	g_test_add_func("/ctl-render/device", test_device);
 	g_test_add_func("/ctl-render/test", test_test);

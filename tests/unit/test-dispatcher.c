@@ -96,8 +96,9 @@ static void fake_classify(const struct device *device, const struct http_reply *
 static const struct gateway fakes[] = {
 	{.name = "webpush", .lane = fake_lane, .prepare = fake_prepare, .classify = fake_classify},
 	{.name = "webhook", .lane = fake_lane, .prepare = fake_prepare, .classify = fake_classify},
+	{.name = "held", .lane = fake_lane, .prepare = fake_prepare, .held_back = TRUE},
 };
-const struct gateway *const gateways[] = {&fakes[0], &fakes[1], NULL};
+const struct gateway *const gateways[] = {&fakes[0], &fakes[1], &fakes[2], NULL};
 
 const struct gateway *gateway_find(const char *name)
 {
@@ -493,6 +494,37 @@ static void test_unsendable(void)
 	g_assert_cmpuint(log_sent->len, ==, 0);
 	g_assert_true(dropped(&fixture, "unsendable", 1));
 	g_assert_cmpuint(dispatcher_in_flight(fixture.dispatcher), ==, 0);
+	tear_down(&fixture);
+}
+
+/* Its gateway has no sender: nothing goes out, nothing waits, and what it would have been can
+ * be seen. */
+static void test_held_back(void)
+{
+	struct fixture fixture;
+	struct device *device;
+
+	set_up(&fixture, "");
+	device = add_device(&fixture, "d1", "201");
+	g_free(device->gateway);
+	device->gateway = g_strdup("held");
+	add_row(&fixture, device, "wake", NULL);
+	dispatcher_start(fixture.dispatcher);
+	spin_until(fixture.queue.rows->len == 0);
+	spin(20);
+	g_assert_cmpuint(log_sent->len, ==, 0);
+	g_assert_true(dropped(&fixture, "held-back", 1));
+	g_assert_cmpuint(fixture.registry.marked_ok, ==, 0);
+	g_assert_cmpuint(fixture.registry.marked_failed, ==, 1);
+	g_assert_cmpuint(dispatcher_in_flight(fixture.dispatcher), ==, 0);
+	g_assert_cmpuint(dispatcher_unrecorded(fixture.dispatcher), ==, 0);
+	g_autoptr(GPtrArray) held =
+		held_pushes_list(dispatcher_held(fixture.dispatcher), "alice", g_get_real_time());
+	g_assert_cmpuint(held->len, ==, 1);
+	const struct held_push *push = g_ptr_array_index(held, 0);
+	g_assert_cmpstr(push->device_name, ==, "d1");
+	g_assert_cmpstr(push->request->url, ==, "201");
+	g_assert_cmpstr(push->mailbox, ==, "INBOX");
 	tear_down(&fixture);
 }
 
@@ -1160,6 +1192,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/dispatcher/config-error-now-and-then", test_config_error_now_and_then);
 	g_test_add_func("/dispatcher/rejected", test_rejected);
 	g_test_add_func("/dispatcher/unsendable", test_unsendable);
+	g_test_add_func("/dispatcher/held-back", test_held_back);
 	g_test_add_func("/dispatcher/config-keeps-from-sending", test_config_keeps_from_sending);
 	g_test_add_func("/dispatcher/gone", test_gone);
 	g_test_add_func("/dispatcher/gone-after-change", test_gone_after_change);

@@ -13,13 +13,13 @@ static void test_table(void)
 {
 	g_assert_true(gateway_find("webpush") == &gateway_webpush);
 	g_assert_true(gateway_find("webhook") == &gateway_webhook);
-	g_assert_null(gateway_find("apns"));
+	g_assert_null(gateway_find("pigeon"));
 	g_assert_null(gateway_find(""));
 	for (guint i = 0; gateways[i] != NULL; i++) {
 		g_assert_true(gateway_find(gateways[i]->name) == gateways[i]);
 		g_assert_nonnull(gateways[i]->lane);
 		g_assert_nonnull(gateways[i]->prepare);
-		g_assert_nonnull(gateways[i]->classify);
+		g_assert_true(gateways[i]->held_back || gateways[i]->classify != NULL);
 	}
 }
 
@@ -215,6 +215,8 @@ static void test_error(gconstpointer data)
 	const struct error_row *row = data;
 
 	for (guint i = 0; gateways[i] != NULL; i++) {
+		if (gateways[i]->held_back)
+			continue;
 		g_autoptr(GError) error =
 			g_error_new(row->code == -1 ? G_IO_ERROR : HTTP_ERROR,
 				    row->code == -1 ? G_IO_ERROR_FAILED : row->code, "it\nbroke");

@@ -10,6 +10,7 @@
 static const struct router_settings settings = {
 	.arrival_delay_us = 1000,
 	.state_delay_us = 30000000,
+	.apple_delay_us = 7000000,
 	.arrival_ttl_us = 86400000000,
 	.state_ttl_us = 3600000000,
 };
@@ -577,6 +578,111 @@ static void test_wake_fold(void)
 	g_assert_null(strstr(notification->event, "JOHN"));
 }
 
+/* --- Apple Mail, Delta Chat --------------------------------------------------------- */
+
+#define INBOX_AND_NOTES ((char *[]){(char *)"INBOX", (char *)"Notes", NULL})
+
+static const struct token_row {
+	const char *name;
+	enum device_dialect dialect;
+	enum push_event_kind kind;
+	const char *mailbox, *from;
+	gboolean hidden, webhook;
+	gboolean wanted;
+	gint64 delay_us, ttl_us;
+} token_rows[] = {
+#define AT_ONCE 1000, 86400000000
+#define LATER 7000000, 3600000000
+#define NEVER FALSE, 0, 0
+	{"Apple, new mail", DIALECT_APPLE, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, FALSE, FALSE,
+	 TRUE, AT_ONCE},
+	{"Apple, new mail elsewhere", DIALECT_APPLE, PUSH_EVENT_MESSAGE_NEW, "Notes", NULL, FALSE,
+	 FALSE, TRUE, AT_ONCE},
+	{"Apple, not registered", DIALECT_APPLE, PUSH_EVENT_MESSAGE_NEW, "Work", NULL, FALSE, FALSE,
+	 NEVER},
+	{"Apple, another event", DIALECT_APPLE, PUSH_EVENT_FLAGS_SET, "Notes", NULL, FALSE, FALSE,
+	 TRUE, LATER},
+	{"Apple, appended", DIALECT_APPLE, PUSH_EVENT_MESSAGE_APPEND, "INBOX", NULL, FALSE, FALSE,
+	 TRUE, LATER},
+	{"Apple, one's own mail", DIALECT_APPLE, PUSH_EVENT_MESSAGE_NEW, "INBOX",
+	 "alice@example.org", FALSE, FALSE, TRUE, AT_ONCE},
+	{"Apple, may not read it", DIALECT_APPLE, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, TRUE,
+	 FALSE, NEVER},
+	{"a subscription, may not read it", DIALECT_GOUGEON, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL,
+	 TRUE, FALSE, NEVER},
+	{"a webhook may", DIALECT_GOUGEON, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL, TRUE, TRUE, TRUE,
+	 AT_ONCE},
+	{"Delta", DIALECT_DELTAPUSH, PUSH_EVENT_MESSAGE_NEW, "INBOX", "bob@example.org", FALSE,
+	 FALSE, TRUE, 1000, 5 * 3600000000},
+	{"Delta, cannot tell whose mail", DIALECT_DELTAPUSH, PUSH_EVENT_MESSAGE_NEW, "INBOX", NULL,
+	 FALSE, FALSE, TRUE, 1000, 5 * 3600000000},
+	{"Delta, one's own mail", DIALECT_DELTAPUSH, PUSH_EVENT_MESSAGE_NEW, "INBOX",
+	 "Alice@Example.org", FALSE, FALSE, NEVER},
+};
+
+static void test_tokens(gconstpointer data)
+{
+	const struct token_row *row = data;
+	struct device device = {.id = 9,
+				.user = (char *)"alice@example.org",
+				.gateway = (char *)(row->webhook ? "webhook" : "apns"),
+				.events = PUSH_EVENT_KINDS_MAIL,
+				.dialect = row->dialect,
+				.mailboxes = INBOX_AND_NOTES};
+	struct push_event event = {.kind = row->kind,
+				   .time_us = NOW,
+				   .user = "alice@example.org",
+				   .mailbox = row->mailbox,
+				   .from_address = row->from,
+				   .hidden = row->hidden};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+
+	g_assert_cmpint(router_wants(&device, &event), ==, row->wanted);
+	router_route(&settings, &device, "l", device.user, &event, NOW, out);
+	g_assert_cmpuint(out->list->len, ==, row->wanted);
+	if (!row->wanted)
+		return;
+	notification = g_ptr_array_index(out->list, 0);
+	g_assert_cmpint(notification->due_us, ==, NOW + row->delay_us);
+	g_assert_cmpint(notification->expires_us, ==, NOW + row->ttl_us);
+	/* Seen, and not kept. */
+	g_assert_null(strstr(notification->event, "example.org\tfrom"));
+	g_assert_null(strstr(notification->event, "from-address"));
+}
+
+/* One for the device, whatever happened and where; new mail takes along what waits. */
+static void test_apple_fold(void)
+{
+	struct device device = {.id = 9, .events = ALL, .dialect = DIALECT_APPLE}, other = device;
+	struct push_event event = {.kind = PUSH_EVENT_FLAGS_SET,
+				   .time_us = NOW,
+				   .user = "alice",
+				   .mailbox = "Notes",
+				   .messages = 1};
+	g_autoptr(router_out_t) out = router_out_new();
+	const struct notification *notification;
+
+	other.id = 10;
+	router_route(&settings, &device, "l", "alice", &event, NOW, out);
+	notification = g_ptr_array_index(out->list, 0);
+	g_assert_cmpstr(notification->key, ==, "wake");
+	event.mailbox = "INBOX";
+	event.kind = PUSH_EVENT_MESSAGE_EXPUNGE;
+	router_route(&settings, &device, "l", "alice", &event, NOW + 10, out);
+	g_assert_cmpuint(out->list->len, ==, 1);
+	/* The first of them says when. */
+	g_assert_cmpint(notification->due_us, ==, NOW + settings.apple_delay_us);
+	event.kind = PUSH_EVENT_MESSAGE_NEW;
+	router_route(&settings, &device, "l", "alice", &event, NOW + 20, out);
+	router_route(&settings, &other, "l", "alice", &event, NOW + 20, out);
+	g_assert_cmpuint(out->list->len, ==, 2);
+	g_assert_cmpint(notification->due_us, ==, NOW + 20 + settings.arrival_delay_us);
+	g_assert_cmpuint(notification->kinds, ==,
+			 KIND(FLAGS_SET) | KIND(MESSAGE_EXPUNGE) | KIND(MESSAGE_NEW));
+	g_assert_cmpuint(notification->messages, ==, 3);
+}
+
 static void test_mailbox(void)
 {
 	struct push_event event = {
@@ -605,6 +711,11 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/router/wake-clock", test_wake_clock);
 	g_test_add_func("/router/wake-fold", test_wake_fold);
+	for (gsize i = 0; i < G_N_ELEMENTS(token_rows); i++) {
+		g_autofree char *path = g_strdup_printf("/router/tokens/%s", token_rows[i].name);
+		g_test_add_data_func(path, &token_rows[i], test_tokens);
+	}
+	g_test_add_func("/router/apple-fold", test_apple_fold);
 	g_test_add_func("/router/mailbox", test_mailbox);
 	g_test_add_func("/router/owner-name", test_owner_name);
 	g_test_add_func("/router/fields", test_fields);
