@@ -1,6 +1,7 @@
 #include "intake-private.h"
 #include "limits.h"
 #include "peer-rule.h"
+#include "router.h"
 #include "store.h"
 #include "webhook-device.h"
 
@@ -249,12 +250,41 @@ void intake_batch(struct intake *intake, char *lines, gsize len, uid_t peer, con
 
 /* --- other verbs --------------------------------------------------------- */
 
+/* Of the user's devices only those that watch this mailbox and whose gateway is there. What
+ * Push-IMAP's leave over, by their filters, is for the router to say. */
+static void look_closer(const struct request *request, gboolean *any, gboolean *content)
+{
+	struct intake *intake = request->intake;
+	const char *mailbox = request_get(request, "mailbox");
+	g_autoptr(GPtrArray) devices = NULL;
+
+	if (!*any || mailbox == NULL)
+		return;
+	*any = *content = FALSE;
+	devices = intake->registry->backend->active(intake->registry, request->user);
+	for (guint i = 0; devices != NULL && i < devices->len; i++) {
+		const struct device *device = g_ptr_array_index(devices, i);
+		const struct gateway *gateway = gateway_find(device->gateway);
+		g_autofree char *lane = NULL;
+
+		if (!router_watches(device, mailbox))
+			continue;
+		if (gateway != NULL)
+			lane = gateway->lane(intake->context, device);
+		if (lane == NULL && device_face(device->dialect) != FACE_PIMAP)
+			continue;
+		*any = TRUE;
+		*content = *content || device_looks_at_content(device);
+	}
+}
+
 static void handle_want(const struct request *request)
 {
 	struct intake *intake = request->intake;
 	gboolean any = FALSE, content = FALSE;
 
 	intake->registry->backend->want(intake->registry, request->user, &any, &content);
+	look_closer(request, &any, &content);
 	for (guint i = 0; i < intake->hooks->len && !content; i++) {
 		const struct webhook_device *hook = g_ptr_array_index(intake->hooks, i);
 

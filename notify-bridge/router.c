@@ -149,6 +149,13 @@ gboolean router_wants(const struct device *device, const struct push_event *even
 	return wants(device, &seen);
 }
 
+gboolean router_watches(const struct device *device, const char *mailbox)
+{
+	return (device->events & PUSH_EVENT_KINDS_MESSAGE) != 0 &&
+	       (device->mailboxes == NULL || device->mailboxes[0] == NULL ||
+		any_matches(device->mailboxes, mailbox));
+}
+
 /* --- events to notifications ---------------------------------------------- */
 
 static void leave_out_content(struct push_event *event)

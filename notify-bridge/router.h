@@ -61,6 +61,9 @@ gboolean router_wakes(const struct device *device, const struct router_standing 
 
 gboolean router_wants(const struct device *device, const struct push_event *event);
 
+/* Could it want anything of what happens to messages in that mailbox of its user's? */
+gboolean router_watches(const struct device *device, const char *mailbox);
+
 /* Adds to `out` what `event` means for `device`, folded into what is there already
  * for this device, user and key.
  * `lane` is the device's (gateway.h). Content is left out unless the device

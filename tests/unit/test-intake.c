@@ -192,6 +192,36 @@ static void test_want(void)
 	tear_down(&fixture);
 }
 
+/* With a mailbox the answer is about that one, and about what can be sent at all. */
+static void test_want_mailbox(void)
+{
+	struct fixture fixture;
+	struct device *device;
+
+	set_up(&fixture, "[deltapush]\nurl = http://127.0.0.1:8080/notify\n");
+	device = add_device(&fixture, "alice", "d1", TRUE);
+	device->mailboxes = g_strsplit("Work Notes", " ", -1);
+	ask_expect(&fixture, "WANT\t1\tuser=alice\tmailbox=INBOX\n", "OK\t1\twant=none\n");
+	ask_expect(&fixture, "WANT\t2\tuser=alice\tmailbox=Notes\n", "OK\t2\twant=content\n");
+	device = add_device(&fixture, "bob", "apple:a:b", FALSE);
+	device->dialect = DIALECT_APPLE;
+	g_free(device->gateway);
+	device->gateway = g_strdup("apns");
+	/* The configuration has no topic. */
+	ask_expect(&fixture, "WANT\t3\tuser=bob\tmailbox=INBOX\n", "OK\t3\twant=none\n");
+	device = add_device(&fixture, "carol", "delta:a", FALSE);
+	device->dialect = DIALECT_DELTAPUSH;
+	g_free(device->gateway);
+	device->gateway = g_strdup("deltapush");
+	ask_expect(&fixture, "WANT\t4\tuser=carol\tmailbox=INBOX\n", "OK\t4\twant=content\n");
+	device = add_device(&fixture, "dave", "P1", FALSE);
+	device->dialect = DIALECT_EMN;
+	g_free(device->gateway);
+	device->gateway = g_strdup("none");
+	ask_expect(&fixture, "WANT\t5\tuser=dave\tmailbox=INBOX\n", "OK\t5\twant=hint\n");
+	tear_down(&fixture);
+}
+
 static void test_want_webhooks(void)
 {
 	struct fixture fixture;
@@ -1129,6 +1159,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/intake/want", test_want);
+	g_test_add_func("/intake/want/mailbox", test_want_mailbox);
 	g_test_add_func("/intake/want/webhooks", test_want_webhooks);
 	g_test_add_func("/intake/malformed", test_malformed);
 	g_test_add_func("/intake/denied", test_denied);

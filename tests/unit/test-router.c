@@ -683,6 +683,31 @@ static void test_apple_fold(void)
 	g_assert_cmpuint(notification->messages, ==, 3);
 }
 
+static const struct {
+	push_event_kinds events;
+	char **mailboxes;
+	const char *mailbox;
+	gboolean watches;
+} watch_rows[] = {
+	{KIND(MESSAGE_NEW), NULL, "x", TRUE},
+	{KIND(FLAGS_SET), INBOX_AND_NOTES, "Notes", TRUE},
+	{KIND(FLAGS_SET), INBOX_AND_NOTES, "inbox", TRUE},
+	{KIND(FLAGS_SET), INBOX_AND_NOTES, "x", FALSE},
+	{KIND(MAILBOX_CREATE) | KIND(DATA_CHANGE), NULL, "x", FALSE},
+	{0, NULL, "x", FALSE},
+};
+
+static void test_watches(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(watch_rows); i++) {
+		struct device device = {.events = watch_rows[i].events,
+					.mailboxes = watch_rows[i].mailboxes};
+
+		g_assert_cmpint(router_watches(&device, watch_rows[i].mailbox), ==,
+				watch_rows[i].watches);
+	}
+}
+
 static void test_mailbox(void)
 {
 	struct push_event event = {
@@ -716,6 +741,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &token_rows[i], test_tokens);
 	}
 	g_test_add_func("/router/apple-fold", test_apple_fold);
+	g_test_add_func("/router/watches", test_watches);
 	g_test_add_func("/router/mailbox", test_mailbox);
 	g_test_add_func("/router/owner-name", test_owner_name);
 	g_test_add_func("/router/fields", test_fields);
