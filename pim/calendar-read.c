@@ -306,8 +306,12 @@ static void read_recurrence(const struct reader *reader, struct vobject *compone
 	struct icaltimetype start;
 
 	if (!calendar_time(component, "DTSTART", reader->zones, &start) &&
-	    !calendar_time(component, calendar_end_name(component), reader->zones, &start))
+	    !calendar_time(component, calendar_end_name(component), reader->zones, &start)) {
+		/* Nothing that they could be occurrences of, or be read as. */
+		vobject_remove(component, "EXDATE");
+		vobject_remove(component, "RDATE");
 		return;
+	}
 	read_rules(component, start);
 	read_dates(reader, component, "EXDATE", start);
 	read_dates(reader, component, "RDATE", start);
@@ -469,8 +473,10 @@ static gboolean add_exceptions(const struct reader *reader, struct vobject *norm
 	struct icaltimetype start;
 	guint count = 0;
 
-	if (!calendar_time(calendar_master(normal), "DTSTART", reader->zones, &start))
+	if (!calendar_time(calendar_master(normal), "DTSTART", reader->zones, &start)) {
+		vobject_remove(calendar_master(normal), "RECURRENCE-ID");
 		return TRUE;
+	}
 	if (vobject_find(master, "RECURRENCE-ID") != NULL)
 		read_recurrence_id(reader, calendar_master(normal), start);
 	for (guint i = 0; i < parsed->children->len; i++) {
