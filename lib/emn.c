@@ -1,6 +1,7 @@
 #include "emn.h"
 #include "wbxml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -89,4 +90,53 @@ uint8_t *emn_encode(const char *account, int64_t timestamp, size_t *len_r)
 	}
 	*len_r = writer.len;
 	return writer.data;
+}
+
+/* A URI has none of these but "&"; an account that is none must not end the attribute. */
+static const char *escape(char octet)
+{
+	switch (octet) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	default:
+		return NULL;
+	}
+}
+
+char *emn_text(const char *account, int64_t timestamp)
+{
+	time_t seconds = (time_t)timestamp;
+	FILE *out;
+	char *text = NULL;
+	size_t len = 0;
+	struct tm tm;
+
+	out = open_memstream(&text, &len);
+	if (out == NULL)
+		return NULL;
+	fputs("<emn mailbox=\"mailat:", out);
+	for (; *account != '\0'; account++) {
+		const char *escaped = escape(*account);
+
+		if (escaped != NULL)
+			fputs(escaped, out);
+		else
+			fputc(*account, out);
+	}
+	fputc('"', out);
+	if (timestamp > 0 && gmtime_r(&seconds, &tm) != NULL && tm.tm_year <= 9999 - 1900)
+		fprintf(out, " timestamp=\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", tm.tm_year + 1900,
+			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	fputs("></emn>", out);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }

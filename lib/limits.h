@@ -280,9 +280,9 @@
 #define LIMIT_FILTER_NAMES (LIMIT_FILTERS_PER_USER * (LIMIT_FILTER_NAME + 1))
 /* Mailboxes of one device with a filter of their own. */
 #define LIMIT_ATTACHMENTS_PER_DEVICE 200
-/* Preferences of Push-IMAP: a telephone number or mail address (RFC 5321), and the FETCH
- * items of in-band pushes. */
-#define LIMIT_PIMAP_ADDRESS 320
+/* Preferences of Push-IMAP: a telephone number, a name or a URL (as LIMIT_ENDPOINT), and the
+ * FETCH items of in-band pushes. */
+#define LIMIT_PIMAP_ADDRESS 1000
 #define LIMIT_PIMAP_NEW_FORMAT 1000
 /* A session of Push-IMAP says each minute that its device listens; it counts as gone after
  * two that were missed (s). */

@@ -99,3 +99,20 @@ size_t wap_sms_split_port(const uint8_t *data, size_t len, uint16_t port, uint8_
 
 	return split(data, len, ports, reference, parts, max);
 }
+
+size_t wap_wdp_cdma(const uint8_t *data, size_t len, uint16_t port, uint8_t *out)
+{
+	uint8_t *p = out;
+
+	if (len > WAP_SMS_OCTETS - WAP_WDP_HEADER)
+		return 0;
+	*p++ = 0; /* WDP */
+	*p++ = 1; /* segments */
+	*p++ = 0; /* this one */
+	*p++ = (uint8_t)(port >> 8);
+	*p++ = (uint8_t)port;
+	*p++ = (uint8_t)(port >> 8);
+	*p++ = (uint8_t)port;
+	memcpy(p, data, len);
+	return (size_t)(p - out) + len;
+}

@@ -49,4 +49,12 @@ size_t wap_sms_split(const uint8_t *pdu, size_t len, uint8_t reference, struct w
 size_t wap_sms_split_port(const uint8_t *data, size_t len, uint16_t port, uint8_t reference,
 			  struct wap_sms *parts, size_t max);
 
+/* CDMA has no user data header: WDP's own stands before the data (WAP-259-WDP, mapping to
+ * TIA/EIA-637). */
+#define WAP_WDP_HEADER 7
+/* Writes header and data to `out`, which holds WAP_SMS_OCTETS, and returns the length. 0: it
+ * takes more than one message, whose parts would have to have one message id, which no gateway
+ * lets us say. */
+size_t wap_wdp_cdma(const uint8_t *data, size_t len, uint16_t port, uint8_t *out);
+
 #endif

@@ -3,6 +3,7 @@
 #include "config-webhook.h"
 #include "keyfile.h"
 #include "limits.h"
+#include "pimap-profile.h"
 #include "template.h"
 #include "url-guard.h"
 
@@ -219,11 +220,13 @@ static gboolean check_together(const struct config *config, const struct keyfile
 		return config_fail(error, &place, CONFIG_ERROR_VALUE,
 				   "needs username and password-file beside it; write these, too");
 	}
-	if (config->sms_url == NULL && config->pimap_channels != NULL &&
-	    config->pimap_channels[0] != NULL) {
+	for (char **name = config->pimap_channels; name != NULL && *name != NULL; name++) {
+		const char *lack = pimap_channel_lacks(config, *name);
+
+		if (lack == NULL)
+			continue;
 		place = config_place_of(keyfile, path, "pimap", "channels");
-		return config_fail(error, &place, CONFIG_ERROR_VALUE,
-				   "needs an SMS gateway; write section [sms], too");
+		return config_fail(error, &place, CONFIG_ERROR_VALUE, "%s", lack);
 	}
 	return check_urls(config, keyfile, path, error);
 }
@@ -356,6 +359,7 @@ void config_unref(struct config *config)
 	g_free(config->sms_username);
 	g_free(config->sms_password);
 	g_free(config->sms_sender);
+	g_free(config->sms_cdma_smsc);
 	g_strfreev(config->pimap_channels);
 	g_free(config->apple_topic);
 	g_free(config->deltapush_url);

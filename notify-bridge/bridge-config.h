@@ -27,6 +27,7 @@ struct config_webhook {
 	gboolean content;
 	char *content_type; /* default application/json */
 	char *template;     /* NULL = the standard JSON body */
+	gboolean pimap;     /* takes wake-ups of Push-IMAP's channel HTTP, and nothing else */
 	GPtrArray *headers; /* struct http_header *: further ones, fixed */
 };
 
@@ -81,7 +82,8 @@ struct config {
 	/* [sms]: Kannel's sendsms */
 	char *sms_url; /* NULL = off; then the others are of no use, else the first two are set */
 	char *sms_username, *sms_password;
-	char *sms_sender; /* NULL = Kannel's own */
+	char *sms_sender;    /* NULL = Kannel's own */
+	char *sms_cdma_smsc; /* the one that takes WDP; NULL = none does */
 
 	char **pimap_channels; /* NULL = none */
 	char *apple_topic;     /* NULL = no registrations */

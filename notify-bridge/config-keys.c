@@ -137,6 +137,18 @@ static gboolean set_sms_sender(void *place, const struct config_key *key, const 
 	return TRUE;
 }
 
+static gboolean set_sms_cdma_smsc(void *place, const struct config_key *key, const char *value,
+				  GError **error)
+{
+	if (strlen(value) > key->max || !is_header_text(value))
+		return config_value_fail(error,
+					 "is not up to %u ASCII characters without blanks; give "
+					 "the smsc-id of one of Kannel's groups smsc",
+					 (guint)key->max);
+	config_key_take(place, strcmp(value, "none") == 0 ? NULL : g_strdup(value));
+	return TRUE;
+}
+
 /* --- [http] ----------------------------------------------------------------- */
 
 /* When the first certificate of a PEM file ends; FALSE if there is none in it. */
@@ -211,8 +223,8 @@ static gboolean set_pimap_channels(void *place, const struct config_key *key, co
 		if (!pimap_channel_known(*word))
 			return config_value_fail(
 				error,
-				"'%s' is no channel; write some of WAP_PUSH, SMS, GSMSMS and "
-				"WAPWDP, or none",
+				"'%s' is no channel; write some of WAP_PUSH, SMS, GSMSMS, "
+				"WAPWDP, WEBPUSH and HTTP, or none",
 				*word);
 	}
 	g_strfreev(*(char ***)place);
@@ -305,6 +317,7 @@ static const struct config_key keys[] = {
 	{"sms", "username", set_sms_username, AT(sms_username), 0, 128},
 	{"sms", "password-file", set_sms_password_file, AT(sms_password), 0, 256},
 	{"sms", "sender", set_sms_sender, AT(sms_sender), 0, 0},
+	{"sms", "cdma-smsc", set_sms_cdma_smsc, AT(sms_cdma_smsc), 0, 64},
 
 	{"pimap", "channels", set_pimap_channels, AT(pimap_channels), 0, 0},
 

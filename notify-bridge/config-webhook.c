@@ -10,9 +10,9 @@
 #define SECRET_FILE_MAX 4096
 
 const char *const config_webhook_key_names[] = {
-	"content", "content-type", "events",   "mailboxes",     "old-secret", "old-secret-file",
-	"secret",  "secret-file",  "template", "template-file", "url",        "users",
-	NULL,
+	"content",         "content-type", "events", "mailboxes",   "old-secret",
+	"old-secret-file", "pimap",        "secret", "secret-file", "template",
+	"template-file",   "url",          "users",  NULL,
 };
 
 static void header_free(gpointer data)
@@ -241,6 +241,8 @@ gboolean config_webhook_set(struct config_webhook *webhook, const char *key, con
 		return config_value_events(value, &webhook->events, error);
 	if (strcmp(key, "content") == 0)
 		return config_value_bool(value, &webhook->content, error);
+	if (strcmp(key, "pimap") == 0)
+		return config_value_bool(value, &webhook->pimap, error);
 	g_assert(strcmp(key, "content-type") == 0);
 	return set_content_type(webhook, value, error);
 }

@@ -70,6 +70,9 @@ struct device {
 	 * accepted since. */
 	gint64 seen;
 	guint wakes;
+	/* FACE_PIMAP by Web Push: the subscription whose endpoint and keys these are; 0 = it is
+	 * not known yet (pimap-reach.h). */
+	gint64 via;
 };
 typedef struct device device_t;
 

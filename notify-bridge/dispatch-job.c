@@ -1,6 +1,7 @@
 #include "dispatcher-private.h"
 #include "bridge-config.h"
 #include "limits.h"
+#include "pimap-reach.h"
 #include "retry.h"
 #include "url-guard.h"
 #include "vapid.h"
@@ -292,6 +293,17 @@ static void act(struct job *job, const struct outcome *outcome, gint64 first_byt
 		job_record(job, RECORD_FINISH);
 		break;
 	case RETRY_DEVICE_GONE:
+		/* Not the device, but the subscription that it lends. */
+		if (job->device->via != 0) {
+			registry->backend->mark_dead(registry, job->device->via,
+						     job->device->endpoint,
+						     job->started_us / G_USEC_PER_SEC, now,
+						     outcome_text(outcome), NULL, NULL);
+			mark_failed(job, outcome_text(outcome));
+			metrics_dropped(dispatcher->metrics, "device-gone");
+			job_record(job, RECORD_DROP);
+			break;
+		}
 		job->device_id = job->device->id;
 		job->endpoint = g_strdup(job->device->endpoint);
 		job->detail = g_strdup(outcome_text(outcome));
@@ -532,7 +544,7 @@ void dispatch_start(struct dispatcher *dispatcher, struct lane *lane,
 		    struct notification *notification, gint64 now_us)
 {
 	struct job *job = job_new(dispatcher, notification);
-	const char *reason;
+	const char *reason, *lost = NULL;
 
 	job->lane = lane;
 	job->wakes = lane->wakes;
@@ -542,9 +554,15 @@ void dispatch_start(struct dispatcher *dispatcher, struct lane *lane,
 		return;
 	}
 	job->device = find_device(dispatcher, notification->device);
-	if (job->device != NULL)
+	if (job->device != NULL) {
 		job->gateway = gateway_find(job->device->gateway);
+		lost = pimap_reach(dispatcher->registry, job->device);
+	}
 	reason = not_to_be_sent(job);
+	if (reason == NULL && lost != NULL) {
+		mark_failed(job, lost);
+		reason = "unreachable";
+	}
 	if (reason != NULL) {
 		metrics_dropped(dispatcher->metrics, reason);
 		job_record(job, RECORD_DROP);
@@ -573,12 +591,16 @@ void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
 		     gpointer data)
 {
 	struct job *job = job_new(dispatcher, notification_copy(notification));
+	const char *lost;
 
 	job->device = device_copy(device);
 	job->gateway = gateway_find(device->gateway);
 	job->test_done = done;
 	job->test_data = data;
-	if (job->gateway == NULL) {
+	lost = pimap_reach(dispatcher->registry, job->device);
+	if (lost != NULL)
+		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, lost);
+	if (job->gateway == NULL || lost != NULL) {
 		unsendable(job);
 		return;
 	}

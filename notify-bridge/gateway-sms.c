@@ -9,6 +9,7 @@
 #include "bridge-config.h"
 #include "emn.h"
 #include "limits.h"
+#include "payload-pimap.h"
 #include "payload-private.h"
 #include "url-guard.h"
 #include "wap-push.h"
@@ -35,10 +36,16 @@ static gsize number_len(const char *text)
 
 /* Behind the number of a device of Push-IMAP, see pimap-profile.c. */
 #define PORT_143 ";port=143"
+#define WDP_143 ";wdp=143"
 
 static gboolean is_raw(const struct device *device)
 {
 	return g_str_has_suffix(device->endpoint, PORT_143);
+}
+
+static gboolean is_wdp(const struct device *device)
+{
+	return g_str_has_suffix(device->endpoint, WDP_143);
 }
 
 static gboolean is_number(const char *text)
@@ -124,6 +131,7 @@ static struct http_request *part_request(const struct config *config, const stru
 	struct http_request *request = http_request_new(config->sms_url, body);
 	char udh[2 * WAP_SMS_UDH + 1];
 
+	udh[0] = '\0';
 	for (gsize i = 0; i < part->udh_len; i++)
 		g_snprintf(udh + 2 * i, 3, "%02x", part->udh[i]);
 	http_request_add_header(request, "content-type", "application/octet-stream");
@@ -133,7 +141,10 @@ static struct http_request *part_request(const struct config *config, const stru
 	if (config->sms_sender != NULL)
 		http_request_add_header(request, "x-kannel-from", config->sms_sender);
 	http_request_add_header(request, "x-kannel-to", number);
-	http_request_add_header(request, "x-kannel-udh", udh);
+	if (udh[0] != '\0')
+		http_request_add_header(request, "x-kannel-udh", udh);
+	if (is_wdp(device))
+		http_request_add_header(request, "x-kannel-smsc", config->sms_cdma_smsc);
 	http_request_add_header(request, "x-kannel-coding", "1"); /* octets */
 	http_request_add_header(request, "x-kannel-validity", minutes);
 	return request;
@@ -155,12 +166,20 @@ static guint8 *encode_package(const struct notification *notification,
 	return pdu;
 }
 
+/* In one message, or not at all. */
+static gsize put_wdp(const guint8 *data, gsize len, guint8 *out, struct wap_sms *part)
+{
+	len = wap_wdp_cdma(data, len, EMN_PORT, out);
+	*part = (struct wap_sms){.data = out, .len = len};
+	return len > 0 ? 1 : 0;
+}
+
 /* "There is mail", and nothing else: not in which folder, nor whose. */
 static guint8 *encode_emn(const struct device *device, const struct notification *notification,
-			  const struct push_event *event, struct wap_sms *parts, gsize *count_r)
+			  struct wap_sms *parts, gsize *count_r)
 {
-	g_autofree char *account = g_uri_escape_string(device->user, "@+=", FALSE);
-	gint64 seconds = event != NULL ? (gint64)(event->time_us / G_USEC_PER_SEC) : 0;
+	g_autofree char *account = payload_pimap_account(device);
+	gint64 seconds = payload_pimap_time(notification);
 	guint8 *document, *pdu;
 	gsize len = 0;
 
@@ -168,8 +187,10 @@ static guint8 *encode_emn(const struct device *device, const struct notification
 	document = emn_encode(account, seconds, &len);
 	if (document == NULL)
 		return NULL;
-	pdu = g_malloc(WAP_PUSH_HEADER + len);
-	if (is_raw(device)) {
+	pdu = g_malloc(MAX(WAP_PUSH_HEADER + len, WAP_SMS_OCTETS));
+	if (is_wdp(device)) {
+		*count_r = put_wdp(document, len, pdu, parts);
+	} else if (is_raw(device)) {
 		memcpy(pdu, document, len);
 		*count_r = wap_sms_split_port(pdu, len, EMN_PORT, reference(notification), parts,
 					      LIMIT_SMS_PARTS);
@@ -193,14 +214,13 @@ static struct http_request *make_requests(const struct config *config, const str
 	gsize count;
 
 	if (device->dialect == DIALECT_EMN)
-		pdu = encode_emn(device, notification, facts->has_event ? &facts->event : NULL,
-				 parts, &count);
+		pdu = encode_emn(device, notification, parts, &count);
 	else
 		pdu = encode_package(notification, &facts->event, parts, &count);
 	if (count == 0) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
 			    "what is to be said would take more than %d short messages",
-			    LIMIT_SMS_PARTS);
+			    is_wdp(device) ? 1 : LIMIT_SMS_PARTS);
 		return NULL;
 	}
 	for (gsize i = count; i-- > 0;) {
@@ -216,11 +236,17 @@ static struct http_request *make_requests(const struct config *config, const str
 static gboolean check_device(const struct gateway_context *context, const struct device *device,
 			     GError **error)
 {
+	const char *suffix = is_raw(device) ? PORT_143 : is_wdp(device) ? WDP_143 : "";
 	g_autofree char *number = NULL;
 
-	if (device->dialect != DIALECT_EMN || !is_raw(device))
+	if (is_wdp(device) && context->config->sms_cdma_smsc == NULL) {
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+				    "there is no network of CDMA; set cdma-smsc in section [sms]");
+		return FALSE;
+	}
+	if (device_face(device->dialect) != FACE_PIMAP)
 		return sms_check(context, device->endpoint, error);
-	number = g_strndup(device->endpoint, strlen(device->endpoint) - strlen(PORT_143));
+	number = g_strndup(device->endpoint, strlen(device->endpoint) - strlen(suffix));
 	return sms_check(context, number, error);
 }
 

@@ -4,6 +4,7 @@
 #include "base64url.h"
 #include "bridge-config.h"
 #include "limits.h"
+#include "payload-pimap.h"
 #include "payload.h"
 #include "url-guard.h"
 #include "vapid.h"
@@ -131,7 +132,9 @@ static GBytes *encrypt_payload(const struct gateway_context *context, const stru
 
 	if (crypto == NULL)
 		return NULL;
-	payload = payload_build(device, notification, minimal);
+	payload = device_face(device->dialect) == FACE_PIMAP
+			  ? payload_pimap(device, notification)
+			  : payload_build(device, notification, minimal);
 	data = g_bytes_get_data(payload, &len);
 	/* The minimal form is for services that found the full one too large. */
 	pad_to = minimal ? 0 : context->config->pad_to;

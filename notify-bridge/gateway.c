@@ -17,7 +17,8 @@
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 const struct gateway *const gateways[] = {
-	&gateway_webpush, &gateway_webhook, &gateway_sms, &gateway_chatmail, &gateway_apple, NULL,
+	&gateway_webpush,  &gateway_webhook, &gateway_sms, &gateway_http,
+	&gateway_chatmail, &gateway_apple,   NULL,
 };
 
 const struct gateway *gateway_find(const char *name)

@@ -82,6 +82,7 @@ struct gateway {
 
 extern const struct gateway gateway_apple;
 extern const struct gateway gateway_chatmail;
+extern const struct gateway gateway_http;
 extern const struct gateway gateway_sms;
 extern const struct gateway gateway_webhook;
 extern const struct gateway gateway_webpush;

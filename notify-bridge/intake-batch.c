@@ -3,6 +3,7 @@
 #include "limits.h"
 #include "peer-rule.h"
 #include "pimap-profile.h"
+#include "pimap-reach.h"
 #include "router.h"
 #include "store.h"
 #include "webhook-device.h"
@@ -188,12 +189,18 @@ static struct target *target_new(struct batch *batch, const char *user, gboolean
 	if (!public)
 		target->devices = intake->registry->backend->active(intake->registry, user);
 	for (guint i = 0; target->devices != NULL && i < target->devices->len; i++) {
-		const struct device *device = g_ptr_array_index(target->devices, i);
+		struct device *device = g_ptr_array_index(target->devices, i);
 		const struct gateway *gateway = gateway_find(device->gateway);
+		const char *lost;
 
 		if (device_face(device->dialect) == FACE_PIMAP &&
 		    !pimap_device_allowed(batch->context->config, device))
 			continue;
+		lost = pimap_reach(intake->registry, device);
+		if (lost != NULL) {
+			intake->registry->backend->mark_failed(intake->registry, device->id, lost);
+			continue;
+		}
 		if (gateway != NULL)
 			add_route(target, device, gateway->lane(batch->context, device));
 	}

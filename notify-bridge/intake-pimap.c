@@ -5,6 +5,8 @@
 #include "intake-private.h"
 #include "limits.h"
 #include "pimap-profile.h"
+#include "pimap-reach.h"
+#include "url-guard.h"
 
 #include <string.h>
 
@@ -86,13 +88,40 @@ static void changed(const struct device *device, const GError *error, gpointer d
 	intake_change_end(data, error);
 }
 
+/* What the device's channel and address will be: can that be reached from here? Either way the
+ * text has to be kept until it was said. */
+static char *check_reach(const struct request *request, const struct pimap_profile *profile,
+			 enum pimap_pref pref, const char *value)
+{
+	struct intake *intake = request->intake;
+	const char *channel = pref == PIMAP_PREF_CHANNEL
+				      ? value
+				      : pimap_profile_get(profile, PIMAP_PREF_CHANNEL),
+		   *address = pref == PIMAP_PREF_ADDRESS
+				      ? value
+				      : pimap_profile_get(profile, PIMAP_PREF_ADDRESS);
+	g_autoptr(GError) error = NULL;
+	struct url_parts parts;
+
+	if ((pref != PIMAP_PREF_CHANNEL && pref != PIMAP_PREF_ADDRESS) || *address == '\0')
+		return NULL;
+	if (strcmp(channel, "WEBPUSH") == 0)
+		return g_strdup(pimap_reach_check(intake->registry, request->user, address));
+	if (strcmp(channel, "HTTP") != 0 || !pimap_is_url(address))
+		return NULL;
+	if (!url_guard_parse(intake->context->url_guard, address, &parts, &error))
+		return g_strdup(error->message);
+	url_parts_clear(&parts);
+	return NULL;
+}
+
 void intake_prefer(const struct request *request)
 {
 	struct registry *registry = request->intake->registry;
 	const char *value = request_get(request, "value"), *text;
 	g_autoptr(device_t) device = find_device(request);
 	g_autoptr(pimap_profile_t) profile = NULL;
-	g_autofree char *canonical = NULL;
+	g_autofree char *canonical = NULL, *unreachable = NULL;
 	enum pimap_pref pref;
 
 	if (!check_name(request))
@@ -104,6 +133,8 @@ void intake_prefer(const struct request *request)
 	if (device != NULL)
 		profile = registry->backend->profile(registry, device->id);
 	text = pimap_pref_check(request->intake->context->config, profile, pref, value, &canonical);
+	if (text == NULL)
+		text = unreachable = check_reach(request, profile, pref, canonical);
 	if (text != NULL) {
 		request_no(request, "refused", text);
 		return;

@@ -187,7 +187,8 @@ void intake_list(const struct request *request)
 
 		/* The dead are kept for operators; to a client they are gone. */
 		if (device->state == DEVICE_DEAD ||
-		    (gateway != NULL && strcmp(device->gateway, gateway) != 0) ||
+		    (gateway != NULL && (strcmp(device->gateway, gateway) != 0 ||
+					 device_face(device->dialect) == FACE_PIMAP)) ||
 		    (dialect != NULL &&
 		     g_strcmp0(device_dialect_name(device->dialect), dialect) != 0))
 			continue;

@@ -16,14 +16,25 @@ static const struct {
 
 /* A raw message for the port that the draft suggests (B.3), instead of WAP push. */
 #define PORT_143 ";port=143"
+/* The same where there is no user data header. */
+#define WDP_143 ";wdp=143"
 
-static const struct {
+enum address_kind {
+	ADDRESS_NUMBER,
+	ADDRESS_SUBSCRIPTION, /* of Web Push, of the same user */
+	ADDRESS_WEB,          /* a URL, or the name of an operator's webhook */
+};
+
+static const struct channel {
 	const char *name, *gateway, *suffix;
+	enum address_kind kind;
 } channels[] = {
-	{"WAP_PUSH", "sms", ""},
-	{"SMS", "sms", ""},
-	{"GSMSMS", "sms", PORT_143},
-	{"WAPWDP", "sms", PORT_143},
+	{"WAP_PUSH", "sms", "", ADDRESS_NUMBER},
+	{"SMS", "sms", "", ADDRESS_NUMBER},
+	{"GSMSMS", "sms", PORT_143, ADDRESS_NUMBER},
+	{"WAPWDP", "sms", WDP_143, ADDRESS_NUMBER},
+	{"WEBPUSH", "webpush", "", ADDRESS_SUBSCRIPTION},
+	{"HTTP", "http", "", ADDRESS_WEB},
 };
 
 void pimap_profile_free(struct pimap_profile *profile)
@@ -71,21 +82,42 @@ static gboolean is_listed(const struct config *config, const char *channel)
 	       g_strv_contains((const char *const *)config->pimap_channels, channel);
 }
 
-gboolean pimap_channel_known(const char *name)
+static const struct channel *find_channel(const char *name)
 {
 	for (guint i = 0; i < G_N_ELEMENTS(channels); i++) {
 		if (strcmp(name, channels[i].name) == 0)
-			return TRUE;
+			return &channels[i];
 	}
-	return FALSE;
+	return NULL;
+}
+
+gboolean pimap_channel_known(const char *name)
+{
+	return find_channel(name) != NULL;
+}
+
+const char *pimap_channel_lacks(const struct config *config, const char *name)
+{
+	const struct channel *channel = find_channel(name);
+
+	if (channel == NULL)
+		return "is no channel";
+	if (channel->kind == ADDRESS_NUMBER && config->sms_url == NULL)
+		return "needs an SMS gateway; write section [sms], too";
+	if (strcmp(channel->suffix, WDP_143) == 0 && config->sms_cdma_smsc == NULL)
+		return "WAPWDP needs a network of CDMA; write cdma-smsc in section [sms], too";
+	if (channel->kind == ADDRESS_SUBSCRIPTION && !config->webpush_enabled)
+		return "WEBPUSH needs Web Push; switch it on in section [webpush]";
+	return NULL;
 }
 
 char *pimap_channels(const struct config *config)
 {
 	GString *list = g_string_new(NULL);
 
-	for (guint i = 0; i < G_N_ELEMENTS(channels) && config->sms_url != NULL; i++) {
-		if (is_listed(config, channels[i].name))
+	for (guint i = 0; i < G_N_ELEMENTS(channels); i++) {
+		if (is_listed(config, channels[i].name) &&
+		    pimap_channel_lacks(config, channels[i].name) == NULL)
 			g_string_append_printf(list, "%s ", channels[i].name);
 	}
 	g_string_append(list, "NONE");
@@ -156,16 +188,48 @@ static gboolean is_plain_text(const char *value, gsize max)
 	return TRUE;
 }
 
-static const char *check_address(const struct pimap_profile *profile, const char *value)
+gboolean pimap_is_url(const char *endpoint)
 {
-	g_autofree char *number = number_of(value);
+	return g_ascii_strncasecmp(endpoint, "https://", strlen("https://")) == 0;
+}
 
-	if (!is_plain_text(value, LIMIT_PIMAP_ADDRESS))
-		return "the address is too long or has control characters";
-	if (*value == '\0' || number != NULL ||
-	    strcmp(pimap_profile_get(profile, PIMAP_PREF_CHANNEL), "NONE") == 0)
+static gboolean takes_pimap(const struct config *config, const char *name)
+{
+	const struct config_webhook *hook = config_find_webhook(config, name);
+
+	return hook != NULL && hook->pimap;
+}
+
+const char *pimap_address_check(const struct config *config, const char *name, const char *address)
+{
+	const struct channel *channel = find_channel(name);
+	g_autofree char *number = number_of(address);
+
+	if (channel == NULL || *address == '\0')
 		return NULL;
-	return "the channel takes telephone numbers, with the code of the country";
+	switch (channel->kind) {
+	case ADDRESS_NUMBER:
+		if (number != NULL)
+			return NULL;
+		return "the channel takes telephone numbers, with the code of the country";
+	case ADDRESS_SUBSCRIPTION:
+		if (device_id_valid(address))
+			return NULL;
+		return "the channel takes the name of a Web Push subscription of yours";
+	case ADDRESS_WEB:
+		if (pimap_is_url(address) || takes_pimap(config, address))
+			return NULL;
+		return "the channel takes an https URL, or a name that the operator gave out";
+	}
+	return NULL;
+}
+
+/* Either can be set first: without an address, or without a channel, the other one is free. */
+static const char *check_pair(const struct config *config, const char *channel, const char *address)
+{
+	if (!is_plain_text(address, LIMIT_PIMAP_ADDRESS))
+		return "the address is too long or has control characters";
+	return pimap_address_check(config, channel, address);
 }
 
 const char *pimap_pref_check(const struct config *config, const struct pimap_profile *profile,
@@ -177,13 +241,18 @@ const char *pimap_pref_check(const struct config *config, const struct pimap_pro
 	*canonical_r = NULL;
 	switch (pref) {
 	case PIMAP_PREF_ADDRESS:
-		text = check_address(profile, value);
+		text = check_pair(config, pimap_profile_get(profile, PIMAP_PREF_CHANNEL), value);
 		break;
 	case PIMAP_PREF_CHANNEL:
 		list = pimap_channels(config);
-		if (is_word_of(list, value, canonical_r))
+		if (!is_word_of(list, value, canonical_r))
+			return "this server has no such channel; XPROVISION tells which it has";
+		if (check_pair(config, *canonical_r,
+			       pimap_profile_get(profile, PIMAP_PREF_ADDRESS)) == NULL)
 			return NULL;
-		return "this server has no such channel; XPROVISION tells which it has";
+		g_clear_pointer(canonical_r, g_free);
+		return "the address is none of that channel's; set the channel to NONE, then the "
+		       "address, then the channel";
 	case PIMAP_PREF_FORMAT:
 		if (is_word_of(pimap_formats(), value, canonical_r))
 			return NULL;
@@ -212,6 +281,19 @@ const char *pimap_pref_check(const struct config *config, const struct pimap_pro
 
 /* --- what it makes of a device ---------------------------------------------------- */
 
+/* NULL: there is no way to it. */
+static char *endpoint_of(const struct channel *channel, const char *address)
+{
+	g_autofree char *number = NULL;
+
+	if (channel == NULL || *address == '\0')
+		return NULL;
+	if (channel->kind != ADDRESS_NUMBER)
+		return g_strdup(address);
+	number = number_of(address);
+	return number != NULL ? g_strconcat("sms:", number, channel->suffix, NULL) : NULL;
+}
+
 static push_event_kinds kinds_of(const char *event_filter)
 {
 	if (strcmp(event_filter, "NEW") == 0)
@@ -221,26 +303,20 @@ static push_event_kinds kinds_of(const char *event_filter)
 
 void pimap_profile_apply(const struct pimap_profile *profile, struct device *device)
 {
-	const char *channel = pimap_profile_get(profile, PIMAP_PREF_CHANNEL);
-	g_autofree char *number = number_of(pimap_profile_get(profile, PIMAP_PREF_ADDRESS));
+	const char *name = pimap_profile_get(profile, PIMAP_PREF_CHANNEL);
+	const struct channel *channel = find_channel(name);
+	char *endpoint = endpoint_of(channel, pimap_profile_get(profile, PIMAP_PREF_ADDRESS));
 
 	g_free(device->gateway);
 	g_free(device->endpoint);
 	g_free(device->label);
-	device->gateway = g_strdup("none");
-	device->endpoint = g_strdup("");
-	device->label = g_strdup(channel);
+	device->label = g_strdup(name);
 	device->dialect = strcmp(pimap_profile_get(profile, PIMAP_PREF_FORMAT), "EXTENDED") == 0
 				  ? DIALECT_EXTENDED
 				  : DIALECT_EMN;
-	device->events = 0;
-	for (guint i = 0; number != NULL && i < G_N_ELEMENTS(channels); i++) {
-		if (strcmp(channel, channels[i].name) != 0)
-			continue;
-		g_free(device->gateway);
-		g_free(device->endpoint);
-		device->gateway = g_strdup(channels[i].gateway);
-		device->endpoint = g_strconcat("sms:", number, channels[i].suffix, NULL);
-		device->events = kinds_of(pimap_profile_get(profile, PIMAP_PREF_EVENT_FILTER));
-	}
+	device->gateway = g_strdup(endpoint != NULL ? channel->gateway : "none");
+	device->events = endpoint != NULL
+				 ? kinds_of(pimap_profile_get(profile, PIMAP_PREF_EVENT_FILTER))
+				 : 0;
+	device->endpoint = endpoint != NULL ? endpoint : g_strdup("");
 }

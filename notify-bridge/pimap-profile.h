@@ -35,6 +35,15 @@ const char *pimap_pref_key(enum pimap_pref pref);
 /* Never NULL: what was set, or else the default. */
 const char *pimap_profile_get(const struct pimap_profile *profile, enum pimap_pref pref);
 
+/* What the operator has to configure before that channel carries anything, for the message;
+ * NULL = nothing. */
+const char *pimap_channel_lacks(const struct config *config, const char *name);
+/* Is it something that the channel can reach? "" always is. NULL: yes; else why not, for
+ * people. A subscription's name, a URL's host are not looked at closer. */
+const char *pimap_address_check(const struct config *config, const char *channel,
+				const char *address);
+/* Of a device on channel HTTP: is the endpoint a URL, or a webhook's name? */
+gboolean pimap_is_url(const char *endpoint);
 /* "SMS", "WAP_PUSH", ... Not NONE. */
 gboolean pimap_channel_known(const char *name);
 /* Separated by blanks: what this bridge can and its operator allows. */

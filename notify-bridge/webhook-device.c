@@ -42,7 +42,7 @@ void webhook_devices_ensure(const struct config *config, struct registry *regist
 	for (guint i = 0; config->webhooks != NULL && i < config->webhooks->len; i++) {
 		const struct config_webhook *webhook = g_ptr_array_index(config->webhooks, i);
 
-		if (registry->backend->webhook_id(registry, webhook->name) != 0)
+		if (webhook->pimap || registry->backend->webhook_id(registry, webhook->name) != 0)
 			continue;
 		ensuring->waiting++;
 		registry->backend->ensure_webhook(registry, webhook->name, now, ensured, ensuring);
@@ -99,7 +99,7 @@ GPtrArray *webhook_devices_new(const struct gateway_context *context, struct reg
 		const struct config_webhook *webhook = g_ptr_array_index(webhooks, i);
 		gint64 id = registry->backend->webhook_id(registry, webhook->name);
 
-		if (id != 0)
+		if (id != 0 && !webhook->pimap)
 			g_ptr_array_add(hooks, webhook_device_new(context, webhook, id));
 	}
 	return hooks;

@@ -130,8 +130,14 @@ static const struct bad_row {
 	 "t.conf:2: [sms] password-file: '@DIR@/two.password' holds no password of ASCII "
 	 "characters without blanks; put it on one line"},
 	{"a channel there is not", "[pimap]\nchannels = SMS; EXEC\n", CONFIG_ERROR_VALUE,
-	 "t.conf:2: [pimap] channels: 'EXEC' is no channel; write some of WAP_PUSH, SMS, GSMSMS "
-	 "and WAPWDP, or none"},
+	 "t.conf:2: [pimap] channels: 'EXEC' is no channel; write some of WAP_PUSH, SMS, "
+	 "GSMSMS, WAPWDP, WEBPUSH and HTTP, or none"},
+	{"a channel for subscriptions, without them",
+	 "[webpush]\nenabled = no\n[pimap]\nchannels = HTTP; WEBPUSH\n", CONFIG_ERROR_VALUE,
+	 "t.conf:4: [pimap] channels: WEBPUSH needs Web Push; switch it on in section [webpush]"},
+	{"SMSC of two words", "[sms]\ncdma-smsc = a b\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [sms] cdma-smsc: is not up to 64 ASCII characters without blanks; give the "
+	 "smsc-id of one of Kannel's groups smsc"},
 	{"channels without a gateway", "[pimap]\nchannels = SMS\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [pimap] channels: needs an SMS gateway; write section [sms], too"},
 	{"topic", "[apple]\ntopic = com.example.app\n", CONFIG_ERROR_VALUE,

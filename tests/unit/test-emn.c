@@ -88,6 +88,30 @@ static void test_row(gconstpointer data)
 	free(document);
 }
 
+/* The draft's own words, and what must not end an attribute. */
+static void test_text(void)
+{
+	static const struct {
+		const char *account;
+		gint64 timestamp;
+		const char *text;
+	} texts[] = {
+		{"joe@foo.com", STAMP,
+		 "<emn mailbox=\"mailat:joe@foo.com\" timestamp=\"2004-02-20T06:40:00Z\"></emn>"},
+		{"j", 0, "<emn mailbox=\"mailat:j\"></emn>"},
+		{"a\"><b&", STAMP + 59,
+		 "<emn mailbox=\"mailat:a&quot;&gt;&lt;b&amp;\" "
+		 "timestamp=\"2004-02-20T06:40:59Z\"></emn>"},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		char *text = emn_text(texts[i].account, texts[i].timestamp);
+
+		g_assert_cmpstr(text, ==, texts[i].text);
+		free(text);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -96,5 +120,6 @@ int main(int argc, char **argv)
 
 		g_test_add_data_func(path, &rows[i], test_row);
 	}
+	g_test_add_func("/emn/text", test_text);
 	return g_test_run();
 }

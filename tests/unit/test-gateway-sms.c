@@ -348,6 +348,21 @@ static void test_emn(void)
 	g_assert_null(prepare_emn("sms:+1333;port=143", event, &error));
 	g_assert_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
 	g_clear_error(&error);
+	/* Where there are no such headers: the header is in the body, the network another. */
+	g_assert_null(prepare_emn("sms:+13335559999;wdp=143", event, &error));
+	g_assert_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+	g_clear_error(&error);
+	config_unref((struct config *)context.config);
+	context.config = load("cdma-smsc = cdma1\n");
+	request = prepare_emn("sms:+13335559999;wdp=143", event, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(header(request, "x-kannel-smsc"), ==, "cdma1");
+	g_assert_null(header(request, "x-kannel-udh"));
+	memcpy(push, "\0\1\0\0\x8f\0\x8f", 7);
+	memcpy(push + 7, emn, sizeof(emn));
+	expect_body(request, push, 7 + sizeof(emn));
+	http_request_free(request);
+
 	/* Operators' devices have no port. */
 	g_assert_false(gateway_sms.check(&context, "sms:+13335559999;port=143", &error));
 }

@@ -145,6 +145,49 @@ static void test_profile(void)
 	tear_down(&bench);
 }
 
+/* Channels whose address has to be somebody. */
+static void test_channels(void)
+{
+	static const struct step steps[] = {
+		{"PREFER\t1" FOR "\tname=PIMAP_OUTBAND_CHANNEL\tvalue=WEBPUSH\n", "OK\t1\n"},
+		{"PREFER\t2" FOR "\tname=PIMAP_OUTBAND_ADDRESS\tvalue=sub\n",
+		 "NO\t2\tcode=refused\ttext=the Web Push subscription is not active; confirm it, "
+		 "or register it anew\n"},
+		{"PREFER\t3" FOR "\tname=PIMAP_OUTBAND_ADDRESS\tvalue=P1\n",
+		 "NO\t3\tcode=refused\ttext=there is no such Web Push subscription; register it "
+		 "with WEBPUSH first\n"},
+		{"CONFIRM\t4\tuser=alice\tdevice=sub\ttoken=t\n", "OK\t4\tstate=active\n"},
+		{"PREFER\t5" FOR "\tname=PIMAP_OUTBAND_ADDRESS\tvalue=sub\n", "OK\t5\n"},
+		/* Somebody else's. */
+		{"PREFER\t6\tuser=bob\tdevice=P1\tname=PIMAP_OUTBAND_ADDRESS\tvalue=sub\n",
+		 "OK\t6\n"},
+		{"PREFER\t7\tuser=bob\tdevice=P1\tname=PIMAP_OUTBAND_CHANNEL\tvalue=WEBPUSH\n",
+		 "NO\t7\tcode=refused\ttext=there is no such Web Push subscription; register it "
+		 "with WEBPUSH first\n"},
+		{"PREFER\t8\tuser=bob\tdevice=P2\tname=PIMAP_OUTBAND_CHANNEL\tvalue=HTTP\n",
+		 "OK\t8\n"},
+		{"PREFER\t9\tuser=bob\tdevice=P2\tname=PIMAP_OUTBAND_ADDRESS\tvalue="
+		 "https://127.0.0.1/x\n",
+		 "NO\t9\tcode=refused\ttext=the host is an address, not a name\n"},
+		{"PREFER\t10\tuser=bob\tdevice=P2\tname=PIMAP_OUTBAND_ADDRESS\tvalue="
+		 "https://push.example/x\n",
+		 "OK\t10\n"},
+	};
+	struct bench bench;
+	struct device subscription = {.user = (char *)"alice",
+				      .device = (char *)"sub",
+				      .gateway = (char *)"webpush",
+				      .dialect = DIALECT_GOUGEON,
+				      .endpoint = (char *)"https://push.example/1",
+				      .token = (char *)"t"};
+
+	set_up(&bench, "[pimap]\nchannels = WEBPUSH; HTTP\n");
+	bench.registry->backend->subscribe(bench.registry, &subscription,
+					   g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
+	PLAY(&bench, steps);
+	tear_down(&bench);
+}
+
 static void test_refused(void)
 {
 	static const struct {
@@ -466,6 +509,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/intake-pimap/profile", test_profile);
 	g_test_add_func("/intake-pimap/refused", test_refused);
+	g_test_add_func("/intake-pimap/channels", test_channels);
 	g_test_add_func("/intake-pimap/names-of-two-faces", test_names_of_two_faces);
 	g_test_add_func("/intake-pimap/filters", test_filters);
 	g_test_add_func("/intake-pimap/limit-of-filters", test_limit_of_filters);

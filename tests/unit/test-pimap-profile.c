@@ -1,6 +1,8 @@
 /* What preferences of Push-IMAP make of a device. */
 #include "pimap-profile.h"
 
+#include <string.h>
+
 static const struct row {
 	const char *name;
 	const char *channel, *address, *event_filter;
@@ -15,8 +17,12 @@ static const struct row {
 	{"SMS", "SMS", "+13335559999", "NEW", "sms", "sms:+13335559999", NEW},
 	{"as people write it", "SMS", "+1 (333) 555-99.99", NULL, "sms", "sms:+13335559999", MAIL},
 	{"port 143", "GSMSMS", "13335559999", NULL, "sms", "sms:+13335559999;port=143", MAIL},
-	{"the same for WDP", "WAPWDP", "13335559999", "ALL", "sms", "sms:+13335559999;port=143",
+	{"the same for WDP", "WAPWDP", "13335559999", "ALL", "sms", "sms:+13335559999;wdp=143",
 	 MAIL},
+	{"a subscription", "WEBPUSH", "my-sub", NULL, "webpush", "my-sub", MAIL},
+	{"a URL", "HTTP", "https://x.example/p?q", "NEW", "http", "https://x.example/p?q", NEW},
+	{"a webhook's name", "HTTP", "relay", NULL, "http", "relay", MAIL},
+	{"no subscription", "WEBPUSH", "", NULL, NOBODY},
 	{"no events", "SMS", "13335559999", "NONE", "sms", "sms:+13335559999", 0},
 	{"no channel", "NONE", "13335559999", NULL, NOBODY},
 	{"a channel there is not", "UDP", "13335559999", NULL, NOBODY},
@@ -56,13 +62,17 @@ static void test_apply(gconstpointer data)
 /* A channel that the operator takes away carries nothing more. */
 static void test_allowed(void)
 {
-	static char *both[] = {(char *)"SMS", (char *)"WAP_PUSH", NULL};
+	static char *both[] = {(char *)"SMS", (char *)"WAP_PUSH", (char *)"WAPWDP", NULL};
 	struct config config = {.pimap_channels = both, .sms_url = (char *)"http://x/"};
 	struct device device = {.label = (char *)"SMS"};
 	g_autofree char *on = pimap_channels(&config), *off = NULL;
 
 	g_assert_cmpstr(on, ==, "WAP_PUSH SMS NONE");
 	g_assert_true(pimap_device_allowed(&config, &device));
+	config.sms_cdma_smsc = (char *)"cdma";
+	g_free(on);
+	on = pimap_channels(&config);
+	g_assert_cmpstr(on, ==, "WAP_PUSH SMS WAPWDP NONE");
 	config.pimap_channels = both + 1;
 	g_assert_false(pimap_device_allowed(&config, &device));
 	config.pimap_channels = NULL;
@@ -75,6 +85,62 @@ static void test_allowed(void)
 	g_assert_cmpstr(off, ==, "NONE");
 }
 
+/* What may be set, whichever comes first. */
+static const struct pair_row {
+	const char *name;
+	const char *channel, *address;
+	enum pimap_pref pref;
+	const char *value, *text; /* NULL: fine */
+} pair_rows[] = {
+#define ADDRESS PIMAP_PREF_ADDRESS
+#define CHANNEL PIMAP_PREF_CHANNEL
+#define NUMBERS "the channel takes telephone numbers, with the code of the country"
+#define SUBSCRIPTIONS "the channel takes the name of a Web Push subscription of yours"
+#define WEB "the channel takes an https URL, or a name that the operator gave out"
+#define OTHER                                                                                \
+	"the address is none of that channel's; set the channel to NONE, then the address, " \
+	"then the channel"
+	{"a name, no channel yet", NULL, NULL, ADDRESS, "my-sub", NULL},
+	{"a number", "SMS", NULL, ADDRESS, "13335559999", NULL},
+	{"a name for a number", "SMS", NULL, ADDRESS, "my-sub", NUMBERS},
+	{"taken back", "SMS", "13335559999", ADDRESS, "", NULL},
+	{"a subscription", "WEBPUSH", NULL, ADDRESS, "my-sub", NULL},
+	{"two words", "WEBPUSH", NULL, ADDRESS, "my sub", SUBSCRIPTIONS},
+	{"a URL", "HTTP", NULL, ADDRESS, "https://x.example/p", NULL},
+	{"a URL in capitals", "HTTP", NULL, ADDRESS, "HTTPS://x.example/p", NULL},
+	{"not safe", "HTTP", NULL, ADDRESS, "http://x.example/p", WEB},
+	{"the operator's name", "HTTP", NULL, ADDRESS, "relay", NULL},
+	{"a webhook for other things", "HTTP", NULL, ADDRESS, "events", WEB},
+	{"nobody's name", "HTTP", NULL, ADDRESS, "none", WEB},
+	{"a channel, no address yet", NULL, NULL, CHANNEL, "webpush", NULL},
+	{"a channel for the address", NULL, "13335559999", CHANNEL, "SMS", NULL},
+	{"a channel for another", NULL, "my-sub", CHANNEL, "SMS", OTHER},
+	{"a channel after another", "SMS", "13335559999", CHANNEL, "HTTP", OTHER},
+	{"off, whatever the address", "SMS", "13335559999", CHANNEL, "NONE", NULL},
+};
+
+static void test_pair(gconstpointer data)
+{
+	static const char text[] =
+		"[http]\nallowed-endpoints = http://127.0.0.1:8080\n[webhook relay]\n"
+		"url = http://127.0.0.1:8080/\npimap = yes\n"
+		"[webhook events]\nurl = http://127.0.0.1:8080/\n";
+	static char *channels[] = {(char *)"SMS", (char *)"WEBPUSH", (char *)"HTTP", NULL};
+	const struct pair_row *row = data;
+	const struct pimap_profile profile = {.values = {
+						      [PIMAP_PREF_ADDRESS] = (char *)row->address,
+						      [PIMAP_PREF_CHANNEL] = (char *)row->channel,
+					      }};
+	g_autoptr(config_t) config = config_parse(text, strlen(text), "t", NULL);
+	g_autofree char *canonical = NULL;
+
+	config->pimap_channels = g_strdupv(channels);
+	config->sms_url = g_strdup("http://127.0.0.1:8080/");
+	g_assert_cmpstr(pimap_pref_check(config, &profile, row->pref, row->value, &canonical), ==,
+			row->text);
+	g_assert_true((canonical != NULL) == (row->text == NULL));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -82,6 +148,12 @@ int main(int argc, char **argv)
 		g_autofree char *path = g_strdup_printf("/pimap-profile/%s", rows[i].name);
 
 		g_test_add_data_func(path, &rows[i], test_apply);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(pair_rows); i++) {
+		g_autofree char *path =
+			g_strdup_printf("/pimap-profile/pair/%s", pair_rows[i].name);
+
+		g_test_add_data_func(path, &pair_rows[i], test_pair);
 	}
 	g_test_add_func("/pimap-profile/allowed", test_allowed);
 	return g_test_run();

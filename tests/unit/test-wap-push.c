@@ -118,6 +118,18 @@ static void test_port(void)
 	g_assert_cmpuint(wap_sms_split_port(data, 200, 143, 1, parts, 2), ==, 2);
 }
 
+/* No user data header: type, segments, number, ports, and no second message. */
+static void test_wdp(void)
+{
+	uint8_t data[WAP_SMS_OCTETS] = {0xaa, 0xbb}, out[WAP_SMS_OCTETS];
+
+	g_assert_cmpuint(wap_wdp_cdma(data, 2, 143, out), ==, 9);
+	g_autofree char *text = hex(out, 9);
+	g_assert_cmpstr(text, ==, "000100008f008faabb");
+	g_assert_cmpuint(wap_wdp_cdma(data, 133, 143, out), ==, WAP_SMS_OCTETS);
+	g_assert_cmpuint(wap_wdp_cdma(data, 134, 143, out), ==, 0);
+}
+
 /* More than there are numbers for, whatever the caller has room for. */
 static void test_too_many(void)
 {
@@ -136,6 +148,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/wap-push/pdu", test_pdu);
 	g_test_add_func("/wap-push/split", test_split);
 	g_test_add_func("/wap-push/port", test_port);
+	g_test_add_func("/wap-push/wdp", test_wdp);
 	g_test_add_func("/wap-push/too-many", test_too_many);
 	return g_test_run();
 }
