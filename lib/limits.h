@@ -288,6 +288,14 @@
  * two that were missed (s). */
 #define LIMIT_PRESENCE_SECS 150
 #define LIMIT_PRESENCE_SAY_SECS 60
+/* Octets of sender and subject each in a notification that has them (EXTENDED): it may have to go
+ * by short message. */
+#define LIMIT_EXTENDED_TEXT 100
+/* Octets of what P-IMAP's XPROVISION calls a notification id, and explains no further. */
+#define LIMIT_NOTIFICATION_ID 256
+/* Of such notifications, so many go out to a device that does not connect; then they are held as
+ * wake-ups are. */
+#define LIMIT_EXTENDED_UNANSWERED 32
 /* An outstanding wake-up is repeated after these (s), the last one again and again: a phone
  * that was in a tunnel, in a meeting, switched off. */
 #define LIMIT_WAKE_AGAIN_SECS 3600

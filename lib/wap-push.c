@@ -35,7 +35,8 @@ size_t wap_push_encode(uint8_t transaction, enum wap_content_type type, const vo
 		*p++ = (uint8_t)type;
 	}
 	*p++ = SHORT(HEADER_X_WAP_APPLICATION_ID);
-	*p++ = SHORT(type == WAP_EMN_WBXML ? APPLICATION_EMN_UA : APPLICATION_PUSH_SYNCML);
+	*p++ = SHORT(type == WAP_EMN_WBXML || type == WAP_TEXT_PLAIN ? APPLICATION_EMN_UA
+								     : APPLICATION_PUSH_SYNCML);
 	*headers_len = (uint8_t)(p - headers_len - 1);
 	memcpy(p, content, len);
 	return (size_t)(p - pdu) + len;

@@ -12,6 +12,7 @@
 
 /* Content types by their assigned numbers (OMNA, "WSP content type codes"). */
 enum wap_content_type {
+	WAP_TEXT_PLAIN = 0x03,
 	WAP_SYNCML_DS_NOTIFICATION = 0x4e, /* application/vnd.syncml.ds.notification */
 	WAP_SYNCML_XML = 0x0302,           /* application/vnd.syncml+xml */
 	WAP_SYNCML_WBXML = 0x0303,         /* application/vnd.syncml+wbxml */
@@ -21,8 +22,8 @@ enum wap_content_type {
 /* Octets of a push PDU before its content, at the most. */
 #define WAP_PUSH_HEADER 16
 
-/* Writes the PDU with the application id that phones look at, "push.syncml" or "emn.ua",
- * to `pdu`, which holds WAP_PUSH_HEADER + len octets. Returns its length. `transaction`
+/* Writes the PDU with the application id that phones look at, "push.syncml" or, for EMN and text,
+ * "emn.ua", to `pdu`, which holds WAP_PUSH_HEADER + len octets. Returns its length. `transaction`
  * tells one push from another. */
 size_t wap_push_encode(uint8_t transaction, enum wap_content_type type, const void *content,
 		       size_t len, uint8_t *pdu);

@@ -361,6 +361,7 @@ void config_unref(struct config *config)
 	g_free(config->sms_sender);
 	g_free(config->sms_cdma_smsc);
 	g_strfreev(config->pimap_channels);
+	g_free(config->pimap_notify_address);
 	g_free(config->apple_topic);
 	g_free(config->deltapush_url);
 	g_ptr_array_unref(config->webhooks);

@@ -85,10 +85,13 @@ struct config {
 	char *sms_sender;    /* NULL = Kannel's own */
 	char *sms_cdma_smsc; /* the one that takes WDP; NULL = none does */
 
-	char **pimap_channels; /* NULL = none */
-	char *apple_topic;     /* NULL = no registrations */
-	gint64 apple_delay_us; /* of what is no new mail */
-	char *deltapush_url;   /* NULL = tokens are kept, and nobody is told */
+	char **pimap_channels;      /* NULL = none */
+	gboolean pimap_extended;    /* format EXTENDED; AES-128-GCM is the one profile there is */
+	char *pimap_notify_address; /* for clients to know; NULL = not said */
+	guint pimap_notify_port;    /* 0 = not said */
+	char *apple_topic;          /* NULL = no registrations */
+	gint64 apple_delay_us;      /* of what is no new mail */
+	char *deltapush_url;        /* NULL = tokens are kept, and nobody is told */
 
 	GPtrArray *webhooks; /* struct config_webhook * */
 };

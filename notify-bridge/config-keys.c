@@ -232,6 +232,30 @@ static gboolean set_pimap_channels(void *place, const struct config_key *key, co
 	return TRUE;
 }
 
+static gboolean set_pimap_extended(void *place, const struct config_key *key, const char *value,
+				   GError **error)
+{
+	gboolean on = strcmp(value, "aes-128-gcm") == 0;
+
+	if (!on && strcmp(value, "none") != 0)
+		return config_value_fail(error, "'%s' is no cipher; write aes-128-gcm or none",
+					 value);
+	*(gboolean *)place = on;
+	return TRUE;
+}
+
+static gboolean set_pimap_address(void *place, const struct config_key *key, const char *value,
+				  GError **error)
+{
+	if (strlen(value) > key->max || !is_header_text(value))
+		return config_value_fail(error,
+					 "is not up to %u ASCII characters without blanks; write "
+					 "the address that notifications come from",
+					 (guint)key->max);
+	config_key_take(place, strcmp(value, "none") == 0 ? NULL : g_strdup(value));
+	return TRUE;
+}
+
 static gboolean set_apple_topic(void *place, const struct config_key *key, const char *value,
 				GError **error)
 {
@@ -320,6 +344,9 @@ static const struct config_key keys[] = {
 	{"sms", "cdma-smsc", set_sms_cdma_smsc, AT(sms_cdma_smsc), 0, 64},
 
 	{"pimap", "channels", set_pimap_channels, AT(pimap_channels), 0, 0},
+	{"pimap", "extended", set_pimap_extended, AT(pimap_extended), 0, 0},
+	{"pimap", "notification-address", set_pimap_address, AT(pimap_notify_address), 0, 255},
+	{"pimap", "notification-port", config_key_uint, AT(pimap_notify_port), 0, 65535},
 
 	{"apple", "topic", set_apple_topic, AT(apple_topic), 0, 0},
 	{"apple", "delay", config_key_duration_us, AT(apple_delay_us), 0, 3600 * SEC},

@@ -73,6 +73,10 @@ struct device {
 	/* FACE_PIMAP by Web Push: the subscription whose endpoint and keys these are; 0 = it is
 	 * not known yet (pimap-reach.h). */
 	gint64 via;
+	/* For one notification in DIALECT_EXTENDED (registry.h, number): the key, and which of the
+	 * device's it is, counted from 1. */
+	guint8 key[16];
+	guint64 sequence;
 };
 typedef struct device device_t;
 

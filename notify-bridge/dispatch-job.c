@@ -3,6 +3,7 @@
 #include "limits.h"
 #include "pimap-reach.h"
 #include "retry.h"
+#include "store.h"
 #include "url-guard.h"
 #include "vapid.h"
 #include "webhook-device.h"
@@ -242,7 +243,7 @@ static void note_health(struct job *job, const struct outcome *outcome, gint64 n
 		g_info("%s answers again", lane->name);
 }
 
-static void prepare(struct job *job);
+static void begin(struct job *job);
 
 static void act(struct job *job, const struct outcome *outcome, gint64 first_byte_us, gint64 now_us)
 {
@@ -257,7 +258,7 @@ static void act(struct job *job, const struct outcome *outcome, gint64 first_byt
 	if (decision.verdict == RETRY_MINIMAL) {
 		job->minimal = TRUE;
 		g_clear_pointer(&job->request, http_request_free);
-		prepare(job);
+		begin(job);
 		dispatch_flush(dispatcher);
 		return;
 	}
@@ -407,6 +408,47 @@ void dispatch_flush(struct dispatcher *dispatcher)
 	for (guint i = 0; i < jobs->len; i += share)
 		g_thread_pool_push(dispatcher->pool, g_ptr_array_index(jobs, i), NULL);
 	g_ptr_array_set_size(jobs, 0);
+}
+
+/* --- numbers of notifications that have one (EXTENDED) --------------------- */
+
+static void unsendable(struct job *job);
+
+/* Nothing is encrypted before its number is on disk: no other ever has it. */
+static void numbered(const struct device *device, const GError *error, gpointer data)
+{
+	struct job *job = data;
+	struct outcome outcome = {.kind = OUTCOME_RETRY, .retry_after_us = -1};
+
+	if (job->dispatcher == NULL) {
+		job_free(job);
+	} else if (error == NULL) {
+		job->device->sequence = device->sequence;
+		memcpy(job->device->key, device->key, sizeof(job->device->key));
+		prepare(job);
+		dispatch_flush(job->dispatcher);
+	} else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_NOT_FOUND)) {
+		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+				    "the device has no key; it gets one by XPROVISION, over TLS");
+		unsendable(job);
+	} else {
+		outcome.detail = g_strdup(error->message);
+		if (job->lane == NULL)
+			test_over(job, &outcome);
+		else
+			act(job, &outcome, 0, g_get_real_time());
+		outcome_clear(&outcome);
+	}
+}
+
+static void begin(struct job *job)
+{
+	struct registry *registry = job->dispatcher->registry;
+
+	if (job->device->dialect == DIALECT_EXTENDED)
+		registry->backend->number(registry, job->device, numbered, job);
+	else
+		prepare(job);
 }
 
 /* What an operator may yet mend: keys, allowed endpoints, what is switched on. */
@@ -583,7 +625,7 @@ void dispatch_start(struct dispatcher *dispatcher, struct lane *lane,
 	}
 	lane->in_flight++;
 	dispatcher->in_flight++;
-	prepare(job);
+	begin(job);
 }
 
 void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
@@ -604,7 +646,7 @@ void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
 		unsendable(job);
 		return;
 	}
-	prepare(job);
+	begin(job);
 	dispatch_flush(dispatcher);
 }
 

@@ -93,7 +93,9 @@ static struct http_request *http_prepare(const struct gateway_context *context,
 	if (!url_guard_parse(context->url_guard, url, &parts, error))
 		return NULL;
 	url_parts_clear(&parts);
-	body = payload_pimap(device, notification);
+	body = payload_pimap(device, notification, minimal, error);
+	if (body == NULL)
+		return NULL;
 	request = http_request_new(url, body);
 	id = webhook_id(hook != NULL ? hook : &named, notification);
 	timestamp = g_strdup_printf("%" G_GINT64_FORMAT, now);

@@ -109,11 +109,14 @@ static guint8 reference(const struct notification *notification)
 }
 
 /* Minutes until nobody wants it any more, which the network is to know, too. */
-static char *validity(const struct notification *notification, gint64 now_us)
+static char *validity(const struct device *device, const struct notification *notification,
+		      gint64 now_us)
 {
 	gint64 left = (notification->expires_us - now_us) / G_USEC_PER_SEC / 60;
+	gint64 most =
+		device->dialect == DIALECT_EXTENDED ? LIMIT_PUSH_TTL_SECS : LIMIT_SYNC_ALERT_SECS;
 
-	return g_strdup_printf("%d", (int)CLAMP(left, 1, LIMIT_SYNC_ALERT_SECS / 60));
+	return g_strdup_printf("%d", (int)CLAMP(left, 1, most / 60));
 }
 
 static char *number_of(const struct device *device)
@@ -174,6 +177,26 @@ static gsize put_wdp(const guint8 *data, gsize len, guint8 *out, struct wap_sms 
 	return len > 0 ? 1 : 0;
 }
 
+/* Into messages, as the channel has it. */
+static guint8 *carry(const struct device *device, const struct notification *notification,
+		     enum wap_content_type type, const guint8 *data, gsize len,
+		     struct wap_sms *parts, gsize *count_r)
+{
+	guint8 *pdu = g_malloc(MAX(WAP_PUSH_HEADER + len, WAP_SMS_OCTETS));
+
+	if (is_wdp(device)) {
+		*count_r = put_wdp(data, len, pdu, parts);
+	} else if (is_raw(device)) {
+		memcpy(pdu, data, len);
+		*count_r = wap_sms_split_port(pdu, len, EMN_PORT, reference(notification), parts,
+					      LIMIT_SMS_PARTS);
+	} else {
+		len = wap_push_encode(reference(notification), type, data, len, pdu);
+		*count_r = wap_sms_split(pdu, len, reference(notification), parts, LIMIT_SMS_PARTS);
+	}
+	return pdu;
+}
+
 /* "There is mail", and nothing else: not in which folder, nor whose. */
 static guint8 *encode_emn(const struct device *device, const struct notification *notification,
 			  struct wap_sms *parts, gsize *count_r)
@@ -187,36 +210,58 @@ static guint8 *encode_emn(const struct device *device, const struct notification
 	document = emn_encode(account, seconds, &len);
 	if (document == NULL)
 		return NULL;
-	pdu = g_malloc(MAX(WAP_PUSH_HEADER + len, WAP_SMS_OCTETS));
-	if (is_wdp(device)) {
-		*count_r = put_wdp(document, len, pdu, parts);
-	} else if (is_raw(device)) {
-		memcpy(pdu, document, len);
-		*count_r = wap_sms_split_port(pdu, len, EMN_PORT, reference(notification), parts,
-					      LIMIT_SMS_PARTS);
-	} else {
-		len = wap_push_encode(reference(notification), WAP_EMN_WBXML, document, len, pdu);
-		*count_r = wap_sms_split(pdu, len, reference(notification), parts, LIMIT_SMS_PARTS);
-	}
+	pdu = carry(device, notification, WAP_EMN_WBXML, document, len, parts, count_r);
 	free(document);
 	return pdu;
 }
 
+static guint8 *encode_extended(const struct device *device, const struct notification *notification,
+			       gboolean minimal, struct wap_sms *parts, gsize *count_r,
+			       GError **error)
+{
+	g_autoptr(GBytes) payload = payload_pimap(device, notification, minimal, error);
+	const guint8 *data;
+	gsize len;
+
+	*count_r = 0;
+	if (payload == NULL)
+		return NULL;
+	data = g_bytes_get_data(payload, &len);
+	return carry(device, notification, WAP_TEXT_PLAIN, data, len, parts, count_r);
+}
+
+static guint8 *encode_pimap(const struct device *device, const struct notification *notification,
+			    gboolean minimal, struct wap_sms *parts, gsize *count_r, GError **error)
+{
+	guint8 *pdu;
+
+	if (device->dialect != DIALECT_EXTENDED)
+		return encode_emn(device, notification, parts, count_r);
+	pdu = encode_extended(device, notification, minimal, parts, count_r, error);
+	if (pdu == NULL || *count_r > 0 || minimal)
+		return pdu;
+	g_free(pdu);
+	return encode_extended(device, notification, TRUE, parts, count_r, error);
+}
+
 static struct http_request *make_requests(const struct config *config, const struct device *device,
 					  const struct notification *notification,
-					  const struct payload_facts *facts, gint64 now_us,
-					  GError **error)
+					  const struct payload_facts *facts, gboolean minimal,
+					  gint64 now_us, GError **error)
 {
-	g_autofree char *minutes = validity(notification, now_us);
+	g_autofree char *minutes = validity(device, notification, now_us);
 	g_autofree guint8 *pdu = NULL;
 	struct wap_sms parts[LIMIT_SMS_PARTS];
 	struct http_request *first = NULL;
 	gsize count;
 
-	if (device->dialect == DIALECT_EMN)
-		pdu = encode_emn(device, notification, parts, &count);
-	else
+	if (device_face(device->dialect) == FACE_PIMAP) {
+		pdu = encode_pimap(device, notification, minimal, parts, &count, error);
+		if (pdu == NULL && *error != NULL)
+			return NULL;
+	} else {
 		pdu = encode_package(notification, &facts->event, parts, &count);
+	}
 	if (count == 0) {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
 			    "what is to be said would take more than %d short messages",
@@ -250,7 +295,7 @@ static gboolean check_device(const struct gateway_context *context, const struct
 	return sms_check(context, number, error);
 }
 
-/* There is no form of it that is shorter: `minimal` is the same again. */
+/* Of packages and EMN there is no form that is shorter: `minimal` is the same again. */
 static struct http_request *sms_prepare(const struct gateway_context *context,
 					const struct device *device,
 					const struct notification *notification, gboolean minimal,
@@ -266,11 +311,12 @@ static struct http_request *sms_prepare(const struct gateway_context *context,
 		return NULL;
 	url_parts_clear(&parts);
 	payload_facts_init(&facts, notification);
-	if (device->dialect == DIALECT_EMN || facts.data_change)
-		request = make_requests(config, device, notification, &facts, now_us, error);
+	if (device_face(device->dialect) == FACE_PIMAP || facts.data_change)
+		request =
+			make_requests(config, device, notification, &facts, minimal, now_us, error);
 	else
 		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED,
-				    "by SMS goes nothing but DataChange and EMN");
+				    "by SMS goes nothing but DataChange, EMN and EXTENDED");
 	payload_facts_clear(&facts);
 	return request;
 }

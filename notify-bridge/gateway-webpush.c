@@ -85,7 +85,7 @@ static const char *urgency(const struct notification *notification)
 {
 	if (notification->kinds == PUSH_EVENT_KIND_BIT(PUSH_EVENT_DATA_CHANGE))
 		return "normal";
-	return payload_is_confirmation(notification) ||
+	return payload_is_confirmation(notification) || notification_is_command(notification) ||
 			       (notification->kinds & PUSH_EVENT_KINDS_ARRIVAL) != 0
 		       ? "high"
 		       : "low";
@@ -108,12 +108,14 @@ static void add_headers(struct http_request *request, const struct device *devic
 	http_request_add_header(request, "content-type", "application/octet-stream");
 	http_request_add_header(request, "ttl", ttl_text);
 	http_request_add_header(request, "urgency", urgency(notification));
-	if (!payload_is_confirmation(notification)) {
+	if (payload_is_confirmation(notification)) {
+		if (device->dialect == DIALECT_COI)
+			http_request_add_header(request, "webpush-validation", "");
+	} else if (device->dialect != DIALECT_EXTENDED) {
+		/* One with a message in it takes the place of no other. */
 		g_autofree char *topic = make_topic(device, notification);
 
 		http_request_add_header(request, "topic", topic);
-	} else if (device->dialect == DIALECT_COI) {
-		http_request_add_header(request, "webpush-validation", "");
 	}
 	/* Without it WNS answers 400 to anything that has a TTL. */
 	if (is_wns(host))
@@ -133,8 +135,10 @@ static GBytes *encrypt_payload(const struct gateway_context *context, const stru
 	if (crypto == NULL)
 		return NULL;
 	payload = device_face(device->dialect) == FACE_PIMAP
-			  ? payload_pimap(device, notification)
+			  ? payload_pimap(device, notification, minimal, error)
 			  : payload_build(device, notification, minimal);
+	if (payload == NULL)
+		return NULL;
 	data = g_bytes_get_data(payload, &len);
 	/* The minimal form is for services that found the full one too large. */
 	pad_to = minimal ? 0 : context->config->pad_to;

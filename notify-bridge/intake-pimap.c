@@ -2,13 +2,16 @@
  * Devices of Push-IMAP on the mail socket: PROFILE, PREFER, PRESENT, ATTACH. What the
  * person at the other end may have got wrong is answered `refused`, with words for them.
  */
+#include "extended.h"
 #include "intake-private.h"
 #include "limits.h"
 #include "pimap-profile.h"
 #include "pimap-reach.h"
+#include "store.h"
 #include "url-guard.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 /* The user's device of that name; NULL if it is not there or one of another face. */
 static struct device *find_device(const struct request *request)
@@ -52,10 +55,13 @@ static void say_attachment(const struct request *request,
 	tabline_buf_free(&buf);
 }
 
-void intake_profile(const struct request *request)
+/* `key`: the device's, to be handed to it; NULL = none is. */
+static void say_profile(const struct request *request, const guint8 *key)
 {
+	const struct config *config = request->intake->context->config;
 	struct registry *registry = request->intake->registry;
-	g_autofree char *channels = pimap_channels(request->intake->context->config);
+	g_autofree char *channels = pimap_channels(config);
+	g_autofree char *text = key != NULL ? g_base64_encode(key, EXTENDED_KEY) : NULL;
 	g_autoptr(device_t) device = find_device(request);
 	g_autoptr(pimap_profile_t) profile = NULL;
 	struct tabline_buf buf;
@@ -75,10 +81,88 @@ void intake_profile(const struct request *request)
 		tabline_field(&buf, pimap_pref_key((enum pimap_pref)i),
 			      pimap_profile_get(profile, (enum pimap_pref)i));
 	tabline_field(&buf, "channels", channels);
-	tabline_field(&buf, "formats", pimap_formats());
+	tabline_field(&buf, "formats", pimap_formats(config));
+	tabline_field(&buf, "notify-address", config->pimap_notify_address);
+	if (config->pimap_notify_port != 0)
+		tabline_field_u64(&buf, "notify-port", config->pimap_notify_port);
+	tabline_field(&buf, "enc-key", text);
 	if (tabline_end(&buf))
 		line_peer_write(request->peer, &buf);
 	tabline_buf_free(&buf);
+}
+
+/* A request that waits for the disk. */
+struct provision {
+	struct change *change;
+	char *user, *device;
+	gboolean key;
+};
+
+static void provision_free(struct provision *provision)
+{
+	g_free(provision->user);
+	g_free(provision->device);
+	g_free(provision);
+}
+
+/* For want of room the device is told what there is all the same, but for the key. */
+static gboolean is_room(const GError *error)
+{
+	return g_error_matches(error, STORE_ERROR, STORE_ERROR_LIMIT) ||
+	       g_error_matches(error, STORE_ERROR, STORE_ERROR_REFUSED);
+}
+
+static void provisioned(const struct device *device, const GError *error, gpointer data)
+{
+	struct provision *provision = data;
+	struct change *change = provision->change;
+	const struct tabline_field fields[] = {{"device", provision->device}};
+	const struct request request = {.intake = change->intake,
+					.peer = change->peer,
+					.id = change->id,
+					.user = provision->user,
+					.fields = fields,
+					.count = G_N_ELEMENTS(fields)};
+
+	if (error != NULL && !is_room(error)) {
+		intake_change_end(change, error);
+	} else {
+		if (!change->intake->closed)
+			say_profile(&request, error == NULL && provision->key ? device->key : NULL);
+		intake_change_free(change);
+	}
+	provision_free(provision);
+}
+
+void intake_profile(const struct request *request)
+{
+	struct registry *registry = request->intake->registry;
+	const char *device = request_get(request, "device"),
+		   *id = request_get(request, "notification-id");
+	gboolean key = request->intake->context->config->pimap_extended &&
+		       g_strcmp0(request_get(request, "key"), "yes") == 0;
+	struct provision *provision;
+	guint8 fresh[EXTENDED_KEY];
+
+	if (!pimap_device_id_valid(device) || (!key && id == NULL)) {
+		say_profile(request, NULL);
+		return;
+	}
+	if (id != NULL && (strlen(id) > LIMIT_NOTIFICATION_ID || !g_utf8_validate(id, -1, NULL))) {
+		request_no(request, "refused", "the notification id is too long or not UTF-8");
+		return;
+	}
+	if (getrandom(fresh, sizeof(fresh), 0) != (ssize_t)sizeof(fresh)) {
+		request_no(request, "unavailable", "no random numbers");
+		return;
+	}
+	provision = g_new0(struct provision, 1);
+	provision->change = intake_change_new(request);
+	provision->user = g_strdup(request->user);
+	provision->device = g_strdup(device);
+	provision->key = key;
+	registry->backend->provision(registry, request->user, device, id, key ? fresh : NULL,
+				     g_get_real_time() / G_USEC_PER_SEC, provisioned, provision);
 }
 
 /* --- PREFER, ATTACH --------------------------------------------------------- */
@@ -115,6 +199,15 @@ static char *check_reach(const struct request *request, const struct pimap_profi
 	return NULL;
 }
 
+static gboolean has_key(struct registry *registry, const struct device *device)
+{
+	struct registry_key key = {.fetched = FALSE};
+
+	if (device != NULL)
+		registry->backend->key(registry, device->id, &key);
+	return key.fetched;
+}
+
 void intake_prefer(const struct request *request)
 {
 	struct registry *registry = request->intake->registry;
@@ -133,6 +226,9 @@ void intake_prefer(const struct request *request)
 	if (device != NULL)
 		profile = registry->backend->profile(registry, device->id);
 	text = pimap_pref_check(request->intake->context->config, profile, pref, value, &canonical);
+	if (text == NULL && pref == PIMAP_PREF_FORMAT && strcmp(canonical, "EXTENDED") == 0 &&
+	    !has_key(registry, device))
+		text = "the device has no key yet; XPROVISION, over TLS, hands it one";
 	if (text == NULL)
 		text = unreachable = check_reach(request, profile, pref, canonical);
 	if (text != NULL) {

@@ -4,12 +4,19 @@
 
 #include <string.h>
 
-/* What the queue may hold besides events: a confirmation push. */
+/* What the queue may hold besides events: confirmation pushes and operators' commands. */
 #define CONFIRM_PREFIX "CONFIRM\t"
+#define COMMAND_PREFIX "COMMAND\t"
+
+gboolean notification_is_command(const struct notification *notification)
+{
+	return notification->event != NULL && g_str_has_prefix(notification->event, COMMAND_PREFIX);
+}
 
 gboolean notification_is_arrival(const struct notification *notification)
 {
 	return (notification->kinds & PUSH_EVENT_KINDS_ARRIVAL) != 0 ||
+	       notification_is_command(notification) ||
 	       (notification->event != NULL &&
 		g_str_has_prefix(notification->event, CONFIRM_PREFIX));
 }

@@ -27,11 +27,14 @@ struct notification {
 	gint64 expires_us;      /* not worth sending after */
 	guint attempts;         /* failed tries so far */
 	char *event;            /* newest event, one EVENT line without LF (push-event.h); for a
-				 * confirmation push: "CONFIRM\ttoken=…" */
+				 * confirmation push: "CONFIRM\ttoken=…"; for what an operator
+				 * tells a device of Push-IMAP: "COMMAND\tevent=LOCK_DOWN" */
 };
 
-/* Lanes of arrivals are served first; a confirmation is an arrival too. */
+/* Lanes of arrivals are served first; confirmations and commands are arrivals too. */
 gboolean notification_is_arrival(const struct notification *notification);
+/* Is it what an operator tells a device, whatever else there is? */
+gboolean notification_is_command(const struct notification *notification);
 
 struct notification *notification_copy(const struct notification *notification);
 /* NULL is fine. */

@@ -11,6 +11,7 @@
 struct payload_facts {
 	char *line;
 	const char *token;       /* of a confirmation; then there is no event */
+	const char *command;     /* an operator's (notification.h); likewise */
 	gboolean has_event;      /* the notification's event could be read */
 	gboolean data_change;    /* and is one: there is no mailbox */
 	struct push_event event; /* the newest */

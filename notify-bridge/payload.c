@@ -34,6 +34,10 @@ void payload_facts_init(struct payload_facts *facts, const struct notification *
 		facts->token = tabline_get(fields, count, "token");
 		return;
 	}
+	if (fields[0].key == NULL && strcmp(fields[0].value, "COMMAND") == 0) {
+		facts->command = tabline_get(fields, count, "event");
+		return;
+	}
 	facts->has_event = push_event_from_fields(fields, count, &facts->event) == PUSH_EVENT_OK;
 	facts->data_change = facts->has_event && facts->event.kind == PUSH_EVENT_DATA_CHANGE;
 	if (facts->has_event)

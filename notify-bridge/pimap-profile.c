@@ -124,14 +124,15 @@ char *pimap_channels(const struct config *config)
 	return g_string_free(list, FALSE);
 }
 
-const char *pimap_formats(void)
+const char *pimap_formats(const struct config *config)
 {
-	return "EMN";
+	return config->pimap_extended ? "EMN EXTENDED" : "EMN";
 }
 
 gboolean pimap_device_allowed(const struct config *config, const struct device *device)
 {
-	return device->label != NULL && is_listed(config, device->label);
+	return device->label != NULL && is_listed(config, device->label) &&
+	       (device->dialect != DIALECT_EXTENDED || config->pimap_extended);
 }
 
 gboolean pimap_device_id_valid(const char *id)
@@ -254,7 +255,7 @@ const char *pimap_pref_check(const struct config *config, const struct pimap_pro
 		return "the address is none of that channel's; set the channel to NONE, then the "
 		       "address, then the channel";
 	case PIMAP_PREF_FORMAT:
-		if (is_word_of(pimap_formats(), value, canonical_r))
+		if (is_word_of(pimap_formats(config), value, canonical_r))
 			return NULL;
 		return "this server has no such format; XPROVISION tells which it has";
 	case PIMAP_PREF_EVENT_FILTER:
@@ -314,6 +315,8 @@ void pimap_profile_apply(const struct pimap_profile *profile, struct device *dev
 	device->dialect = strcmp(pimap_profile_get(profile, PIMAP_PREF_FORMAT), "EXTENDED") == 0
 				  ? DIALECT_EXTENDED
 				  : DIALECT_EMN;
+	/* It is encrypted. */
+	device->content = device->dialect == DIALECT_EXTENDED;
 	device->gateway = g_strdup(endpoint != NULL ? channel->gateway : "none");
 	device->events = endpoint != NULL
 				 ? kinds_of(pimap_profile_get(profile, PIMAP_PREF_EVENT_FILTER))

@@ -48,7 +48,7 @@ gboolean pimap_is_url(const char *endpoint);
 gboolean pimap_channel_known(const char *name);
 /* Separated by blanks: what this bridge can and its operator allows. */
 char *pimap_channels(const struct config *config);
-const char *pimap_formats(void);
+const char *pimap_formats(const struct config *config);
 
 /* Can `value` become that preference of a device with that profile? NULL: yes, and
  * *canonical_r is how it is stored; else why not, for people. */
@@ -59,7 +59,7 @@ const char *pimap_pref_check(const struct config *config, const struct pimap_pro
  * reached has a gateway that there is not and wants no events. */
 void pimap_profile_apply(const struct pimap_profile *profile, struct device *device);
 
-/* Does the operator still allow the channel that this device was put on? */
+/* Does the operator still allow the channel, and the format, that this device was put on? */
 gboolean pimap_device_allowed(const struct config *config, const struct device *device);
 
 /* A device's name as it comes with a login: 1 to LIMIT_DEVICE_ID letters, digits, "-",

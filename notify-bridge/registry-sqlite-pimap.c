@@ -89,9 +89,8 @@ GPtrArray *registry_sqlite_attachments(struct registry *base, gint64 id)
 
 /* --- changes ------------------------------------------------------------------ */
 
-/* The device into job->result, made if it is not there. `profile`: what it is to be. */
-static gboolean make_device(struct store *store, struct change_job *job,
-			    const struct pimap_profile *profile, GError **error)
+gboolean registry_sqlite_job_make_device(struct store *store, struct change_job *job,
+					 const struct pimap_profile *profile, GError **error)
 {
 	pimap_profile_apply(profile, job->wanted);
 	job->wanted->seen = job->now;
@@ -126,7 +125,7 @@ static gboolean prefer_work(struct store *store, gpointer data, GError **error)
 		g_free(profile->values[pref]);
 		profile->values[pref] = g_strdup(job->value);
 	}
-	if (!make_device(store, job, profile, error))
+	if (!registry_sqlite_job_make_device(store, job, profile, error))
 		return FALSE;
 	stmt = store_prepare(store, "INSERT INTO preference VALUES (?1, ?2, ?3) "
 				    "ON CONFLICT (device, name) DO UPDATE SET value = ?3");
@@ -136,8 +135,9 @@ static gboolean prefer_work(struct store *store, gpointer data, GError **error)
 	return store_step(store, stmt, error);
 }
 
-static struct change_job *pimap_job(struct registry *registry, const char *user, const char *device,
-				    gint64 now, registry_done done, gpointer data)
+struct change_job *registry_sqlite_pimap_job(struct registry *registry, const char *user,
+					     const char *device, gint64 now, registry_done done,
+					     gpointer data)
 {
 	const struct device like = {.user = (char *)user,
 				    .device = (char *)device,
@@ -151,7 +151,7 @@ void registry_sqlite_prefer(struct registry *registry, const char *user, const c
 			    enum pimap_pref pref, const char *value, gint64 now, registry_done done,
 			    gpointer data)
 {
-	struct change_job *job = pimap_job(registry, user, device, now, done, data);
+	struct change_job *job = registry_sqlite_pimap_job(registry, user, device, now, done, data);
 
 	job->name = g_strdup(pimap_pref_name(pref));
 	job->value = g_strdup(value);
@@ -205,7 +205,7 @@ static gboolean attach_work(struct store *store, gpointer data, GError **error)
 	sqlite3_stmt *stmt;
 
 	if (row < 0 || !registry_sqlite_job_check_face(job, error) ||
-	    (row == 0 && !make_device(store, job, NULL, error)))
+	    (row == 0 && !registry_sqlite_job_make_device(store, job, NULL, error)))
 		return FALSE;
 	if (detach)
 		stmt = store_prepare(store, "DELETE FROM attachment WHERE device = ?1 AND "
@@ -227,7 +227,7 @@ void registry_sqlite_attach(struct registry *registry, const char *user, const c
 			    const char *mailbox, const char *filter, gint64 now, registry_done done,
 			    gpointer data)
 {
-	struct change_job *job = pimap_job(registry, user, device, now, done, data);
+	struct change_job *job = registry_sqlite_pimap_job(registry, user, device, now, done, data);
 
 	job->name = g_strdup(mailbox_key(mailbox));
 	job->value = g_strdup(g_ascii_strcasecmp(filter, NONE) == 0 ? NONE : filter);

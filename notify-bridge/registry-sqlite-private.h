@@ -69,6 +69,14 @@ gboolean registry_sqlite_job_write(struct store *store, struct change_job *job, 
 
 /* --- registry-sqlite-pimap.c, registry-sqlite-filter.c: see registry.h */
 
+/* What a job of a device of Push-IMAP begins with. */
+struct change_job *registry_sqlite_pimap_job(struct registry *registry, const char *user,
+					     const char *device, gint64 now, registry_done done,
+					     gpointer data);
+/* The device into job->result, made if it is not there. `profile`: what it is to be. */
+gboolean registry_sqlite_job_make_device(struct store *store, struct change_job *job,
+					 const struct pimap_profile *profile, GError **error);
+
 struct pimap_profile *registry_sqlite_profile(struct registry *registry, gint64 id);
 void registry_sqlite_prefer(struct registry *registry, const char *user, const char *device,
 			    enum pimap_pref pref, const char *value, gint64 now, registry_done done,
@@ -86,6 +94,17 @@ void registry_sqlite_drop_filter(struct registry *registry, const char *user, co
 GPtrArray *registry_sqlite_filters(struct registry *registry, const char *user, const char *name);
 GPtrArray *registry_sqlite_wanted_filters(struct registry *registry, const char *user,
 					  const char *mailbox);
+
+/* --- registry-sqlite-key.c: see registry.h */
+
+void registry_sqlite_provision(struct registry *registry, const char *user, const char *device,
+			       const char *notification_id, const guint8 *fresh, gint64 now,
+			       registry_done done, gpointer data);
+void registry_sqlite_new_key(struct registry *registry, const char *user, const char *device,
+			     const guint8 *fresh, registry_done done, gpointer data);
+void registry_sqlite_number(struct registry *registry, const struct device *device,
+			    registry_done done, gpointer data);
+void registry_sqlite_key(struct registry *registry, gint64 id, struct registry_key *key_r);
 
 /* --- registry-sqlite-marks.c */
 

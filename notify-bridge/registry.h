@@ -34,6 +34,13 @@ struct registry_attachment {
 };
 void registry_attachment_free(struct registry_attachment *attachment);
 
+/* A device of Push-IMAP, as far as format EXTENDED goes. */
+struct registry_key {
+	gboolean fetched; /* the device has its key */
+	gboolean waits;   /* and there is another for it to fetch */
+	guint64 sequence; /* of the last notification */
+};
+
 /* How a change ended that is of no one device. */
 typedef void (*registry_stored)(const GError *error, gpointer data);
 
@@ -136,6 +143,22 @@ struct registry_backend {
 	/* Those that count for a mailbox with some device that can be reached. */
 	GPtrArray *(*wanted_filters)(struct registry *registry, const char *user,
 				     const char *mailbox);
+
+	/* Push-IMAP's EXTENDED. provision(): the device is told what there is. Made if it is not
+	 * there, as by prefer(). `notification_id`, if not NULL, is kept. `fresh`, if not NULL: its
+	 * key goes with the answer (device->key): the one that waits, which is the device's from
+	 * now on, the one that it has, or else `fresh`. */
+	void (*provision)(struct registry *registry, const char *user, const char *device,
+			  const char *notification_id, const guint8 *fresh, gint64 now,
+			  registry_done done, gpointer data);
+	/* `fresh` waits to be fetched. NOT_FOUND; REFUSED if the device has no key. */
+	void (*new_key)(struct registry *registry, const char *user, const char *device,
+			const guint8 *fresh, registry_done done, gpointer data);
+	/* A number that the device never had, and its key: device->sequence, ->key. NOT_FOUND if
+	 * it has no key. */
+	void (*number)(struct registry *registry, const struct device *device, registry_done done,
+		       gpointer data);
+	void (*key)(struct registry *registry, gint64 id, struct registry_key *key_r);
 
 	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`, and those
 	 * of other faces than FACE_WEBPUSH that were not seen for LIMIT_DEVICE_UNSEEN_SECS;

@@ -131,6 +131,15 @@ static gboolean wants(const struct device *device, const struct push_event *even
 	       !is_own_mail(device, event);
 }
 
+/* Wake-ups that count. A notification that has the message in it is no mere "connect": the next
+ * one says something new, until there are so many that nobody seems to listen. */
+static guint unanswered(const struct device *device)
+{
+	if (device->dialect != DIALECT_EXTENDED)
+		return device->wakes;
+	return device->wakes - MIN(device->wakes, LIMIT_EXTENDED_UNANSWERED - 1);
+}
+
 gboolean router_wakes(const struct device *device, const struct router_standing *standing,
 		      const struct push_event *event, gint64 now_us)
 {
@@ -139,7 +148,8 @@ gboolean router_wakes(const struct device *device, const struct router_standing 
 	if (event->filters != NULL && g_ascii_strcasecmp(standing->filter, "ALL") != 0 &&
 	    !has_word(event->filters, standing->filter))
 		return FALSE;
-	return wake_state_hold_secs(device->wakes, device->last_ok, now_us / G_USEC_PER_SEC) == 0;
+	return wake_state_hold_secs(unanswered(device), device->last_ok, now_us / G_USEC_PER_SEC) ==
+	       0;
 }
 
 gboolean router_wants(const struct device *device, const struct push_event *event)
@@ -231,15 +241,16 @@ static gsize held_bytes(const struct notification *notification)
 	       strlen(notification->lane) + strlen(notification->event);
 }
 
-/* But "look". */
-static gboolean says_nothing(enum device_dialect dialect)
+/* Says it "look", and little else? */
+static gboolean is_wake_up(enum device_dialect dialect)
 {
-	return dialect == DIALECT_EMN || dialect == DIALECT_APPLE || dialect == DIALECT_DELTAPUSH;
+	return device_face(dialect) == FACE_PIMAP || dialect == DIALECT_APPLE ||
+	       dialect == DIALECT_DELTAPUSH;
 }
 
 static char *fold_key(const struct device *device, const struct push_event *event, gboolean arrival)
 {
-	if (says_nothing(device->dialect))
+	if (is_wake_up(device->dialect))
 		return g_strdup("wake");
 	if (event->kind == PUSH_EVENT_DATA_CHANGE)
 		return g_strconcat("sync:", event->device, NULL);

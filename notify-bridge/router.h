@@ -12,7 +12,8 @@
  *
  * A wake-up of Push-IMAP, Apple Mail or Delta Chat says nothing but "connect", so there is
  * one for each device, whatever happened and where: new mail takes along what waits of
- * changes of state.
+ * changes of state. In Push-IMAP's format EXTENDED it says what happened if that was one
+ * thing, and "synchronise" if while it waited there were more.
  */
 #ifndef FANTAIL_ROUTER_H
 #define FANTAIL_ROUTER_H
@@ -55,7 +56,8 @@ struct router_standing {
 };
 
 /* Is such a device to hear of an event that it wants? It has a filter attached that
- * the event matched, it does not listen, and no wake-up is outstanding (wake-state.h). */
+ * the event matched, it does not listen, and no wake-up is outstanding (wake-state.h; of
+ * EXTENDED ones, LIMIT_EXTENDED_UNANSWERED). */
 gboolean router_wakes(const struct device *device, const struct router_standing *standing,
 		      const struct push_event *event, gint64 now_us);
 

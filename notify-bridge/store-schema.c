@@ -27,6 +27,9 @@
  * filter, attachment, preference: Push-IMAP's. Names of filters are METADATA's too,
  * which are compared without case. An attachment's mailbox is '' for all folders.
  * device.seen, .wakes: see device.h.
+ *
+ * pimap_key: devices of Push-IMAP that asked to be provisioned. `key` is the one that the device
+ * has, `next_key` the one that it is to fetch, `sequence` the number of the last notification.
  */
 static const char *const steps[] = {
 	"CREATE TABLE notification ("
@@ -120,6 +123,17 @@ static const char *const steps[] = {
 	"CREATE TRIGGER device_removed AFTER DELETE ON device BEGIN"
 	"  DELETE FROM attachment WHERE device = old.id;"
 	"  DELETE FROM preference WHERE device = old.id;"
+	"END;",
+
+	"CREATE TABLE pimap_key ("
+	"  device INTEGER PRIMARY KEY,"
+	"  key BLOB,"
+	"  next_key BLOB,"
+	"  sequence INTEGER NOT NULL DEFAULT 0,"
+	"  notification_id TEXT"
+	") STRICT;"
+	"CREATE TRIGGER device_key_removed AFTER DELETE ON device BEGIN"
+	"  DELETE FROM pimap_key WHERE device = old.id;"
 	"END;",
 };
 

@@ -101,7 +101,6 @@ static bool provision_reply(const struct tabline_field *fields, size_t count, st
 	append_field_line(untagged, family, "NOTIFICATION ADDRESS", fields, count,
 			  "notify-address");
 	append_field_line(untagged, family, "NOTIFICATION PORT", fields, count, "notify-port");
-	/* The draft's 5.3.1: to nobody who listens. */
 	if (fantail_client_has_tls(cmd->client))
 		append_field_line(untagged, family, "ENC_KEY", fields, count, "enc-key");
 	str_printfa(untagged, "* %s %s %s_TYPE (N)\r\n", family->provision, family->capability,
@@ -117,13 +116,13 @@ bool cmd_xprovision(struct client_command_context *cmd)
 	struct arg_token *tokens;
 	struct tabline_buf request;
 	enum webpush_error error;
-	const char *device, *text;
+	const char *device, *notification, *text;
 	size_t count;
 	bool ret;
 
 	if (!pimap_cmd_read(cmd, &tokens, &count, &ret))
 		return ret;
-	error = pimap_provision_parse(tokens, count, &device, &text);
+	error = pimap_provision_parse(tokens, count, &device, &notification, &text);
 	if (error != WEBPUSH_OK) {
 		pushimap_cmd_fail(cmd, error, text);
 		return TRUE;
@@ -132,5 +131,9 @@ bool cmd_xprovision(struct client_command_context *cmd)
 		return TRUE;
 	registrar_begin(&request, "PROFILE", cmd->client->user->username);
 	tabline_field(&request, "device", device);
+	tabline_field(&request, "notification-id", notification);
+	/* The draft's 5.3.1: to nobody who listens. */
+	if (fantail_client_has_tls(cmd->client))
+		tabline_field(&request, "key", "yes");
 	return pushimap_cmd_start(cmd, &request, provision_item, provision_reply, cmd);
 }

@@ -413,21 +413,24 @@ enum webpush_error pimap_get_parse(const struct arg_token *tokens, size_t count,
 /* --- XPROVISION ----------------------------------------------------------- */
 
 enum webpush_error pimap_provision_parse(const struct arg_token *tokens, size_t count,
-					 const char **device_r, const char **error_r)
+					 const char **device_r, const char **notification_r,
+					 const char **error_r)
 {
 	struct parser p = {.next = tokens, .end = tokens + count};
-	const char *device = NULL, *notification;
+	const char *device = NULL, *notification = NULL;
 
 	if (take_astring(&p, &device)) {
 		if (!pimap_device_valid(device))
 			FAIL(WEBPUSH_CANNOT, "Device id is not valid.");
 		/* No draft says what it is. */
-		(void)take_astring(&p, &notification);
+		if (take_astring(&p, &notification) && strlen(notification) > LIMIT_NOTIFICATION_ID)
+			FAIL(WEBPUSH_CANNOT, "Notification id is too long.");
 	}
 	if (p.next != p.end)
 		FAIL(WEBPUSH_SYNTAX,
 		     arg_token_is_astring(p.next) ? "Too many arguments." : "Invalid arguments.");
 	*device_r = device;
+	*notification_r = notification;
 	return WEBPUSH_OK;
 }
 

@@ -81,9 +81,10 @@ enum webpush_error pimap_get_parse(const struct arg_token *tokens, size_t count,
 
 /* --- XPROVISION ---------------------------------------------------------- */
 
-/* [device [notification-id]]; NULL if not there. */
+/* [device [notification-id]]; NULL for what is not there. */
 enum webpush_error pimap_provision_parse(const struct arg_token *tokens, size_t count,
-					 const char **device_r, const char **error_r);
+					 const char **device_r, const char **notification_r,
+					 const char **error_r);
 
 /* --- XFILTER ------------------------------------------------------------- */
 

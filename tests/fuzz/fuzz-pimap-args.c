@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct arg_token tokens[MAX_TOKENS];
 	enum pimap_pref prefs[PIMAP_PREF_COUNT];
 	char *text = malloc(size + 1), device[PIMAP_DEVICE_SIZE];
-	const char *error = NULL, *name;
+	const char *error = NULL, *name, *id;
 	struct pimap_set set;
 	size_t count, found;
 
@@ -89,8 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(error != NULL);
 	if (pimap_get_parse(tokens, count, prefs, &found, &error) == WEBPUSH_OK)
 		assert(found > 0 && found <= PIMAP_PREF_COUNT);
-	if (pimap_provision_parse(tokens, count, &name, &error) == WEBPUSH_OK)
+	if (pimap_provision_parse(tokens, count, &name, &id, &error) == WEBPUSH_OK) {
 		assert(name == NULL || pimap_device_valid(name));
+		assert(id == NULL || (name != NULL && strlen(id) <= LIMIT_NOTIFICATION_ID));
+	}
 	check_filter(tokens, count);
 	free(text);
 	return 0;

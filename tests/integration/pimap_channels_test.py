@@ -7,9 +7,12 @@ import hashlib
 import hmac
 import re
 import sqlite3
+import ssl
 
 import pimap
+from extended import Extended
 from phone import Phone
+from push_service import Authority
 from stack import Stack
 from tap import Suite, check, equal, eventually
 from webhook_receiver import WebhookReceiver
@@ -53,8 +56,16 @@ class Site:
                 phone.ok(f'XSETPIMAPPREF PIMAP_OUTBAND_{name} "{value}"')
             phone.command("LOGOUT")
 
+    def told(self):
+        """How many deliveries the bridge has heard of, by either way."""
+        return sum(value for name, value in self.bridge.scrape().items()
+                   if name.startswith('fantail_events_total{kind="MessageNew"'))
+
     def deliver(self):
+        """Returns when the bridge has made up its mind."""
+        before = self.told()
         equal(self.dovecot.deliver(USER, MESSAGE), {}, "refused")
+        eventually(lambda: self.told() > before, "the event")
 
     def shown(self, device=DEVICE):
         return self.bridge.ctl_json("devices", "show", USER, device)
@@ -198,6 +209,137 @@ def by_http_to_a_url_of_the_users():
         check("webhook-signature" not in headers and "fantail-user" not in headers,
               f"what is the operator's: {headers}")
         eventually(lambda: site.shown()["last_outcome"], "an outcome")
+
+
+# --- EXTENDED ---------------------------------------------------------------------------
+
+
+class SafePhone(pimap.Phone):
+    """A session over TLS."""
+
+    def __init__(self, site, device=DEVICE):
+        super().__init__(site.dovecot, USER, device, login=False)
+        *unused, result = self.command("STARTTLS")
+        check(result.startswith("OK"), result)
+        context = ssl.create_default_context(cafile=site.authority.ca)
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        *self.untagged, self.result = self.command(f'LOGIN "{self.name}" secret')
+
+    def key(self):
+        """What XPROVISION hands out, decoded."""
+        for line in self.ok("XPROVISION"):
+            match = re.fullmatch(r'\* XPROVISION PIMAP_ENC_KEY \("?([^")]*)"?\)', line)
+            if match:
+                return base64.b64decode(match[1])
+        return None
+
+
+class SafeSite(Site):
+    def __init__(self, name, phones=(), receiver=None, **arguments):
+        super().__init__(name, phones, receiver, **arguments)
+        self.bridge.sections["pimap"] |= {"extended": "aes-128-gcm", "notification-port": "143",
+                                          "notification-address": "+15550100"}
+        self.bridge.write_config()
+        self.authority = Authority(str(self.stack.folder), "dovecot-ca")
+        key, certificate = self.authority.issue("dovecot", "DNS:localhost")
+        names = ("ssl_server_cert_file = ", "ssl_server_key_file = ") if pimap.DOVECOT_24 else \
+            ("ssl_cert = <", "ssl_key = <")
+        self.dovecot.extra += f"\nssl = yes\n{names[0]}{certificate}\n{names[1]}{key}\n"
+        self.dovecot.write_config()
+
+    def set_extended(self, channel, address):
+        """Returns the key. INBOX is there before, since its making is an event, too."""
+        self.dovecot.imap(USER).select("INBOX")
+        self.set(("CHANNEL", channel), ("ADDRESS", address))
+        with SafePhone(self) as phone:
+            key = phone.key()
+            phone.ok("XSETPIMAPPREF PIMAP_OUTBAND_FORMAT EXTENDED")
+            phone.command("LOGOUT")
+        return key
+
+
+def opened(key, payloads):
+    return [Extended(key, payload) for payload in payloads]
+
+
+@suite.test
+def a_key_goes_over_tls_alone():
+    with SafeSite("extended-key") as site:
+        with site.session() as phone:
+            lines = phone.ok("XPROVISION")
+            check("* XPROVISION XPIMAPPREF PIMAP_OUTBAND_FORMAT (EMN EXTENDED)" in lines, lines)
+            check("* XPROVISION PIMAP_NOTIFICATION ADDRESS (+15550100)" in lines, lines)
+            check("* XPROVISION PIMAP_NOTIFICATION PORT (143)" in lines, lines)
+            check("ENC_KEY" not in "".join(lines), lines)
+            result = phone.command("XSETPIMAPPREF PIMAP_OUTBAND_FORMAT EXTENDED")[-1]
+            check(result.startswith("NO [CANNOT]"), result)
+        with SafePhone(site) as phone:
+            key = phone.key()
+            equal(len(key), 16, "octets")
+            equal(phone.key(), key, "the same again")
+            phone.ok("XPROVISION P42 my-id")
+            phone.ok("XSETPIMAPPREF PIMAP_OUTBAND_FORMAT EXTENDED")
+        with SafePhone(site, "P43") as phone:
+            check(phone.key() != key, "another device's is another")
+        with site.session() as phone:
+            check("ENC_KEY" not in "".join(phone.ok("XPROVISION")), "without TLS, still not")
+        check(base64.b64encode(key).decode() not in site.bridge.log_text(), "no key in the log")
+        equal((site.bridge.state / "bridge.db").stat().st_mode & 0o077, 0, "nobody else reads it")
+
+
+@suite.test
+def a_message_in_a_web_push():
+    phone = Phone()
+    with SafeSite("extended-webpush", [phone]) as site:
+        phone.register(site.dovecot.imap(USER), site.stack.service, "(EVENTS (MailboxDelete))")
+        key = site.set_extended("WEBPUSH", phone.id)
+        for number in (1, 2):  # though the first is outstanding
+            site.deliver()
+            eventually(lambda: len(pushes(site, phone)) == number, f"push {number}")
+        first, second = opened(key, pushes(site, phone))
+        equal((first.sequence, first.account, first.event), (1, USER, "NEW_MESSAGE"), "the first")
+        equal((second.sequence, second.event), (2, "NEW_MESSAGE"), "the second")
+        equal((first.fields[:2], first.fields[4]), (["1", "zoe@example.org"], "lunch?"), "fields")
+        equal(second.fields[0], "2", "its UID")
+        check(first.iv != second.iv, "an IV of its own")
+        equal([row["headers"].get("topic") for row in site.stack.service.requests(phone.path())
+               if "ACKWEBPUSH" not in row["plaintext"]], [None, None], "none replaces another")
+        # Numbers go on where they were, whatever happened to the bridge.
+        site.bridge.kill()
+        site.bridge.start()
+        imap = site.dovecot.imap(USER)
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", "\\Seen")
+        eventually(lambda: len(pushes(site, phone)) == 3, "push 3")
+        third = opened(key, pushes(site, phone))[-1]
+        equal((third.event, third.fields), ("CHANGED_MESSAGE", ["1", "", "", "", ""]), "the third")
+        check(third.sequence > second.sequence, f"number {third.sequence}")
+        imap.create("Other")
+        eventually(lambda: len(pushes(site, phone)) >= 3, "whatever folders do")
+        equal(site.bridge.ctl("test", USER, DEVICE).returncode, 0, "a test push")
+        numbers = [push.sequence for push in opened(key, pushes(site, phone))]
+        equal(numbers, sorted(set(numbers)), "no number twice")
+        # The operator takes the format away: what the device wants is not sent as something else.
+        count = len(numbers)
+        site.bridge.sections["pimap"]["extended"] = "none"
+        site.bridge.write_config()
+        site.bridge.ctl("reload")
+        site.deliver()
+        equal(site.bridge.ctl_json("queue"), [], "the queue")
+        equal(len(pushes(site, phone)), count, "pushes")
+
+
+@suite.test
+def a_message_in_a_request():
+    receiver = WebhookReceiver()
+    with SafeSite("extended-http", [], receiver, hooks={"relay": {"pimap": "yes"}}) as site:
+        key = site.set_extended("HTTP", "relay")
+        site.deliver()
+        [request] = eventually(receiver.snapshot, "a request")
+        equal(request["headers"]["content-type"], "text/plain; charset=us-ascii", "content-type")
+        [push] = opened(key, [request["body"].decode()])
+        equal((push.event, push.fields[4]), ("NEW_MESSAGE", "lunch?"), "what it says")
+    receiver.close()
 
 
 if __name__ == "__main__":

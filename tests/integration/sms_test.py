@@ -7,6 +7,7 @@ import os
 import time
 
 from bridge import Bridge, LineClient, line
+from extended import Extended
 from kannel import Kannel, missing
 from scratch import limit, scratch_dir
 from short_message import EMN, elements, put_together, read_emn, read_push
@@ -307,6 +308,36 @@ def a_device_of_push_imap_is_woken_once_until_it_connects():
         bare = site.kannel.messages()[1]
         equal(elements(bare["udh"])[5], (143).to_bytes(2, "big") * 2, "ports")
         check(f'mailbox="mailat:{USER}"' in read_emn(bare["data"]), "the bare notification")
+
+
+@suite.test
+def a_message_in_short_messages():
+    with Site("extended", register=False, queue={"arrival_delay": "0"},
+              pimap={"channels": "WAP_PUSH;GSMSMS", "extended": "aes-128-gcm"}) as site:
+        key = base64.b64decode(pimap(site, "PROFILE", key="yes")[0]["enc-key"])
+        pimap(site, "PREFER", name="PIMAP_OUTBAND_ADDRESS", value=NUMBER)
+        pimap(site, "PREFER", name="PIMAP_OUTBAND_FORMAT", value="EXTENDED")
+        pimap(site, "ATTACH", filter="ALL")
+        said = {"uidvalidity": 1, "uids": "157", "from_address": "boss@foo.com",
+                "subject": "lunch, " + 80 * "x"}
+        for number, channel in enumerate(("WAP_PUSH", "GSMSMS"), 1):
+            pimap(site, "PREFER", name="PIMAP_OUTBAND_CHANNEL", value=channel)
+            before = len(site.kannel.messages())
+            equal(arrive(site, "INBOX", **said), 1, channel)
+            # A part goes when the one before it was taken.
+            eventually(lambda: site.bridge.ctl_json("queue") == [], "an empty queue", 60)
+            messages = site.kannel.messages()[before:]
+            ports = [elements(message["udh"])[5] for message in messages]
+            if channel == "WAP_PUSH":
+                kind, application, payload = read_push(put_together(messages)[0])
+                equal((kind, application), (3, 9), "text for emn.ua")
+            else:
+                equal(set(ports), {(143).to_bytes(2, "big") * 2}, "ports")
+                payload = b"".join(message["data"] for message in messages)
+            push = Extended(key, payload.decode())
+            equal((push.sequence, push.event, push.fields[1], push.fields[4]),
+                  (number, "NEW_MESSAGE", said["from_address"], said["subject"]), channel)
+            check(len(messages) <= 3, f"{len(messages)} messages")
 
 
 if __name__ == "__main__":

@@ -135,6 +135,12 @@ static const struct bad_row {
 	{"a channel for subscriptions, without them",
 	 "[webpush]\nenabled = no\n[pimap]\nchannels = HTTP; WEBPUSH\n", CONFIG_ERROR_VALUE,
 	 "t.conf:4: [pimap] channels: WEBPUSH needs Web Push; switch it on in section [webpush]"},
+	{"a cipher there is not", "[pimap]\nextended = yes\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [pimap] extended: 'yes' is no cipher; write aes-128-gcm or none"},
+	{"an address of two words", "[pimap]\nnotification-address = a b\n", CONFIG_ERROR_VALUE,
+	 "t.conf:2: [pimap] notification-address: is not up to 255 ASCII characters without "
+	 "blanks; "
+	 "write the address that notifications come from"},
 	{"SMSC of two words", "[sms]\ncdma-smsc = a b\n", CONFIG_ERROR_VALUE,
 	 "t.conf:2: [sms] cdma-smsc: is not up to 64 ASCII characters without blanks; give the "
 	 "smsc-id of one of Kannel's groups smsc"},

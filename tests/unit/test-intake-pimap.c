@@ -111,6 +111,7 @@ static void play(struct bench *bench, const struct step *steps, gsize count)
 	"\taddress=\tchannel=NONE\tformat=EMN\tevent-filter=ALL\tinband-push=OFF\tinband-new-" \
 	"format=NONE"
 #define ONE "WAP_PUSH GSMSMS NONE"
+#define ADDED "\tformats=EMN EXTENDED\tnotify-address=+15550100\tnotify-port=143"
 
 static void test_profile(void)
 {
@@ -185,6 +186,58 @@ static void test_channels(void)
 	bench.registry->backend->subscribe(bench.registry, &subscription,
 					   g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
 	PLAY(&bench, steps);
+	tear_down(&bench);
+}
+
+/* A key is handed to who can keep it, and is the same each time. */
+static void test_keys(void)
+{
+	static const struct step before[] = {
+		{"PREFER\t1" FOR "\tname=PIMAP_OUTBAND_FORMAT\tvalue=EXTENDED\n",
+		 "NO\t1\tcode=refused\ttext=the device has no key yet; XPROVISION, over TLS, hands "
+		 "it one\n"},
+		{"PROFILE\t2" FOR "\n", "OK\t2\tknown=no" DEFAULTS "\tchannels=" ONE ADDED "\n"},
+		{"PROFILE\t3" FOR "\tnotification-id=n1\n",
+		 "OK\t3\tknown=yes" DEFAULTS "\tchannels=" ONE ADDED "\n"},
+		{"PREFER\t4" FOR "\tname=PIMAP_OUTBAND_FORMAT\tvalue=EXTENDED\n",
+		 "NO\t4\tcode=refused\ttext=the device has no key yet; XPROVISION, over TLS, hands "
+		 "it one\n"},
+		{"PROFILE\t5\tuser=alice\tdevice=sub\tkey=yes\n",
+		 "OK\t5\tknown=no" DEFAULTS "\tchannels=" ONE ADDED "\n"},
+		{"PROFILE\t6" FOR "\tkey=yes\n",
+		 "OK\t6\tknown=yes" DEFAULTS "\tchannels=" ONE ADDED "\tenc-key="},
+	};
+	static const struct step after[] = {
+		{"PREFER\t8" FOR "\tname=PIMAP_OUTBAND_FORMAT\tvalue=extended\n", "OK\t8\n"},
+	};
+	struct registry_key key;
+	struct bench bench;
+	struct device subscription = {.user = (char *)"alice",
+				      .device = (char *)"sub",
+				      .gateway = (char *)"webpush",
+				      .dialect = DIALECT_GOUGEON,
+				      .endpoint = (char *)"https://push.example/1",
+				      .token = (char *)"t"};
+	gboolean closed;
+
+	set_up(&bench, "[pimap]\nchannels = WAP_PUSH; GSMSMS\nextended = aes-128-gcm\n"
+		       "notification-address = +15550100\nnotification-port = 143\n");
+	bench.registry->backend->subscribe(bench.registry, &subscription,
+					   g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
+	play(&bench, before, G_N_ELEMENTS(before) - 1);
+	say(bench.fd, before[G_N_ELEMENTS(before) - 1].request);
+	g_autofree char *first = hear(bench.fd, "\n", &closed);
+	g_assert_true(g_str_has_prefix(first, before[G_N_ELEMENTS(before) - 1].answer));
+	g_assert_cmpuint(strlen(strstr(first, "enc-key=")), ==, strlen("enc-key=") + 24 + 1);
+	say(bench.fd, "PROFILE\t7" FOR "\tkey=yes\n");
+	g_autofree char *second = hear(bench.fd, "\n", &closed);
+	g_assert_cmpstr(strstr(first, "enc-key="), ==, strstr(second, "enc-key="));
+	PLAY(&bench, after);
+	g_autoptr(device_t) device = bench.registry->backend->find(bench.registry, "alice", "P1");
+	g_assert_cmpint(device->dialect, ==, DIALECT_EXTENDED);
+	g_assert_true(device->content);
+	bench.registry->backend->key(bench.registry, device->id, &key);
+	g_assert_true(key.fetched && !key.waits && key.sequence == 0);
 	tear_down(&bench);
 }
 
@@ -510,6 +563,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/intake-pimap/profile", test_profile);
 	g_test_add_func("/intake-pimap/refused", test_refused);
 	g_test_add_func("/intake-pimap/channels", test_channels);
+	g_test_add_func("/intake-pimap/keys", test_keys);
 	g_test_add_func("/intake-pimap/names-of-two-faces", test_names_of_two_faces);
 	g_test_add_func("/intake-pimap/filters", test_filters);
 	g_test_add_func("/intake-pimap/limit-of-filters", test_limit_of_filters);

@@ -58,11 +58,15 @@ static enum webpush_error parse_get(const struct arg_token *tokens, size_t count
 static enum webpush_error parse_provision(const struct arg_token *tokens, size_t count,
 					  GString *result, const char **error_r)
 {
-	const char *device;
-	enum webpush_error error = pimap_provision_parse(tokens, count, &device, error_r);
+	const char *device, *notification;
+	enum webpush_error error =
+		pimap_provision_parse(tokens, count, &device, &notification, error_r);
 
-	if (error == WEBPUSH_OK)
+	if (error == WEBPUSH_OK) {
 		g_string_append(result, device == NULL ? "-" : device);
+		if (notification != NULL)
+			g_string_append_printf(result, " %s", notification);
+	}
 	return error;
 }
 
@@ -181,7 +185,8 @@ static const struct row {
 
 	{"provision/bare", parse_provision, "", WEBPUSH_OK, "-"},
 	{"provision/device", parse_provision, "P42", WEBPUSH_OK, "P42"},
-	{"provision/notification id", parse_provision, "\"P42\" whatever", WEBPUSH_OK, "P42"},
+	{"provision/notification id", parse_provision, "\"P42\" whatever", WEBPUSH_OK,
+	 "P42 whatever"},
 	{"provision/three", parse_provision, "P42 x y", WEBPUSH_SYNTAX, NULL},
 	{"provision/list", parse_provision, "( P42 )", WEBPUSH_SYNTAX, NULL},
 	{"provision/empty", parse_provision, "\"\"", WEBPUSH_CANNOT, NULL},

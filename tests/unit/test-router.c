@@ -536,6 +536,34 @@ static const struct wake_row {
 	{"a clock that was set back", "ALL", NULL, FALSE, 1, -HOUR, FALSE},
 };
 
+/* One with a message in it is not held, until there are too many. */
+static void test_wake_extended(void)
+{
+	static const struct {
+		guint wakes;
+		gint64 ago;
+		gboolean wakes_up;
+	} rows[] = {
+		{0, 0, TRUE},
+		{LIMIT_EXTENDED_UNANSWERED - 1, 0, TRUE},
+		{LIMIT_EXTENDED_UNANSWERED, HOUR - 1, FALSE},
+		{LIMIT_EXTENDED_UNANSWERED, HOUR, TRUE},
+		{LIMIT_EXTENDED_UNANSWERED + 1, 4 * HOUR - 1, FALSE},
+	};
+	struct router_standing standing = {.filter = "ALL"};
+	struct push_event event = {.kind = PUSH_EVENT_MESSAGE_NEW, .mailbox = "INBOX"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct device device = {.dialect = DIALECT_EXTENDED,
+					.wakes = rows[i].wakes,
+					.last_ok = NOW_SECS - rows[i].ago};
+
+		g_test_message("%u", rows[i].wakes);
+		g_assert_cmpint(router_wakes(&device, &standing, &event, NOW), ==,
+				rows[i].wakes_up);
+	}
+}
+
 static void test_wakes(gconstpointer data)
 {
 	const struct wake_row *row = data;
@@ -735,6 +763,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &wake_rows[i], test_wakes);
 	}
 	g_test_add_func("/router/wake-clock", test_wake_clock);
+	g_test_add_func("/router/wake-extended", test_wake_extended);
 	g_test_add_func("/router/wake-fold", test_wake_fold);
 	for (gsize i = 0; i < G_N_ELEMENTS(token_rows); i++) {
 		g_autofree char *path = g_strdup_printf("/router/tokens/%s", token_rows[i].name);

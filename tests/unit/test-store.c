@@ -754,7 +754,7 @@ static void test_versions(void)
 	struct answer answer = {0};
 
 	fixture_open(&fixture, 0);
-	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 2);
+	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 3);
 	g_assert_true(store_write(fixture.store, make_table, answer_done, &answer, NULL));
 	answer_expect_ok(&answer);
 	store_close(&fixture.store);
@@ -776,7 +776,8 @@ static void test_migrate(void)
 
 	fixture_open(&fixture, 0);
 	store_close(&fixture.store);
-	run_sql(&fixture, "DROP TRIGGER device_removed; DROP TABLE filter; DROP TABLE attachment; "
+	run_sql(&fixture, "DROP TRIGGER device_key_removed; DROP TABLE pimap_key; "
+			  "DROP TRIGGER device_removed; DROP TABLE filter; DROP TABLE attachment; "
 			  "DROP TABLE preference; DROP INDEX device_seen; "
 			  "ALTER TABLE device DROP COLUMN seen; ALTER TABLE device DROP COLUMN "
 			  "wakes; PRAGMA user_version = 1;"
@@ -785,10 +786,21 @@ static void test_migrate(void)
 			  "confirmed, last_ok, dead_at) VALUES ('alice', 'd', 'webpush', 0, 1, "
 			  "'x', 1, 0, 0, 0, 1, 1, 1, 1, 1, 0)");
 	fixture_open(&fixture, 0);
-	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 2);
+	g_assert_cmpint(read_int(fixture.store, "PRAGMA user_version"), ==, 3);
 	g_assert_cmpint(
 		read_int(fixture.store, "SELECT count(*) FROM device WHERE seen = 0 AND wakes = 0"),
 		==, 1);
+	g_assert_cmpint(read_int(fixture.store, "SELECT count(*) FROM pimap_key"), ==, 0);
+	store_close(&fixture.store);
+	/* From the second: a key goes with its device. */
+	run_sql(&fixture, "DROP TRIGGER device_key_removed; DROP TABLE pimap_key; "
+			  "PRAGMA user_version = 2");
+	fixture_open(&fixture, 0);
+	store_close(&fixture.store);
+	run_sql(&fixture, "INSERT INTO pimap_key (device) SELECT id FROM device; "
+			  "INSERT INTO pimap_key (device) VALUES (77); DELETE FROM device");
+	fixture_open(&fixture, 0);
+	g_assert_cmpint(read_int(fixture.store, "SELECT min(device) FROM pimap_key"), ==, 77);
 	fixture_check_integrity(&fixture);
 	fixture_clear(&fixture);
 }
