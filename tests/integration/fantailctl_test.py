@@ -3,12 +3,16 @@
 
 import json
 import os
+import re
 import subprocess
+import time
 
+from bridge import Bridge, LineClient, line
 from phone import Phone
 from scratch import BUILD, scratch_dir
 from stack import MAIL_UID, Stack
 from tap import Skip, Suite, check, equal, eventually
+from webhook_receiver import WebhookReceiver
 
 suite = Suite("fantailctl")
 MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: lunch?\r\n\r\nAt noon.\r\n"
@@ -35,6 +39,94 @@ def shows_and_revokes_devices():
         equal(stack.bridge.ctl_json("devices", "list", "alice"), [], "devices")
         equal(ctl("devices", "revoke", "alice", phone.id, check=False).returncode, NOUSER,
               "revoking it again")
+
+
+@suite.test
+def every_kind_is_in_one_list():
+    receiver = WebhookReceiver(lambda request: 202 if request["path"] == "/sms" else 200)
+    folder = scratch_dir("ctl-kinds")
+    password = folder / "password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    topic = "com.apple.mail.XServer.1b2f"
+    bridge = Bridge(folder, mail_uids=[os.getuid()], http={"allowed_endpoints": receiver.url},
+                    sms={"url": receiver.url + "/sms", "username": "u", "password_file": password},
+                    pimap={"channels": "SMS"}, apple={"topic": topic},
+                    deltapush={"url": receiver.url + "/notify"},
+                    **{"webhook hook": {"url": receiver.url + "/hook", "users": "alice"}})
+    p256dh, auth = Phone().keys()
+    who = {"user": "alice", "gateway": "webpush", "p256dh": p256dh, "auth": auth,
+           "endpoint": receiver.url + "/push"}
+    requests = (
+        ("SUBSCRIBE", {"device": "gougeon-phone", "dialect": "gougeon", "mailbox": "INBOX", **who}),
+        ("SUBSCRIBE", {"device": "coi-phone-12", "dialect": "coi", "msgtype": "chat", **who}),
+        ("PREFER", {"user": "alice", "device": "P1", "name": "PIMAP_OUTBAND_ADDRESS",
+                    "value": "13335559999"}),
+        ("PREFER", {"user": "alice", "device": "P1", "name": "PIMAP_OUTBAND_CHANNEL",
+                    "value": "SMS"}),
+        ("ATTACH", {"user": "alice", "device": "P1", "filter": "ALL", "mailbox": "INBOX"}),
+        ("REGISTER", {"user": "alice", "dialect": "apple", "account": "0715", "token": "ab" * 32,
+                      "subtopic": "com.apple.mobilemail", "mailbox": ["INBOX", "Notes"]}),
+        ("REGISTER", {"user": "alice", "dialect": "deltapush", "token": "openpgp:t"}),
+    )
+    bridge.start()
+    try:
+        client = LineClient(bridge.socket)
+        for verb, fields in requests:
+            verdict, answer, _ = client.request(verb, **fields)
+            equal(verdict, "OK", f"{verb}: {answer}")
+        bridge.ctl("subscribe", "alice", "IMEI:1", "sms:+491701234567")
+        event = line("EVENT", name="MessageNew", time=int(time.time() * 1e6), seq=1, user="alice",
+                     mailbox="INBOX", messages=1)
+        equal(client.request("BATCH", event, batch="0" * 32, user="alice", count=1)[0], "OK", "mail")
+        event = line("EVENT", name="DataChange", time=int(time.time() * 1e6), seq=2, user="alice",
+                     device="IMEI:1", databases="contacts", package="YWJj",
+                     package_type="application/vnd.syncml.ds.notification")
+        equal(client.request("BATCH", event, batch="1" * 32, user="alice", count=1)[0], "OK", "sync")
+        bridge.ctl("flush")
+        client.close()
+
+        def rows():
+            found = {row["device"].split(":")[0]: row for row in bridge.ctl_json("devices")}
+            answered = [row for row in found.values()
+                        if row["last_outcome"] is not None]
+            return found if len(answered) == 7 else None
+
+        found, now = eventually(rows, "an answer for each"), time.time()
+        days = {"P1": 92, "apple": 30, "delta": 90}
+        for device, kind, dialect, state, told in (
+                ("gougeon-phone", "webpush", "gougeon", "inactive", True),
+                ("coi-phone-12", "webpush", "coi", "inactive", True),
+                ("P1", "pimap", "emn", "active", True),
+                ("apple", "apple", "apple", "active", False),
+                ("delta", "deltapush", "deltapush", "active", True),
+                ("IMEI", "sms", None, "active", True),
+                ("hook", "webhook", None, "active", True)):
+            row = found.pop(device)
+            equal((row["user"], row["kind"], row["dialect"], row["state"]),
+                  ("" if device == "hook" else "alice", kind, dialect, state), device)
+            equal(row["last_ok"] is not None, told, f"a push was taken, {device}")
+            if state == "inactive":
+                check(0 < row["expires"] - now < 86400, f"until it is confirmed, {device}")
+            elif device in days:
+                check(abs(row["expires"] - now - days[device] * 86400) < 3600, f"days, {device}")
+            else:
+                equal(row["expires"], None, f"for ever, {device}")
+        equal(found, {}, "no others")
+        # The same for people, as far as columns are not cut.
+        lines = bridge.ctl("devices").stdout.splitlines()
+        equal(re.split("  +", lines[0]), ["USER", "DEVICE", "STATE", "KIND", "FILTERS", "LAST PUSH",
+                                          "LAST ANSWER", "EXPIRES"], "columns")
+        table = {re.split("  +", row)[1].split(":")[0]: re.split("  +", row) for row in lines[1:]}
+        equal({device: row[4] for device, row in table.items()},
+              {"gougeon-phone": "MessageNew in INBOX", "coi-phone-12": "MessageNew, chat only",
+               "P1": "ALL in INBOX", "apple": "all in INBOX, Notes", "delta": "MessageNew",
+               "IMEI": "DataChange", "hook": "MessageNew"}, "filters")
+        check(table["apple"][6].startswith("held back: "), f"{table['apple']}")
+        equal(table["delta"][6], "200 OK", "last answer")
+    finally:
+        bridge.stop()
+        receiver.close()
 
 
 @suite.test
