@@ -15,6 +15,7 @@
 #include "limits.h"
 #include "pimap-inband.h"
 #include "pimap-presence.h"
+#include "pimap-select.h"
 #include "pimap-session.h"
 #include "pimap-state.h"
 #include "pimap-store.h"
@@ -44,6 +45,8 @@ struct pimap_context {
 	struct timeout *to_listen; /* whether it listens is to be looked at */
 	bool started;              /* there are namespaces: the first command has come */
 	bool preferred;            /* in-band preferences were set in this connection */
+
+	bool resuming; /* LOGIN's tagged reply waits for the mailbox that was selected */
 
 	/* While SELECT is at work: what it says, and where that goes. */
 	string_t *held;
@@ -302,6 +305,24 @@ static bool enter(struct pimap_context *ctx)
 	return TRUE;
 }
 
+/* Can the next connection begin with it? What was ENABLEd ends with this one, and can be had again
+ * only before a mailbox is selected (RFC 5161). */
+static bool is_lasting(struct client *client)
+{
+	return client->mailbox != NULL && !client->logged_out &&
+	       !mailbox_is_readonly(client->mailbox) && *client_enabled_features(client) == NULL &&
+	       strlen(mailbox_get_vname(client->mailbox)) <= LIMIT_MAILBOX;
+}
+
+static void write_session(struct pimap_context *ctx)
+{
+	const char *selected =
+		is_lasting(ctx->client) ? mailbox_get_vname(ctx->client->mailbox) : "";
+
+	strcpy(ctx->session.selected, selected);
+	pimap_store_write(ctx->store, &ctx->session);
+}
+
 /* From here on the device may see more than what is confirmed. */
 static void mark_unsure(struct pimap_context *ctx)
 {
@@ -309,19 +330,13 @@ static void mark_unsure(struct pimap_context *ctx)
 
 	if (known != NULL)
 		known->unsure = TRUE;
-	pimap_store_write(ctx->store, &ctx->session);
+	write_session(ctx);
 }
 
-/* What has to be said before SELECT's own data, and after it. */
-static void catch_up(struct pimap_context *ctx, string_t *before, string_t *after)
+static void tell_missed(struct pimap_context *ctx, string_t *before, string_t *after)
 {
-	struct pimap_folder *known;
+	const struct pimap_folder *known = pimap_session_find(&ctx->session, ctx->said.guid);
 
-	if (!enter(ctx)) {
-		str_append(after, "* RESYNC\r\n");
-		return;
-	}
-	known = pimap_session_find(&ctx->session, ctx->said.guid);
 	if (known != NULL) {
 		append_missed(ctx, known, before, after);
 	} else if (ctx->resumed) {
@@ -331,6 +346,16 @@ static void catch_up(struct pimap_context *ctx, string_t *before, string_t *afte
 	mark_unsure(ctx);
 }
 
+/* What has to be said before SELECT's own data, and after it. */
+static void catch_up(struct pimap_context *ctx, string_t *before, string_t *after)
+{
+	if (!enter(ctx)) {
+		str_append(after, "* RESYNC\r\n");
+		return;
+	}
+	tell_missed(ctx, before, after);
+}
+
 /* --- SELECT ------------------------------------------------------------------ */
 
 static void hold(struct pimap_context *ctx)
@@ -338,6 +363,7 @@ static void hold(struct pimap_context *ctx)
 	ctx->held = str_new(default_pool, 512);
 	ctx->output = ctx->client->output;
 	ctx->client->output = o_stream_create_buffer(ctx->held);
+	o_stream_set_no_error_handling(ctx->client->output, TRUE);
 }
 
 static void let_go(struct pimap_context *ctx)
@@ -364,11 +390,6 @@ static void selected(struct pimap_context *ctx)
 	str_append_str(ctx->held, after);
 	str_free(&before);
 	str_free(&after);
-}
-
-static bool is_select(const struct client_command_context *cmd)
-{
-	return strcasecmp(cmd->name, "SELECT") == 0 || strcasecmp(cmd->name, "EXAMINE") == 0;
 }
 
 /* --- in-band preferences ------------------------------------------------------ */
@@ -421,7 +442,7 @@ void pimap_session_prefer(struct client *client, enum pimap_pref pref, const cha
 	ctx->preferred = TRUE;
 	if (!set_preference(&ctx->session, pref, value))
 		return;
-	pimap_store_write(ctx->store, &ctx->session);
+	write_session(ctx);
 	apply_preferences(ctx);
 }
 
@@ -442,11 +463,103 @@ static void preferences_known(const struct tabline_field *fields, size_t count, 
 	}
 	if (!changed)
 		return;
-	pimap_store_write(ctx->store, &ctx->session);
+	write_session(ctx);
+	apply_preferences(ctx);
+}
+
+/* --- the mailbox that was selected --------------------------------------------- */
+
+/* False: it is another one by that name, or cannot be used as it was. */
+static bool select_again(struct pimap_context *ctx, string_t *said)
+{
+	struct client *client = ctx->client;
+	const char *name = t_strdup(ctx->session.selected);
+	const struct pimap_folder *known;
+	bool same;
+
+	if (!pimap_select(client, name, said))
+		return FALSE;
+	same = !mailbox_is_readonly(client->mailbox) && enter(ctx) &&
+	       (known = pimap_session_find(&ctx->session, ctx->said.guid)) != NULL &&
+	       known->uidvalidity == ctx->said.uidvalidity;
+	if (!same) {
+		ctx->box = NULL;
+		imap_client_close_mailbox(client);
+	}
+	return same;
+}
+
+/* Of what SELECT says that what is news to a device that had it selected. */
+static void append_news(string_t *dest, string_t *said)
+{
+	for (const char *const *line = t_strsplit(str_c(said), "\r\n"); *line != NULL; line++) {
+		size_t len = strlen(*line);
+
+		if (strncmp(*line, "* FLAGS ", 8) == 0 ||
+		    (len > 7 && (strcmp(*line + len - 7, " EXISTS") == 0 ||
+				 strcmp(*line + len - 7, " RECENT") == 0)))
+			str_printfa(dest, "%s\r\n", *line);
+	}
+}
+
+static void append_selected(struct pimap_context *ctx, string_t *dest)
+{
+	/* Not in the data stack: it grows while others have frames there. */
+	string_t *said = str_new(default_pool, 512), *name = t_str_new(128);
+	string_t *before = str_new(default_pool, 256), *after = str_new(default_pool, 256);
+
+	if (select_again(ctx, said) &&
+	    fantail_client_mailbox_from_utf8(ctx->client, ctx->session.selected, name) == 0) {
+		str_append(dest, "* SESSION SELECTED\r\n* FOLDER ");
+		fantail_imap_append_astring(dest, str_c(name));
+		str_append(dest, "\r\n");
+		tell_missed(ctx, before, after);
+		str_append_str(dest, before);
+		append_news(dest, said);
+		str_append_str(dest, after);
+	} else {
+		str_append(dest, "* SESSION AUTHENTICATED\r\n");
+	}
+	str_free(&said);
+	str_free(&before);
+	str_free(&after);
+}
+
+static void append_id(struct pimap_context *ctx, string_t *dest)
+{
+	str_printfa(dest, "* SESSIONID %016" PRIx64 "\r\n", ctx->session.id);
+}
+
+/* There are namespaces now: what was to come before the tagged reply can be said. */
+static void pimap_init(struct client *client)
+{
+	struct pimap_context *ctx = PIMAP_CONTEXT(client);
+	string_t *dest = str_new(default_pool, 256);
+
+	ctx->module_ctx.super.init(client);
+	o_stream_destroy(&client->output);
+	client->output = ctx->output;
+	T_BEGIN
+	{
+		append_selected(ctx, dest);
+	}
+	T_END;
+	append_id(ctx, dest);
+	str_append_str(dest, ctx->held);
+	o_stream_nsend(client->output, str_data(dest), str_len(dest));
+	str_free(&dest);
+	str_free(&ctx->held);
+	ctx->resuming = FALSE;
+	ctx->started = TRUE;
 	apply_preferences(ctx);
 }
 
 /* --- hooks ------------------------------------------------------------------- */
+
+static bool is_select(const struct client_command_context *cmd)
+{
+	return strcasecmp(cmd->name, "SELECT") == 0 || strcasecmp(cmd->name, "EXAMINE") == 0;
+}
 
 static void command_pre(struct client_command_context *cmd)
 {
@@ -485,8 +598,8 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 	struct client *client = cmd->client;
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
-	if (ctx->ended) {
-		/* Of a command that is cancelled. */
+	if (ctx->ended || ctx->resuming) {
+		/* Of a command that is cancelled, or of SELECT that nobody asked for. */
 		ctx->module_ctx.super.send_tagline(cmd, data);
 		return;
 	}
@@ -503,6 +616,8 @@ static void pimap_send_tagline(struct client_command_context *cmd, const char *d
 	plan_to_listen(ctx);
 	if (client->mailbox == NULL || client->logged_out) {
 		ctx->box = NULL;
+		if (!client->logged_out && *ctx->session.selected != '\0')
+			write_session(ctx);
 	} else if (ctx->box == client->mailbox) {
 		look(ctx, &ctx->said);
 	} else if (enter(ctx)) {
@@ -517,8 +632,14 @@ static void pimap_destroy(struct client *client, const char *reason)
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
 	timeout_remove(&ctx->to_listen);
+	if (ctx->resuming) {
+		/* There were no namespaces, and Dovecot has said BYE. */
+		o_stream_destroy(&client->output);
+		client->output = ctx->output;
+		str_free(&ctx->held);
+	}
 	leave(ctx, FALSE);
-	pimap_store_write(ctx->store, &ctx->session);
+	write_session(ctx);
 	pimap_session_free(&ctx->session);
 	ctx->ended = TRUE;
 	pimap_presence_end(&ctx->presence);
@@ -536,7 +657,8 @@ static int pimap_state_export(struct client *client ATTR_UNUSED, bool internal A
 void pimap_session_begin(struct client *client, const char *device, unsigned int expire_days)
 {
 	struct pimap_context *ctx = p_new(client->pool, struct pimap_context, 1);
-	const char *home, *line;
+	string_t *lines = t_str_new(64);
+	const char *home;
 	bool is_new;
 
 	if (mail_user_get_home(client->user, &home) <= 0)
@@ -551,10 +673,18 @@ void pimap_session_begin(struct client *client, const char *device, unsigned int
 	client->v.state_export = pimap_state_export;
 	MODULE_CONTEXT_SET(client, pimap_client_module, ctx);
 
-	/* Which mailbox was selected cannot be restored here: there are no namespaces yet. */
-	line = t_strdup_printf("%s* SESSIONID %016" PRIx64 "\r\n",
-			       is_new ? "" : "* SESSION AUTHENTICATED\r\n", ctx->session.id);
-	o_stream_nsend_str(client->output, line);
+	/* A mailbox can be selected when there are namespaces. That is after Dovecot's tagged
+	 * reply, which comes next; rawlog would take over the output before. */
+	if (*ctx->session.selected != '\0' && *client->set->rawlog_dir == '\0') {
+		ctx->resuming = TRUE;
+		hold(ctx);
+		client->v.init = pimap_init;
+	} else {
+		if (ctx->resumed)
+			str_append(lines, "* SESSION AUTHENTICATED\r\n");
+		append_id(ctx, lines);
+		o_stream_nsend(client->output, str_data(lines), str_len(lines));
+	}
 	ctx->presence = pimap_presence_new(client, device, preferences_known, ctx);
 }
 

@@ -108,6 +108,11 @@ bool pimap_session_encode(const struct pimap_session *session, struct tabline_bu
 		tabline_field(buf, "format", session->format);
 		ok = ok && tabline_end(buf);
 	}
+	if (*session->selected != '\0') {
+		tabline_word(buf, "selected");
+		tabline_field(buf, "mailbox", session->selected);
+		ok = ok && tabline_end(buf);
+	}
 	for (size_t i = 0; ok && i < session->count; i++) {
 		const struct pimap_folder *folder = &session->folders[i];
 
@@ -194,11 +199,23 @@ static bool read_inband(const struct line *line, struct pimap_session *session)
 	const char *format = tabline_get(line->fields, line->count, "format");
 
 	if (push == NULL || (strcmp(push, "ON") != 0 && strcmp(push, "OFF") != 0) ||
-	    format == NULL || strlen(format) > LIMIT_PIMAP_NEW_FORMAT || session->count > 0)
+	    format == NULL || strlen(format) > LIMIT_PIMAP_NEW_FORMAT || session->count > 0 ||
+	    session->push || *session->format != '\0')
 		return false;
 	session->push = strcmp(push, "ON") == 0;
 	strcpy(session->format, format);
 	return session->push || *format != '\0';
+}
+
+static bool read_selected(const struct line *line, struct pimap_session *session)
+{
+	const char *mailbox = tabline_get(line->fields, line->count, "mailbox");
+
+	if (mailbox == NULL || *mailbox == '\0' || strlen(mailbox) > LIMIT_MAILBOX ||
+	    session->count > 0 || *session->selected != '\0')
+		return false;
+	strcpy(session->selected, mailbox);
+	return true;
 }
 
 static bool read_folder(const struct line *line, struct pimap_session *session)
@@ -235,8 +252,9 @@ static bool decode(char *text, char *end, struct pimap_session *session)
 	while (next_line(&text, end, &line)) {
 		if (is(&line, 0, "end"))
 			return text == end;
-		if (!(is(&line, 0, "inband") ? read_inband(&line, session)
-					     : read_folder(&line, session)))
+		if (is(&line, 0, "inband")     ? !read_inband(&line, session)
+		    : is(&line, 0, "selected") ? !read_selected(&line, session)
+					       : !read_folder(&line, session))
 			return false;
 	}
 	return false;

@@ -7,6 +7,7 @@
  *   fantail-pimap  1
  *   session  id=16 hex  owner=16 hex  created=s  used=s
  *   inband  push=ON|OFF  format=FETCH items     [only if not OFF and NONE]
+ *   selected  mailbox=                            [only if one is]
  *   folder  guid=32 hex  index=  uidvalidity=  uidnext=  messages=  modseq=  uids=16 hex unsure=0|1
  *   end
  *
@@ -43,6 +44,9 @@ struct pimap_session {
 	/* The device's in-band preferences, should the bridge not be there to tell them. */
 	bool push;
 	char format[LIMIT_PIMAP_NEW_FORMAT + 1]; /* empty: none */
+	/* The mailbox that was selected when the connection ended; empty: none, or none that can be
+	 * selected again without the device's doing. */
+	char selected[LIMIT_MAILBOX + 1];
 	struct pimap_folder *folders;
 	size_t count, alloc;
 };

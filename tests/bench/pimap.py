@@ -93,6 +93,7 @@ def main():
             fill(server, folder)
         with Phone(server, USER, DEVICE) as phone:
             copies = [learn(phone, folder) for folder in folders]
+            phone.ok("UNSELECT")
         file = pathlib.Path(server.home(USER), f".fantail-pimap.{DEVICE}")
         wait_for("the end of the session", lambda: file.read_text().count("unsure=0") == FOLDERS)
         kept = file.read_text()

@@ -23,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(pimap_session_decode(buf.data, buf.len, &again));
 		assert(again.id == session.id && again.owner == session.owner);
 		assert(again.created == session.created && again.used == session.used);
+		assert(again.push == session.push && strcmp(again.format, session.format) == 0);
+		assert(strcmp(again.selected, session.selected) == 0);
 		assert(again.count == session.count && session.count <= LIMIT_PIMAP_FOLDERS);
 		for (size_t i = 0; i < session.count; i++) {
 			const struct pimap_folder *folder = &session.folders[i];

@@ -232,6 +232,29 @@ def it_is_there_at_each_later_login():
 
 
 @test
+def in_a_mailbox_that_is_selected_again():
+    """Without a command: LOGIN's answer is all that it needs."""
+    case = Case()
+    with case.phone() as phone:
+        phone.ok(f"{PUSH} ON")
+        phone.ok(f"{FORMAT} (UID)")
+        phone.ok("SELECT INBOX")
+        phone.ok("NOOP")
+        phone.ok("NOOP")
+    case.told("no", "yes", "no")
+    case.deliver()
+    with case.phone() as phone:
+        equal(phone.untagged[:2], ["* SESSION SELECTED", "* FOLDER INBOX"], "resumed")
+        check("* 2 FETCH (UID 2 FLAGS (\\Recent))" in phone.untagged, phone.untagged)
+        case.told("no", "yes", "no", "no", "yes")
+        case.deliver()
+        equal(until(phone, r"\* 3 FETCH .*"), ["* 3 EXISTS", "* 2 RECENT", "* 3 FETCH (UID 3)"],
+              "in-band")
+        expunge(case, 1)
+        check("* 1 EXPUNGE" in phone.ok("NOOP"), "with NOOP")
+
+
+@test
 def the_last_known_while_the_bridge_is_away():
     case = Case()
     with case.phone() as phone:

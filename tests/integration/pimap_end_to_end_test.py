@@ -121,6 +121,13 @@ def missed(lines):
     return [line for line in lines if re.search(r" (EXPUNGE|FETCH .*|RESYNC)$", line)]
 
 
+def selected_again(phone, number):
+    """What LOGIN says of the INBOX, which the device had selected."""
+    equal(phone.untagged[:2], ["* SESSION SELECTED", "* FOLDER INBOX"], "resumed")
+    equal(phone.untagged[-1], f"* SESSIONID {number}", "the same session")
+    return phone.untagged[2:-1]
+
+
 @suite.test
 def provision_filter_leave_and_come_back():
     with Site() as site:
@@ -174,8 +181,7 @@ def provision_filter_leave_and_come_back():
 
         # 3: back
         with site.phone_again() as phone:
-            equal(phone.untagged, ["* SESSION AUTHENTICATED", f"* SESSIONID {number}"], "resumed")
-            lines = phone.ok("SELECT INBOX")
+            lines = selected_again(phone, number)
             equal(missed(lines), ["* 2 EXPUNGE",
                                   "* 1 FETCH (UID 1 FLAGS (\\Flagged $Later))",
                                   "* 3 FETCH (UID 4 FLAGS ())",
@@ -196,8 +202,7 @@ def provision_filter_leave_and_come_back():
 
         # 5: back again, and it ends the session
         with site.phone_again() as phone:
-            equal(phone.untagged, ["* SESSION AUTHENTICATED", f"* SESSIONID {number}"], "resumed")
-            lines = phone.ok("SELECT INBOX")
+            lines = selected_again(phone, number)
             equal(len(missed(lines)), 2, f"what it missed: {lines}")
             check(not folder.apply(lines), "RESYNC")
             equal(folder.messages, compare(phone), "the device's copy")

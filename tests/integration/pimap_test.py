@@ -23,7 +23,7 @@ def site(extra, **arguments):
 
 
 domains = site(SHIPPED)
-names = site(plain())
+names = site(plain(), users={"ray": {"fantail_pimap_session_expire": "2"}})
 servers = [domains, names]
 
 MAIL = b"Subject: hello\r\n\r\nthere\r\n"
@@ -121,16 +121,22 @@ def a_session_expires():
     with phone("E1") as first:
         number = session_lines(first)[1]
         end(first, "E1")
-    file = session_file("E1")
-    for days, state in ((6, RESUMED), (8, [])):
+    # A setting, 7 by default.
+    for user, days, state in (("ann", 6, RESUMED), ("ann", 8, []), ("ray", 1, RESUMED),
+                              ("ray", 3, [])):
+        file = session_file("E1", user)
+        if not file.exists():
+            with phone("E1", user) as first:
+                number = session_lines(first)[1]
+                end(first, "E1", user)
         text = file.read_text()
         used = int(re.search(r"used=(\d+)", text)[1])
         file.write_text(text.replace(f"used={used}", f"used={int(time.time()) - days * 86400}"))
-        with phone("E1") as again:
-            equal(session_lines(again)[0], state, f"after {days} days")
+        with phone("E1", user) as again:
+            equal(session_lines(again)[0], state, f"{user} after {days} days")
             equal(session_lines(again)[1] == number, bool(state), "the same id")
             if state:
-                end(again, "E1")
+                end(again, "E1", user)
 
 
 @suite.test
@@ -168,6 +174,7 @@ def what_was_missed_is_told():
         for _ in range(6):
             append(desk, "INBOX")
         folder = learn(first, "INBOX")
+        first.ok("UNSELECT")
         end(first, "M1", "bea")
         desk.ok("SELECT INBOX")
         desk.ok("STORE 2,5 +FLAGS.SILENT (\\Deleted)")
@@ -187,6 +194,7 @@ def what_was_missed_is_told():
             equal(folder.messages, compare(again), "the device's copy")
             # Said once, and read: the next command confirms it.
             again.ok("NOOP")
+            again.ok("UNSELECT")
             end(again, "M1", "bea")
         with phone("M1", "bea") as last:
             lines = last.ok("EXAMINE INBOX")
@@ -240,13 +248,185 @@ def random_changes_in_many_folders():
                 if "Deleted" in change:
                     desk.ok("EXPUNGE")
             with phone("R1", "dan") as again:
-                equal(session_lines(again)[0], RESUMED, "resumed")
+                lines = session_lines(again)[0]
+                equal(lines[0], "* SESSION SELECTED", "resumed")
+                box = re.fullmatch(r"\* FOLDER (\w+)", lines[1])[1]
+                equal(folders[box].apply(lines), False, f"RESYNC of {box}, turn {turn}")
+                equal(folders[box].messages, compare(again), f"{box}, turn {turn}")
                 for box in random.sample(boxes, 8):
                     lines = again.ok(f"SELECT {box}")
                     equal(folders[box].apply(lines), False, f"RESYNC of {box}, turn {turn}")
                     equal(folders[box].messages, compare(again), f"{box}, turn {turn}")
                 again.ok("NOOP")
                 end(again, "R1", "dan")
+
+
+# --- the mailbox that was selected -----------------------------------------------
+
+SELECTED = "* SESSION SELECTED"
+FLAGS = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Later)"
+
+
+@suite.test
+def a_mailbox_is_selected_again():
+    """What was missed comes with LOGIN, and the device goes on with FETCH; whatever its name."""
+    for number, box in enumerate(("INBOX", '"a b"', "&AMQ-rger", "{9+}\r\nq\"u\\ote d")):
+        shown = box.split("\r\n")[-1].replace("\\", "\\\\").replace('"', '\\"')
+        shown = f'"{shown}"' if "\r\n" in box else box
+        with Phone(names, "nan") as desk, phone(f"T{number}", "nan") as first:
+            if box != "INBOX":
+                desk.ok(f"CREATE {box}")
+            for _ in range(6):
+                append(desk, box)
+            desk.ok(f"SELECT {box}")
+            desk.ok("STORE 6 +FLAGS.SILENT ($Later)")
+            folder = learn(first, box)
+            identity = session_lines(first)[1]
+            end(first, f"T{number}", "nan")
+            desk.ok("STORE 2,5 +FLAGS.SILENT (\\Deleted)")
+            desk.ok("EXPUNGE")
+            desk.ok("STORE 3 +FLAGS.SILENT (\\Seen)")
+            append(desk, box, "\\Flagged")
+            with phone(f"T{number}", "nan") as again:
+                lines, same = session_lines(again)
+                lines = [line for line in lines if "RECENT" not in line]
+                equal(same, identity, "the session")
+                equal(lines, [SELECTED, f"* FOLDER {shown}", "* 5 EXPUNGE", "* 2 EXPUNGE", FLAGS,
+                              "* 5 EXISTS", "* 3 FETCH (UID 4 FLAGS (\\Seen))",
+                              "* 5 FETCH (UID 7 FLAGS (\\Flagged))"], "LOGIN")
+                equal(folder.apply(lines), False, "RESYNC")
+                equal(again.ok("FETCH 3 UID"), ["* 3 FETCH (UID 4)"], "it goes on")
+                equal(folder.messages, compare(again), "the device's copy")
+                equal(again.command("STORE 1 +FLAGS (\\Answered)")[-1], "OK Store completed.",
+                      "writable")
+                append(desk, box)
+                check("* 6 EXISTS" in again.ok("NOOP"), "new mail")
+                again.ok("NOOP")
+                lines = again.ok(f"SELECT {box}")
+                check(lines[0].startswith("* OK [CLOSED]") and "* RESYNC" not in lines, lines)
+
+
+@suite.test
+def a_mailbox_with_many_keywords_is_selected_again():
+    keywords = " ".join(f"$keyword-number-{number}" for number in range(26))
+    with phone("K1", "pia") as first:
+        append(first, "INBOX", keywords)
+        learn(first, "INBOX")
+        end(first, "K1", "pia")
+    with phone("K1", "pia") as again:
+        lines = session_lines(again)[0]
+        equal(lines[0], SELECTED, "resumed")
+        check(lines[2].startswith("* FLAGS ") and lines[2].endswith(f" {keywords})"), lines)
+
+
+@suite.test
+def commands_do_not_wait_for_the_end_of_login():
+    with phone("P1", "ora") as first:
+        append(first, "INBOX")
+        learn(first, "INBOX")
+        end(first, "P1", "ora")
+    with Phone(names, "ora", "P1", login=False) as again:
+        again.send('1 LOGIN "ora#P1" secret\r\n2 FETCH 1 UID\r\n3 NOOP\r\n')
+        lines = [line for line in again.finish("1")[:-1] if "RECENT" not in line]
+        equal(lines[:2] + lines[3:-1], [SELECTED, "* FOLDER INBOX", "* 1 EXISTS"], "LOGIN")
+        equal(again.finish("2"), ["* 1 FETCH (UID 1)", "OK Fetch completed."], "FETCH")
+        again.finish("3")
+
+
+@suite.test
+def resync_in_a_mailbox_that_is_selected_again():
+    with Phone(names, "pam") as desk, phone("G1", "pam") as first:
+        for _ in range(3):
+            append(desk, "INBOX")
+        learn(first, "INBOX")
+        first.start("IDLE")
+        desk.ok("SELECT INBOX")
+        desk.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+        desk.ok("EXPUNGE")
+        while first.line() != "* 1 EXPUNGE":
+            pass
+        end(first, "G1", "pam")
+        with phone("G1", "pam") as again:
+            lines = [line for line in session_lines(again)[0] if "RECENT" not in line]
+            equal(lines[:2] + lines[3:], [SELECTED, "* FOLDER INBOX", "* 2 EXISTS", "* RESYNC"],
+                  "LOGIN")
+            compare(again)
+            again.ok("NOOP")
+            end(again, "G1", "pam")
+        with phone("G1", "pam") as last:
+            lines = session_lines(last)[0]
+            check(lines[0] == SELECTED and "* RESYNC" not in lines, lines)
+
+
+@suite.test
+def no_mailbox_is_selected_again():
+    """Of one that is not the same any more SELECT tells what there is to tell."""
+    with Phone(names, "quin") as desk:
+        def unselected(first):
+            first.ok("UNSELECT")
+
+        def closed(first):
+            first.ok("CLOSE")
+
+        def not_there(first):
+            check(first.command("SELECT nowhere")[-1].startswith("NO"), "SELECT")
+
+        def examined(first):
+            first.ok("EXAMINE box")
+            first.ok("NOOP")
+
+        def with_condstore(first):
+            first.ok("ENABLE CONDSTORE")
+            first.ok("NOOP")
+
+        def with_modseq(first):
+            first.ok("FETCH 1 MODSEQ")
+            first.ok("NOOP")
+
+        def killed_without_a_mailbox(first):
+            first.ok("UNSELECT")
+            text = session_file("X1", "quin").read_text()
+            end(first, "X1", "quin")
+            session_file("X1", "quin").write_text(text)
+
+        def deleted(_):
+            desk.ok("DELETE box")
+
+        def renamed(_):
+            desk.ok("RENAME box other")
+
+        def made_anew(_):
+            desk.ok("DELETE box")
+            desk.ok("CREATE box")
+
+        def damaged_name(_):
+            text = session_file("X1", "quin").read_text()
+            session_file("X1", "quin").write_text(text.replace("mailbox=box", "mailbox=b\xff/../x"))
+
+        for act, before in ((unselected, True), (closed, True), (not_there, True),
+                            (examined, True), (with_condstore, True), (with_modseq, True),
+                            (killed_without_a_mailbox, True), (deleted, False),
+                            (renamed, False), (made_anew, False), (damaged_name, False)):
+            desk.ok("CREATE box")
+            append(desk, "box")
+            with phone("X1", "quin") as first:
+                learn(first, "box")
+                if before:
+                    act(first)
+                if act is not killed_without_a_mailbox:
+                    end(first, "X1", "quin")
+            if not before:
+                act(None)
+            with phone("X1", "quin") as again:
+                equal(session_lines(again)[0], RESUMED, act.__name__)
+                result = again.command("FETCH 1 UID")[-1]
+                check("No mailbox selected" in result, f"{act.__name__}: {result}")
+                if act is not deleted and act is not renamed:
+                    lines = again.ok("SELECT box")
+                    equal("* RESYNC" in lines, act is made_anew, act.__name__)
+                again.ok("LOGOUT")
+            for box in ("box", "other"):
+                desk.command(f"DELETE {box}")
 
 
 @suite.test
