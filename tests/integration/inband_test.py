@@ -280,6 +280,21 @@ def the_last_known_while_the_bridge_is_away():
 
 
 @test
+def an_old_answer_changes_nothing():
+    """What the bridge says of the device may be from before it has set something."""
+    case = Case()
+    registrar.mode, registrar.delay = "slow", 1.0
+    with case.phone() as phone:
+        case.told("no")
+        registrar.mode = "ok"
+        phone.ok(f"{PUSH} ON")
+        phone.ok("SELECT INBOX")
+        case.told("no", "yes")  # which waits for that answer
+        case.deliver()
+        until(phone, r"\* 2 EXISTS")
+
+
+@test
 def the_clients_own_notify_wins():
     case = Case()
     with case.phone() as phone:
