@@ -94,7 +94,7 @@
 /* Characters of a P-IMAP device's name in a login: it names a file and is shown in lists. */
 #define LIMIT_PIMAP_DEVICE 64
 /* Sessions that are kept for one user's devices, and folders of one session: some 200 bytes each
- * in a file that is written twice for each folder that is selected. Of more, those go which were
+ * in a file to which two are added for each folder that is selected. Of more, those go which were
  * not used for longest, and such a device has to compare. */
 #define LIMIT_PIMAP_SESSIONS 32
 #define LIMIT_PIMAP_FOLDERS 1000

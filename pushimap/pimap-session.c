@@ -140,13 +140,14 @@ static bool more_said(struct pimap_context *ctx, const struct pimap_folder *know
  * an older state, which is marked as unsure. */
 static void leave(struct pimap_context *ctx, bool close)
 {
-	struct pimap_folder *known;
+	const struct pimap_folder *known;
 
 	if (ctx->box == NULL)
 		return;
 	known = pimap_session_find(&ctx->session, ctx->said.guid);
 	if (known != NULL && ctx->box == ctx->client->mailbox) {
-		known->unsure = more_said(ctx, known, close && !ctx->client->mailbox_examined);
+		pimap_session_mark(&ctx->session, ctx->said.guid,
+				   more_said(ctx, known, close && !ctx->client->mailbox_examined));
 	}
 	ctx->box = NULL;
 }
@@ -314,22 +315,23 @@ static bool is_lasting(struct client *client)
 	       strlen(mailbox_get_vname(client->mailbox)) <= LIMIT_MAILBOX;
 }
 
+static void note_selected(struct pimap_context *ctx)
+{
+	pimap_session_select(&ctx->session, is_lasting(ctx->client)
+						    ? mailbox_get_vname(ctx->client->mailbox)
+						    : "");
+}
+
 static void write_session(struct pimap_context *ctx)
 {
-	const char *selected =
-		is_lasting(ctx->client) ? mailbox_get_vname(ctx->client->mailbox) : "";
-
-	strcpy(ctx->session.selected, selected);
+	note_selected(ctx);
 	pimap_store_write(ctx->store, &ctx->session);
 }
 
 /* From here on the device may see more than what is confirmed. */
 static void mark_unsure(struct pimap_context *ctx)
 {
-	struct pimap_folder *known = pimap_session_find(&ctx->session, ctx->said.guid);
-
-	if (known != NULL)
-		known->unsure = TRUE;
+	pimap_session_mark(&ctx->session, ctx->said.guid, TRUE);
 	write_session(ctx);
 }
 
@@ -422,6 +424,7 @@ static bool set_preference(struct pimap_session *session, enum pimap_pref pref, 
 
 	if (pref == PIMAP_INBAND_PUSH) {
 		session->push = strcmp(value, "ON") == 0;
+		session->whole = session->whole || session->push != former;
 		return session->push != former;
 	}
 	if (strcmp(value, "NONE") == 0)
@@ -429,6 +432,7 @@ static bool set_preference(struct pimap_session *session, enum pimap_pref pref, 
 	if (strcmp(session->format, value) == 0 || strlen(value) >= sizeof(session->format))
 		return FALSE;
 	strcpy(session->format, value);
+	session->whole = TRUE;
 	return TRUE;
 }
 
@@ -639,7 +643,8 @@ static void pimap_destroy(struct client *client, const char *reason)
 		str_free(&ctx->held);
 	}
 	leave(ctx, FALSE);
-	write_session(ctx);
+	note_selected(ctx);
+	pimap_store_finish(ctx->store, &ctx->session);
 	pimap_session_free(&ctx->session);
 	ctx->ended = TRUE;
 	pimap_presence_end(&ctx->presence);

@@ -42,18 +42,56 @@ static void drop_at(struct pimap_session *session, size_t i)
 		(session->count - i) * sizeof(*session->folders));
 }
 
+static void move_to_end(struct pimap_session *session, size_t i)
+{
+	struct pimap_folder folder = session->folders[i];
+
+	if (i < session->count - session->changed)
+		session->changed++;
+	drop_at(session, i);
+	session->folders[session->count++] = folder;
+}
+
+void pimap_session_mark(struct pimap_session *session, const unsigned char *guid, bool unsure)
+{
+	struct pimap_folder *folder = pimap_session_find(session, guid);
+
+	if (folder == NULL)
+		return;
+	folder->unsure = unsure;
+	move_to_end(session, (size_t)(folder - session->folders));
+}
+
 void pimap_session_drop(struct pimap_session *session, const unsigned char *guid)
 {
 	const struct pimap_folder *folder = pimap_session_find(session, guid);
+	size_t i;
 
-	if (folder != NULL)
-		drop_at(session, (size_t)(folder - session->folders));
+	if (folder == NULL)
+		return;
+	i = (size_t)(folder - session->folders);
+	if (i >= session->count - session->changed)
+		session->changed--;
+	drop_at(session, i);
+	session->whole = true;
 }
 
-bool pimap_session_put(struct pimap_session *session, const struct pimap_folder *folder)
+void pimap_session_select(struct pimap_session *session, const char *mailbox)
 {
-	struct pimap_folder copy = *folder; /* which may be one of them */
+	if (strcmp(session->selected, mailbox) == 0)
+		return;
+	strcpy(session->selected, mailbox);
+	session->reselected = true;
+}
 
+static bool add(struct pimap_session *session, const struct pimap_folder *folder)
+{
+	if (session->count >= LIMIT_PIMAP_FOLDERS) {
+		unsigned char guid[PIMAP_GUID_SIZE];
+
+		memcpy(guid, session->folders[0].guid, sizeof(guid));
+		pimap_session_drop(session, guid);
+	}
 	if (session->count == session->alloc) {
 		size_t alloc = session->alloc == 0 ? 16 : session->alloc * 2;
 		struct pimap_folder *folders = realloc(session->folders, alloc * sizeof(*folders));
@@ -63,10 +101,20 @@ bool pimap_session_put(struct pimap_session *session, const struct pimap_folder 
 		session->folders = folders;
 		session->alloc = alloc;
 	}
-	pimap_session_drop(session, copy.guid);
-	if (session->count >= LIMIT_PIMAP_FOLDERS)
-		drop_at(session, 0);
-	session->folders[session->count++] = copy;
+	session->folders[session->count++] = *folder;
+	session->changed++;
+	return true;
+}
+
+bool pimap_session_put(struct pimap_session *session, const struct pimap_folder *folder)
+{
+	struct pimap_folder *there = pimap_session_find(session, folder->guid);
+	struct pimap_folder copy = *folder; /* which may be one of them */
+
+	if (there == NULL)
+		return add(session, &copy);
+	*there = copy;
+	move_to_end(session, (size_t)(there - session->folders));
 	return true;
 }
 
@@ -89,20 +137,17 @@ static void field_guid(struct tabline_buf *buf, const unsigned char *guid)
 	tabline_field(buf, "guid", text);
 }
 
-bool pimap_session_encode(const struct pimap_session *session, struct tabline_buf *buf)
+static bool encode_part(const struct pimap_session *session, bool whole, struct tabline_buf *buf)
 {
 	bool ok;
 
-	tabline_word(buf, MAGIC);
-	tabline_word(buf, VERSION);
-	ok = tabline_end(buf);
 	tabline_word(buf, "session");
 	field_hex(buf, "id", session->id);
 	field_hex(buf, "owner", session->owner);
 	tabline_field_u64(buf, "created", session->created);
 	tabline_field_u64(buf, "used", session->used);
-	ok = ok && tabline_end(buf);
-	if (session->push || *session->format != '\0') {
+	ok = tabline_end(buf);
+	if (whole && (session->push || *session->format != '\0')) {
 		tabline_word(buf, "inband");
 		tabline_field(buf, "push", session->push ? "ON" : "OFF");
 		tabline_field(buf, "format", session->format);
@@ -113,7 +158,8 @@ bool pimap_session_encode(const struct pimap_session *session, struct tabline_bu
 		tabline_field(buf, "mailbox", session->selected);
 		ok = ok && tabline_end(buf);
 	}
-	for (size_t i = 0; ok && i < session->count; i++) {
+	for (size_t i = whole ? 0 : session->count - session->changed; ok && i < session->count;
+	     i++) {
 		const struct pimap_folder *folder = &session->folders[i];
 
 		tabline_word(buf, "folder");
@@ -129,6 +175,29 @@ bool pimap_session_encode(const struct pimap_session *session, struct tabline_bu
 	}
 	tabline_word(buf, "end");
 	return ok && tabline_end(buf);
+}
+
+bool pimap_session_encode(const struct pimap_session *session, struct tabline_buf *buf)
+{
+	tabline_word(buf, MAGIC);
+	tabline_word(buf, VERSION);
+	return tabline_end(buf) && encode_part(session, true, buf);
+}
+
+bool pimap_session_encode_changes(const struct pimap_session *session, struct tabline_buf *buf)
+{
+	return encode_part(session, false, buf);
+}
+
+bool pimap_session_has_news(const struct pimap_session *session)
+{
+	return session->changed > 0 || session->reselected || session->whole;
+}
+
+void pimap_session_written(struct pimap_session *session)
+{
+	session->changed = 0;
+	session->reselected = session->whole = false;
 }
 
 /* A line that is being read: how many fields there are of it, and the next one's value. */
@@ -212,7 +281,7 @@ static bool read_selected(const struct line *line, struct pimap_session *session
 	const char *mailbox = tabline_get(line->fields, line->count, "mailbox");
 
 	if (mailbox == NULL || *mailbox == '\0' || strlen(mailbox) > LIMIT_MAILBOX ||
-	    session->count > 0 || *session->selected != '\0')
+	    session->changed > 0 || *session->selected != '\0')
 		return false;
 	strcpy(session->selected, mailbox);
 	return true;
@@ -221,6 +290,7 @@ static bool read_selected(const struct line *line, struct pimap_session *session
 static bool read_folder(const struct line *line, struct pimap_session *session)
 {
 	struct pimap_folder folder = {.index = 0};
+	const struct pimap_folder *there;
 	uint32_t unsure;
 
 	if (!is(line, 0, "folder") || !get_guid(line, folder.guid) ||
@@ -230,34 +300,59 @@ static bool read_folder(const struct line *line, struct pimap_session *session)
 	    !get_u32(line, "messages", &folder.messages) ||
 	    !get_u64(line, "modseq", &folder.modseq) || !get_hex(line, "uids", &folder.uids) ||
 	    !get_u32(line, "unsure", &unsure) || unsure > 1 ||
-	    (folder.messages > 0 && folder.messages >= folder.uidnext) ||
-	    session->count == LIMIT_PIMAP_FOLDERS ||
-	    pimap_session_find(session, folder.guid) != NULL)
+	    (folder.messages > 0 && folder.messages >= folder.uidnext))
+		return false;
+	there = pimap_session_find(session, folder.guid);
+	/* Those of this part count as changed: none is there twice. */
+	if (there == NULL ? session->count == LIMIT_PIMAP_FOLDERS
+			  : there >= session->folders + session->count - session->changed)
 		return false;
 	folder.unsure = unsure == 1;
 	return pimap_session_put(session, &folder);
 }
 
-static bool decode(char *text, char *end, struct pimap_session *session)
+/* From the line behind `session` on. */
+static bool read_part(char **text, char *end, struct pimap_session *session)
 {
 	struct line line;
 
-	if (!next_line(&text, end, &line) || !is(&line, 0, MAGIC) || !is(&line, 1, VERSION))
-		return false;
-	if (!next_line(&text, end, &line) || !is(&line, 0, "session") ||
-	    !get_hex(&line, "id", &session->id) || !get_hex(&line, "owner", &session->owner) ||
-	    !get_u64(&line, "created", &session->created) ||
-	    !get_u64(&line, "used", &session->used))
-		return false;
-	while (next_line(&text, end, &line)) {
+	session->changed = 0;
+	*session->selected = '\0';
+	while (next_line(text, end, &line)) {
 		if (is(&line, 0, "end"))
-			return text == end;
+			return true;
 		if (is(&line, 0, "inband")     ? !read_inband(&line, session)
 		    : is(&line, 0, "selected") ? !read_selected(&line, session)
 					       : !read_folder(&line, session))
 			return false;
 	}
 	return false;
+}
+
+static bool read_session(const struct line *line, struct pimap_session *session)
+{
+	return is(line, 0, "session") && get_hex(line, "id", &session->id) &&
+	       get_hex(line, "owner", &session->owner) &&
+	       get_u64(line, "created", &session->created) && get_u64(line, "used", &session->used);
+}
+
+static bool decode(char *text, char *end, struct pimap_session *session)
+{
+	uint64_t id = 0, owner = 0;
+	struct line line;
+
+	if (!next_line(&text, end, &line) || !is(&line, 0, MAGIC) || !is(&line, 1, VERSION))
+		return false;
+	for (bool first = true; first || text != end; first = false) {
+		if (!next_line(&text, end, &line) || !read_session(&line, session) ||
+		    (!first && (session->id != id || session->owner != owner)) ||
+		    !read_part(&text, end, session))
+			return false;
+		id = session->id;
+		owner = session->owner;
+	}
+	pimap_session_written(session);
+	return true;
 }
 
 bool pimap_session_decode(char *text, size_t len, struct pimap_session *session_r)

@@ -11,7 +11,9 @@
  *   folder  guid=32 hex  index=  uidvalidity=  uidnext=  messages=  modseq=  uids=16 hex unsure=0|1
  *   end
  *
- * Folders stand in the order of their last use, the latest at the end.
+ * Folders stand in the order of their last use, the latest at the end. What has changed since is
+ * added in the form of one more session line with `selected`, folders and `end`: these take the
+ * place of the former ones.
  */
 #ifndef PIMAP_STATE_H
 #define PIMAP_STATE_H
@@ -49,6 +51,9 @@ struct pimap_session {
 	char selected[LIMIT_MAILBOX + 1];
 	struct pimap_folder *folders;
 	size_t count, alloc;
+	size_t changed;  /* so many at the end of `folders` are not in the file, or otherwise */
+	bool reselected; /* nor is `selected` */
+	bool whole;      /* it is to be written anew: preferences, or it has one that is none now */
 };
 
 #define PIMAP_UIDS_NONE UINT64_C(0xcbf29ce484222325)
@@ -60,10 +65,20 @@ struct pimap_folder *pimap_session_find(struct pimap_session *session, const uns
 /* Puts it at the end, in place of the one with its GUID; of too many the longest unused goes.
  * False: out of memory. */
 bool pimap_session_put(struct pimap_session *session, const struct pimap_folder *folder);
+/* As pimap_session_put() of the one that is there, with `unsure` as it is now; if there is one. */
+void pimap_session_mark(struct pimap_session *session, const unsigned char *guid, bool unsure);
 void pimap_session_drop(struct pimap_session *session, const unsigned char *guid);
+/* At most LIMIT_MAILBOX octets, or empty. */
+void pimap_session_select(struct pimap_session *session, const char *mailbox);
 
-/* False: it does not fit `buf`. */
+/* The file; or what is to be added to it, unless it has to be `whole`. False: it does not fit
+ * `buf`. */
 bool pimap_session_encode(const struct pimap_session *session, struct tabline_buf *buf);
+bool pimap_session_encode_changes(const struct pimap_session *session, struct tabline_buf *buf);
+/* Is there anything to be written? */
+bool pimap_session_has_news(const struct pimap_session *session);
+/* The file has all of it. */
+void pimap_session_written(struct pimap_session *session);
 /* `text` is spoilt; there is room for a NUL at text[len]. False: no such file, or damaged, or out
  * of memory; the session is empty then. To be freed. */
 bool pimap_session_decode(char *text, size_t len, struct pimap_session *session_r);

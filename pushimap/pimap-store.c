@@ -18,12 +18,16 @@
 #define PREFIX ".fantail-pimap."
 /* Not a letter that a device may have. */
 #define TEMPORARY "~"
+/* By so much, and as much again as it has, it grows before it is written anew. */
+#define MIN_GROWTH 8192
 
 struct pimap_store {
 	struct event *event;
 	const char *home; /* NULL: there is none, and nothing is kept */
 	const char *path;
-	bool lost; /* another connection has the session, or it could not be written */
+	struct stat written; /* the file as we have left it */
+	off_t whole_size;    /* when it was written anew */
+	bool lost;           /* another connection has the session, or it could not be written */
 };
 
 /* Of this process. */
@@ -89,7 +93,7 @@ static bool load(const struct pimap_store *store, struct pimap_session *session_
 	return ok;
 }
 
-static bool save(const struct pimap_store *store, const struct pimap_session *session)
+static bool save(struct pimap_store *store, struct pimap_session *session)
 {
 	const char *temporary = t_strconcat(store->path, TEMPORARY, NULL);
 	struct tabline_buf buf;
@@ -110,17 +114,58 @@ static bool save(const struct pimap_store *store, const struct pimap_session *se
 	} else if (write_full(fd, buf.data, buf.len) < 0) {
 		report(store, t_strdup_printf("write(%s)", temporary));
 		i_close_fd(&fd);
+	} else if (fstat(fd, &store->written) < 0) {
+		report(store, t_strdup_printf("fstat(%s)", temporary));
+		i_close_fd(&fd);
 	} else if (close(fd) < 0) {
 		report(store, t_strdup_printf("close(%s)", temporary));
 	} else if (rename(temporary, store->path) < 0) {
 		report(store, t_strdup_printf("rename(%s)", temporary));
 	} else {
+		store->whole_size = store->written.st_size;
+		pimap_session_written(session);
 		ok = TRUE;
 	}
 	if (!ok) {
 		(void)unlink(temporary);
 		(void)unlink(store->path);
 	}
+	tabline_buf_free(&buf);
+	return ok;
+}
+
+/* Nobody has written to it since. A name that was given to another file may have the same
+ * inode. */
+static bool as_written(const struct pimap_store *store, const struct stat *st)
+{
+	const struct stat *written = &store->written;
+
+	return st->st_ino == written->st_ino && CMP_DEV_T(st->st_dev, written->st_dev) &&
+	       st->st_size == written->st_size && CMP_ST_MTIME(st, written);
+}
+
+/* Adds what has changed. To make a file anew for each folder that is selected costs more than
+ * all else that is done for it. False: that cannot be, or is not worth it. */
+static bool append(struct pimap_store *store, struct pimap_session *session)
+{
+	off_t room = I_MIN(2 * store->whole_size + MIN_GROWTH, LIMIT_PIMAP_SESSION_FILE);
+	struct tabline_buf buf;
+	struct stat st;
+	bool ok;
+	int fd;
+
+	if (session->whole || store->written.st_size >= room)
+		return FALSE;
+	tabline_buf_init(&buf, (size_t)(room - store->written.st_size));
+	ok = pimap_session_encode_changes(session, &buf);
+	fd = !ok ? -1
+		 : open(store->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ok = fd >= 0 && fstat(fd, &st) == 0 && as_written(store, &st) &&
+	     write_full(fd, buf.data, buf.len) == 0 && fstat(fd, &store->written) == 0;
+	if (fd >= 0 && close(fd) < 0)
+		ok = FALSE;
+	if (ok)
+		pimap_session_written(session);
 	tabline_buf_free(&buf);
 	return ok;
 }
@@ -218,13 +263,20 @@ void pimap_store_write(struct pimap_store *store, struct pimap_session *session)
 {
 	int fd;
 
-	if (store->lost)
+	if (store->lost || !pimap_session_has_news(session))
 		return;
 	session->used = (uint64_t)ioloop_time;
 	fd = lock(store);
-	if (is_ours(store, session))
+	/* What could not be added in full makes it a file that nobody can read, nor we. */
+	if (!append(store, session) && is_ours(store, session))
 		store->lost = !save(store, session);
 	unlock(fd);
+}
+
+void pimap_store_finish(struct pimap_store *store, struct pimap_session *session)
+{
+	session->whole = TRUE;
+	pimap_store_write(store, session);
 }
 
 void pimap_store_remove(struct pimap_store *store, const struct pimap_session *session)

@@ -21,9 +21,11 @@ struct pimap_store *pimap_store_create(pool_t pool, struct event *event, const c
 void pimap_store_take(struct pimap_store *store, unsigned int expire_secs,
 		      struct pimap_session *session_r, bool *new_r);
 
-/* Writes it unless a newer connection has it. If that is impossible it is removed: an old state
- * would have events told twice. */
+/* Writes what has changed in it, unless a newer connection has it. If that is impossible it is
+ * removed: an old state would have events told twice. */
 void pimap_store_write(struct pimap_store *store, struct pimap_session *session);
+/* Likewise all of it, for the last time in this connection. */
+void pimap_store_finish(struct pimap_store *store, struct pimap_session *session);
 void pimap_store_remove(struct pimap_store *store, const struct pimap_session *session);
 
 #endif

@@ -3,9 +3,11 @@
 scratch.py says where the module is looked for."""
 
 import base64
+import os
 import pathlib
 import random
 import re
+import signal
 import time
 
 from dovecot import Dovecot
@@ -576,6 +578,60 @@ def with_condstore_and_qresync():
 
 
 @suite.test
+def a_process_that_is_killed():
+    """What it has added to the file is there; and what it may have said besides, it had noted."""
+    boxes = [f"kill{number}" for number in range(4)]
+    with Phone(names, "lea") as desk, phone("K1", "lea") as first:
+        for box in boxes:
+            desk.ok(f"CREATE {box}")
+            for _ in range(3):
+                append(desk, box)
+        folders = {box: learn(first, box) for box in boxes}
+        end(first, "K1", "lea")
+        with phone("K1", "lea") as again:
+            file = session_file("K1", "lea").stat()
+            for box in boxes[:3]:
+                again.ok(f"SELECT {box}")
+                again.ok("NOOP")
+            equal(session_file("K1", "lea").stat().st_ino, file.st_ino, "the same file")
+            check(session_file("K1", "lea").stat().st_size > file.st_size, "added to")
+            pid = int(re.findall(r"user=<lea>.*mpid=(\d+)", names.log())[-1])
+            os.kill(pid, signal.SIGKILL)
+            eventually(lambda: f"child {pid} killed with signal 9" in names.log(), "it is gone")
+        for box in boxes:
+            desk.ok(f"SELECT {box}")
+            desk.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+            desk.ok("EXPUNGE")
+        with phone("K1", "lea") as last:
+            equal(session_lines(last)[0], RESUMED, "resumed")
+            for box in boxes:
+                lines = last.ok(f"SELECT {box}")
+                # It was selected when the process ended.
+                unsure = box == boxes[2]
+                equal([line for line in lines if re.search("EXPUNGE|FETCH|RESYNC", line)],
+                      ["* RESYNC"] if unsure else ["* 1 EXPUNGE"], box)
+                if not unsure:
+                    folders[box].apply(lines)
+                    equal(folders[box].messages, compare(last), box)
+
+
+@suite.test
+def additions_do_not_grow_without_end():
+    with Phone(names, "max") as desk, phone("G1", "max") as first:
+        for box in ("one", "two"):
+            desk.ok(f"CREATE {box}")
+            append(desk, box)
+            learn(first, box)
+        for _ in range(200):
+            first.ok("SELECT one")
+            first.ok("SELECT two")
+        check(session_file("G1", "max").stat().st_size < 10000, "written anew now and then")
+        end(first, "G1", "max")
+        with phone("G1", "max") as again:
+            equal([line for line in again.ok("SELECT one") if "RESYNC" in line], [], "RESYNC")
+
+
+@suite.test
 def the_newer_connection_has_the_session():
     with Phone(names, "hal") as desk, phone("H1", "hal") as old:
         for _ in range(3):
@@ -617,7 +673,7 @@ def a_home_that_cannot_be_written():
 @suite.test
 def nothing_else_in_the_log():
     for server in servers:
-        equal(server.problems("fantail: P-IMAP sessions: rename"), [], "log")
+        equal(server.problems("fantail: P-IMAP sessions: rename", "killed with signal 9"), [], "log")
 
 
 def fresh():

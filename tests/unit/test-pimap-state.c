@@ -6,7 +6,8 @@
 /* --- the file ------------------------------------------------------------------ */
 
 #define ID "id=0123456789abcdef\towner=00000000000000ff"
-#define HEAD "fantail-pimap\t1\nsession\t" ID "\tcreated=1700000000\tused=1700000001\n"
+#define SESSION "session\t" ID "\tcreated=1700000000\tused=1700000001\n"
+#define HEAD "fantail-pimap\t1\n" SESSION
 #define GUID "guid=00112233445566778899aabbccddeeff"
 #define REST "\tindex=7\tuidvalidity=3\tuidnext=10\tmessages=9\tmodseq=18446744073709551615"
 #define TAIL "\tuids=cbf29ce484222325\tunsure=1\n"
@@ -41,6 +42,21 @@ static const struct {
 	{"something behind it", HEAD "end\nend\n", FALSE},
 	{"another kind of line", HEAD "mailbox\t" GUID REST TAIL "end\n", FALSE},
 	{"a folder twice", HEAD FOLDER FOLDER "end\n", FALSE},
+	{"a folder twice in an addition", HEAD "end\n" SESSION FOLDER FOLDER "end\n", FALSE},
+	{"an addition that was cut", HEAD FOLDER "end\n" SESSION FOLDER, FALSE},
+	{"an addition without its session", HEAD FOLDER "end\n" FOLDER "end\n", FALSE},
+	{"an addition with preferences",
+	 HEAD FOLDER "end\n" SESSION "inband\tpush=ON\tformat=\nend\n", FALSE},
+	{"an addition of another session",
+	 HEAD FOLDER
+	 "end\nsession\tid=0123456789abcdee\towner=00000000000000ff\tcreated=1\tused=1\n"
+	 "end\n",
+	 FALSE},
+	{"an addition of another connection",
+	 HEAD FOLDER
+	 "end\nsession\tid=0123456789abcdef\towner=00000000000000fe\tcreated=1\tused=1\n"
+	 "end\n",
+	 FALSE},
 	{"a short guid", HEAD "folder\tguid=0011" REST TAIL "end\n", FALSE},
 	{"large letters", HEAD "folder\tguid=00112233445566778899AABBCCDDEEFF" REST TAIL "end\n",
 	 FALSE},
@@ -118,6 +134,101 @@ static void test_many_folders(void)
 	g_assert_cmpuint(again.count, ==, LIMIT_PIMAP_FOLDERS - 1);
 	tabline_buf_free(&buf);
 	pimap_session_free(&again);
+	pimap_session_free(&session);
+}
+
+static void expect_changes(struct pimap_session *session, const char *wanted)
+{
+	struct tabline_buf buf;
+	g_autoptr(GString) guids = g_string_new(NULL);
+	g_autofree char *text = NULL;
+
+	tabline_buf_init(&buf, LIMIT_PIMAP_SESSION_FILE);
+	g_assert_true(pimap_session_encode_changes(session, &buf));
+	text = g_strndup(buf.data, buf.len);
+	for (const char *at = text; (at = strstr(at, "guid=")) != NULL; at += 7)
+		g_string_append_c(guids, at[6]);
+	g_assert_cmpstr(guids->str, ==, wanted);
+	tabline_buf_free(&buf);
+}
+
+/* Whatever is done to a session: the file and what is added to it are read as it is. */
+static void test_additions(void)
+{
+	g_autoptr(GString) file = g_string_new(NULL);
+	struct pimap_session session = {.id = 1, .owner = 2};
+	g_autoptr(GRand) random = g_rand_new_with_seed(7);
+
+	for (guint step = 0; step < 2000; step++) {
+		struct pimap_folder folder = {.uidnext = step + 1};
+		struct tabline_buf buf;
+		struct pimap_session again;
+		g_autofree char *text = NULL;
+
+		set_guid(&folder, g_rand_int_range(random, 0, 12));
+		switch (g_rand_int_range(random, 0, 12)) {
+		case 0:
+			pimap_session_drop(&session, folder.guid);
+			break;
+		case 1:
+		case 2:
+		case 3:
+			pimap_session_mark(&session, folder.guid, step % 2 == 0);
+			break;
+		default:
+			g_assert_true(pimap_session_put(&session, &folder));
+			break;
+		}
+		if (step % 3 != 0)
+			continue;
+		session.used = step;
+		tabline_buf_init(&buf, LIMIT_PIMAP_SESSION_FILE);
+		if (session.whole || file->len == 0) {
+			g_assert_true(pimap_session_encode(&session, &buf));
+			g_string_truncate(file, 0);
+		} else {
+			g_assert_true(pimap_session_encode_changes(&session, &buf));
+		}
+		g_string_append_len(file, buf.data, (gssize)buf.len);
+		tabline_buf_free(&buf);
+		pimap_session_written(&session);
+		text = g_strndup(file->str, file->len);
+		g_assert_true(pimap_session_decode(text, file->len, &again));
+		g_assert_cmpuint(again.used, ==, step);
+		g_assert_cmpmem(again.folders, again.count * sizeof(*again.folders),
+				session.folders, session.count * sizeof(*session.folders));
+		g_assert_cmpuint(again.changed, ==, 0);
+		pimap_session_free(&again);
+	}
+	pimap_session_free(&session);
+}
+
+static void test_changes(void)
+{
+	struct pimap_session session = {.id = 1};
+	struct pimap_folder folder = {.uidnext = 1};
+
+	for (uint32_t n = 1; n <= 4; n++) {
+		set_guid(&folder, n);
+		g_assert_true(pimap_session_put(&session, &folder));
+	}
+	expect_changes(&session, "1234");
+	pimap_session_written(&session);
+	expect_changes(&session, "");
+	set_guid(&folder, 2);
+	g_assert_true(pimap_session_put(&session, &folder));
+	set_guid(&folder, 1);
+	pimap_session_mark(&session, folder.guid, true);
+	pimap_session_mark(&session, folder.guid, true);
+	expect_changes(&session, "21");
+	set_guid(&folder, 9);
+	pimap_session_mark(&session, folder.guid, true);
+	pimap_session_drop(&session, folder.guid);
+	g_assert_false(session.whole);
+	set_guid(&folder, 2);
+	pimap_session_drop(&session, folder.guid);
+	g_assert_true(session.whole);
+	expect_changes(&session, "1");
 	pimap_session_free(&session);
 }
 
@@ -216,6 +327,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pimap-state/files", test_files);
 	g_test_add_func("/pimap-state/many-folders", test_many_folders);
+	g_test_add_func("/pimap-state/changes", test_changes);
+	g_test_add_func("/pimap-state/additions", test_additions);
 	g_test_add_func("/pimap-state/proofs", test_proofs);
 	return g_test_run();
 }
