@@ -11,7 +11,7 @@ void event_maildir_tell(struct mailbox *from, struct mailbox *to, uint32_t uid)
 	const char *name, *base;
 
 	if (strcmp(from->storage->name, MAILDIR_STORAGE_NAME) != 0 ||
-	    strcmp(to->storage->name, MAILDIR_STORAGE_NAME) != 0)
+	    strcmp(to->storage->name, MAILDIR_STORAGE_NAME) != 0 || !from->opened || !to->opened)
 		return;
 	/* What was only read from the list has no more than `to` will have, too. */
 	if (maildir_uidlist_lookup(from_dir->uidlist, uid, &flags, &name) <= 0 ||

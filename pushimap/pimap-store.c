@@ -145,28 +145,35 @@ static bool as_written(const struct pimap_store *store, const struct stat *st)
 }
 
 /* Adds what has changed. To make a file anew for each folder that is selected costs more than
- * all else that is done for it. False: that cannot be, or is not worth it. */
+ * all else that is done for it. False: it is not as we have left it, or there is no room for more,
+ * or it could not be written and is gone. */
 static bool append(struct pimap_store *store, struct pimap_session *session)
 {
 	off_t room = I_MIN(2 * store->whole_size + MIN_GROWTH, LIMIT_PIMAP_SESSION_FILE);
 	struct tabline_buf buf;
 	struct stat st;
-	bool ok;
-	int fd;
+	bool ok = FALSE;
+	int fd = -1;
 
 	if (session->whole || store->written.st_size >= room)
 		return FALSE;
 	tabline_buf_init(&buf, (size_t)(room - store->written.st_size));
-	ok = pimap_session_encode_changes(session, &buf);
-	fd = !ok ? -1
-		 : open(store->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ok = fd >= 0 && fstat(fd, &st) == 0 && as_written(store, &st) &&
-	     write_full(fd, buf.data, buf.len) == 0 && fstat(fd, &store->written) == 0;
-	if (fd >= 0 && close(fd) < 0)
-		ok = FALSE;
+	if (pimap_session_encode_changes(session, &buf))
+		fd = open(store->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !as_written(store, &st))) {
+		i_close_fd(&fd);
+	} else if (fd >= 0) {
+		ok = write_full(fd, buf.data, buf.len) == 0 && fstat(fd, &store->written) == 0;
+		if (close(fd) < 0)
+			ok = FALSE;
+		if (!ok) {
+			report(store, t_strdup_printf("write(%s)", store->path));
+			(void)unlink(store->path);
+		}
+	}
+	tabline_buf_free(&buf);
 	if (ok)
 		pimap_session_written(session);
-	tabline_buf_free(&buf);
 	return ok;
 }
 
@@ -267,7 +274,6 @@ void pimap_store_write(struct pimap_store *store, struct pimap_session *session)
 		return;
 	session->used = (uint64_t)ioloop_time;
 	fd = lock(store);
-	/* What could not be added in full makes it a file that nobody can read, nor we. */
 	if (!append(store, session) && is_ours(store, session))
 		store->lost = !save(store, session);
 	unlock(fd);

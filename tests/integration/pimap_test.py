@@ -673,7 +673,8 @@ def a_home_that_cannot_be_written():
 @suite.test
 def nothing_else_in_the_log():
     for server in servers:
-        equal(server.problems("fantail: P-IMAP sessions: rename", "killed with signal 9"), [], "log")
+        equal(server.problems("fantail: P-IMAP sessions: rename",
+                              "killed with signal 9"), [], "log")
 
 
 def fresh():

@@ -83,8 +83,9 @@ def same(got, wanted, what):
 # --- every command -----------------------------------------------------------
 
 
-URL, KEYS = "https://push.example/abc", ("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBH"
-                                         "m4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", "BTBZMqHH6r4Tts7J_aSIgg")
+URL = "https://push.example/abc"
+KEYS = ("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "BTBZMqHH6r4Tts7J_aSIgg")
 APPLE = ("«aps-account-id» «0715A26B-CA09-4730-A419-793000CA982E» «aps-device-token» "
          "«2918390218931890821908309283098109381029309829018310983092892829» «aps-subtopic» "
          "«com.apple.mobilemail»")
