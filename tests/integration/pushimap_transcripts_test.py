@@ -422,6 +422,24 @@ def authenticate_says_the_same_as_login():
 
 
 @test
+def names_of_devices():
+    """Any other one is none, and the session a regular one."""
+    for device, known in (("P1", True), ("6505551234", True), ("a-b_c.d", True), ("x" * 64, True),
+                          ("x" * 65, False), ("", False), (".x", False), ("a#b", False)):
+        with phone(login=False) as imap:
+            *lines, result = imap.command(f'LOGIN "{USER}#{device}" secret')
+            check(result.startswith("OK "), f"{device}: {result}")
+            equal(len([line for line in lines if line.startswith("* SESSIONID ")]), int(known),
+                  f"{device}: {lines}")
+            equal(len(lines), int(known), f"{device}: {lines}")
+            imap.ok("SELECT INBOX")
+            answer = words(imap.command("XGETPIMAPPREFS (PIMAP_EVENT_FILTER)"))[-1]
+            check(answer.startswith("OK " if known else "NO [CANNOT]"), f"{device}: {answer}")
+    with phone(login=False) as imap:  # auth_username_chars
+        check(imap.command(f'LOGIN "{USER}#a+b" secret')[-1].startswith("NO "), "a letter of no name")
+
+
+@test
 def the_selected_mailbox_in_band():
     """Filters tell what is pushed; what a client has selected, it sees whole."""
     with phone() as imap, phone(None) as desk:
@@ -649,6 +667,22 @@ def filters_in_a_search():
         check(len(bridge.requests) - before < 10, "asked for it each time")
         explode(imap, commands[0], "SEARCH " + "NOT FILTER nobody " * 1000, "one that is not")
         imap.ok("SEARCH FILTER x")
+
+
+@test
+def parts_of_a_message():
+    """Which parts there are is for FETCH to say, however often it is asked."""
+    with phone() as imap:
+        imap.ok("EXAMINE INBOX")
+        for item in ("XZIP.PEEK[" + "1." * 20_000 + "1]", "XZIP.PEEK[99999999999]",
+                     "XZIP.PEEK[" + "9" * 50_000 + "]", "(" * 1000 + "XZIP[1]" + ")" * 1000,
+                     "(" + "XZIP[TEXT] " * 5000 + ")"):
+            # One that there is not is empty, as with BINARY.
+            check(len(imap.command(f"FETCH 1 {item}")) <= 2, item[:40])
+            imap.ok("NOOP")
+        lines = imap.ok("FETCH 1 (" + "XZIP.PEEK[1] XZIP.SIZE[1] " * 2000 + ")")
+        equal(lines[0].count("XZIP[1] ~{"), 2000, "each")
+        check(peak(main) < MOST_MEMORY, f"{peak(main)} KiB")
 
 
 @test
