@@ -436,7 +436,8 @@ def names_of_devices():
             answer = words(imap.command("XGETPIMAPPREFS (PIMAP_EVENT_FILTER)"))[-1]
             check(answer.startswith("OK " if known else "NO [CANNOT]"), f"{device}: {answer}")
     with phone(login=False) as imap:  # auth_username_chars
-        check(imap.command(f'LOGIN "{USER}#a+b" secret')[-1].startswith("NO "), "a letter of no name")
+        result = imap.command(f'LOGIN "{USER}#a+b" secret')[-1]
+        check(result.startswith("NO "), f"a letter of no name: {result}")
 
 
 @test
