@@ -110,6 +110,36 @@
  * half a second, in which it does nothing else. What comes after them is stored as it is. */
 #define LIMIT_XZIP_OCTETS 16777216
 
+/* --- pushimap: XDELIVER -------------------------------------------------- */
+
+/* Octets of one script. Attachments may be in it, if they are not stored here already; what
+ * submission servers take is less. It goes to a temporary file. */
+#define LIMIT_DELIVER_SCRIPT 67108864
+/* Octets of all messages of a script, with what is included: a temporary file, too. */
+#define LIMIT_DELIVER_OCTETS 536870912
+/* Octets of a line of the script without its CRLF. RFC 5321 asks for 998; URLs may be longer. */
+#define LIMIT_DELIVER_LINE 4096
+/* Octets of a command in it: RFC 5321 asks for 510, extensions add some. Each is kept until it
+ * was said to the server. */
+#define LIMIT_DELIVER_COMMAND 1024
+/* Commands in all: each is a round trip, and its answer is kept until the last is here. */
+#define LIMIT_DELIVER_COMMANDS 2000
+/* Messages, recipients of all of them, and inclusions. */
+#define LIMIT_DELIVER_MESSAGES 100
+#define LIMIT_DELIVER_RECIPIENTS 1000
+#define LIMIT_DELIVER_URLS 500
+/* Octets of one reply of the submission server, and of all as the client gets them: what is beyond
+ * has no text. */
+#define LIMIT_DELIVER_REPLY 16384
+#define LIMIT_DELIVER_DIALOGUE 1048576
+/* For the whole of it, seconds: less than the half hour after which Dovecot takes a client that
+ * says nothing for gone. */
+#define LIMIT_DELIVER_SECS 1200
+/* For one reply, seconds: RFC 5321 (4.5.3.2) says five minutes for most commands, ten after the
+ * last dot. */
+#define LIMIT_DELIVER_REPLY_SECS 300
+#define LIMIT_DELIVER_REPLY_SECS_MAX 900
+
 /* Bytes the bridge's answer to one registration command may have in all. A
  * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the
  * rest is for sites that raised the number. Bounds the IMAP process. */
