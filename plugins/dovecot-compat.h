@@ -60,6 +60,15 @@ struct fantail_settings_text {
 	const char *pimap_session_expire;
 	const char *pimap;
 	const char *deltapush;
+	const char *submission_host;
+	const char *submission_ssl;
+	const char *submission_ssl_verify;
+	const char *submission_user;
+	const char *submission_master_user;
+	const char *submission_password;
+	const char *submission_trusted;
+	const char *submission_sender;
+	const char *submission_timeout;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -89,6 +98,15 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->pimap_session_expire = p_strdup(user->pool, set->pimap_session_expire);
 	text_r->pimap = p_strdup(user->pool, set->pimap);
 	text_r->deltapush = p_strdup(user->pool, set->deltapush);
+	text_r->submission_host = p_strdup(user->pool, set->submission_host);
+	text_r->submission_ssl = p_strdup(user->pool, set->submission_ssl);
+	text_r->submission_ssl_verify = p_strdup(user->pool, set->submission_ssl_verify);
+	text_r->submission_user = p_strdup(user->pool, set->submission_user);
+	text_r->submission_master_user = p_strdup(user->pool, set->submission_master_user);
+	text_r->submission_password = p_strdup(user->pool, set->submission_password);
+	text_r->submission_trusted = p_strdup(user->pool, set->submission_trusted);
+	text_r->submission_sender = p_strdup(user->pool, set->submission_sender);
+	text_r->submission_timeout = p_strdup(user->pool, set->submission_timeout);
 	settings_free(set);
 	return 0;
 }
@@ -112,6 +130,17 @@ static inline int fantail_settings_read(struct mail_user *user,
 		mail_user_plugin_getenv(user, "fantail_pimap_session_expire");
 	text_r->pimap = mail_user_plugin_getenv(user, "fantail_pimap");
 	text_r->deltapush = mail_user_plugin_getenv(user, "fantail_deltapush");
+	text_r->submission_host = mail_user_plugin_getenv(user, "fantail_submission_host");
+	text_r->submission_ssl = mail_user_plugin_getenv(user, "fantail_submission_ssl");
+	text_r->submission_ssl_verify =
+		mail_user_plugin_getenv(user, "fantail_submission_ssl_verify");
+	text_r->submission_user = mail_user_plugin_getenv(user, "fantail_submission_user");
+	text_r->submission_master_user =
+		mail_user_plugin_getenv(user, "fantail_submission_master_user");
+	text_r->submission_password = mail_user_plugin_getenv(user, "fantail_submission_password");
+	text_r->submission_trusted = mail_user_plugin_getenv(user, "fantail_submission_trusted");
+	text_r->submission_sender = mail_user_plugin_getenv(user, "fantail_submission_sender");
+	text_r->submission_timeout = mail_user_plugin_getenv(user, "fantail_submission_timeout");
 	return 0;
 }
 #endif
@@ -137,6 +166,32 @@ static inline bool fantail_acl_ignored(const struct acl_mailbox_list *list)
 	return list->rights.backend->set->acl_ignore;
 #else
 	return list->ignore_acls;
+#endif
+}
+
+#endif
+
+/* --- smtp ------------------------------------------------------------------ */
+
+/* For those who include smtp-client.h and iostream-ssl.h first. */
+#ifdef SMTP_CLIENT_H
+
+/* ssl_client_* of the configuration, which 2.4 looks up by the connection's event. `ssl` has to
+ * be there until the connection is made. */
+static inline void fantail_smtp_client_set_ssl(struct smtp_client_settings *set,
+					       struct ssl_iostream_settings *ssl,
+					       struct mail_user *user, bool verify)
+{
+#if FANTAIL_DOVECOT_24
+	(void)ssl;
+	(void)user;
+	set->ssl_allow_invalid_cert = !verify;
+#else
+	mail_user_init_ssl_client_settings(user, ssl);
+	ssl->verify_remote_cert = verify;
+	ssl->verbose_invalid_cert = verify;
+	ssl->allow_invalid_cert = !verify;
+	set->ssl = ssl;
 #endif
 }
 

@@ -100,6 +100,15 @@ static const struct number_rule expire_rule = {
 	LIMIT_PIMAP_EXPIRE_DAYS_MAX,
 };
 
+static const struct number_rule reply_rule = {
+	"fantail_submission_timeout",
+	"number of seconds",
+	{"s", "secs"},
+	LIMIT_DELIVER_REPLY_SECS,
+	1,
+	LIMIT_DELIVER_REPLY_SECS_MAX,
+};
+
 static bool is_unit(const struct number_rule *rule, const char *text)
 {
 	for (unsigned int i = 0; rule->units[i] != NULL; i++) {
@@ -143,6 +152,42 @@ static bool check_bool(struct mail_user *user, const char *name, const char *val
 	return fallback;
 }
 
+static enum fantail_ssl check_ssl(struct mail_user *user, const char *value)
+{
+	if (value == NULL || *value == '\0' || strcasecmp(value, "starttls") == 0)
+		return FANTAIL_SSL_STARTTLS;
+	if (strcasecmp(value, "smtps") == 0)
+		return FANTAIL_SSL_SMTPS;
+	if (strcasecmp(value, "no") == 0)
+		return FANTAIL_SSL_NO;
+	report(user,
+	       t_strdup_printf("fantail_submission_ssl = %s is none of starttls, smtps and no; "
+			       "using starttls (set one of them or remove it)",
+			       shown(value)));
+	return FANTAIL_SSL_STARTTLS;
+}
+
+static const char *text_or(const char *value, const char *fallback)
+{
+	return value == NULL || *value == '\0' ? fallback : value;
+}
+
+static void check_submission(struct mail_user *user, const struct fantail_settings_text *text,
+			     struct fantail_submission *submission)
+{
+	submission->host = text_or(text->submission_host, "");
+	submission->ssl = check_ssl(user, text->submission_ssl);
+	submission->ssl_verify = check_bool(user, "fantail_submission_ssl_verify",
+					    text->submission_ssl_verify, TRUE);
+	submission->user = text_or(text->submission_user, "");
+	submission->master_user = text_or(text->submission_master_user, "");
+	submission->password = text_or(text->submission_password, "");
+	submission->trusted =
+		check_bool(user, "fantail_submission_trusted", text->submission_trusted, FALSE);
+	submission->sender = text_or(text->submission_sender, FANTAIL_SUBMISSION_SENDER_DEFAULT);
+	submission->timeout_secs = check_number(user, &reply_rule, text->submission_timeout);
+}
+
 const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 {
 	struct fantail_settings *settings = p_new(user->pool, struct fantail_settings, 1);
@@ -178,6 +223,7 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->pimap_expire_days =
 			check_number(user, &expire_rule, text.pimap_session_expire);
 		settings->deltapush = check_bool(user, "fantail_deltapush", text.deltapush, FALSE);
+		check_submission(user, &text, &settings->submission);
 	}
 	T_END;
 	return settings;

@@ -24,6 +24,31 @@ struct mail_user;
 #define FANTAIL_PIMAP_SESSION_EXPIRE_DEFAULT "7"
 #define FANTAIL_PIMAP_DEFAULT "yes"
 #define FANTAIL_DELTAPUSH_DEFAULT "no"
+#define FANTAIL_SUBMISSION_SSL_DEFAULT "starttls"
+#define FANTAIL_SUBMISSION_SSL_VERIFY_DEFAULT "yes"
+#define FANTAIL_SUBMISSION_TRUSTED_DEFAULT "no"
+#define FANTAIL_SUBMISSION_SENDER_DEFAULT "any"
+/* LIMIT_DELIVER_REPLY_SECS likewise. */
+#define FANTAIL_SUBMISSION_TIMEOUT_DEFAULT "300"
+
+enum fantail_ssl {
+	FANTAIL_SSL_STARTTLS,
+	FANTAIL_SSL_SMTPS,
+	FANTAIL_SSL_NO,
+};
+
+/* The SMTP server that mail of users is handed to: fantail_submission_*. Texts are never NULL. */
+struct fantail_submission {
+	const char *host;          /* with port, for pushimap/ to judge; empty: there is none */
+	enum fantail_ssl ssl;      /* unencrypted only if somebody says so */
+	bool ssl_verify;           /* its certificate has to be right */
+	const char *user;          /* log in as; with a master user: for; empty: the user's name */
+	const char *master_user;   /* whose password it is; empty: that of `user` */
+	const char *password;      /* empty: nobody logs in */
+	bool trusted;              /* it takes XCLIENT from us */
+	const char *sender;        /* which addresses (deliver-script.h) */
+	unsigned int timeout_secs; /* for each of its replies */
+};
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -42,6 +67,7 @@ struct fantail_settings {
 	bool pimap;                     /* fantail_pimap: there are P-IMAP commands */
 	bool apple;                     /* fantail_apple: there is XAPPLEPUSHSERVICE */
 	bool deltapush;                 /* fantail_deltapush: there is XDELTAPUSH */
+	struct fantail_submission submission;
 };
 
 /* Always gives usable settings, allocated from the user's pool: one that is

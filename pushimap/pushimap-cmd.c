@@ -14,9 +14,6 @@
 #include "pushimap-plugin.h"
 #include "trouble.h"
 
-/* Nobody tells when a command lets go of the output; it holds it for one literal. */
-#define OUTPUT_LOCK_RETRY_MSECS 20
-
 struct pushimap_cmd {
 	struct client_command_context *cmd;
 	struct registrar *registrar; /* NULL once the answer is here */
@@ -251,30 +248,38 @@ bool pushimap_append_webpush(string_t *dest, const char *device, const struct ta
 
 /* --- waiting --------------------------------------------------------------- */
 
-static void pushimap_cmd_write(struct pushimap_cmd *pcmd)
+bool pushimap_cmd_end(struct client_command_context *cmd, const string_t *untagged,
+		      const char *tagline)
 {
-	struct client_command_context *cmd = pcmd->cmd;
 	struct client *client = cmd->client;
 	struct ostream *output = client->output;
 
-	timeout_remove(&pcmd->to_write);
-	if (client->output_cmd_lock != NULL) {
-		/* Another command is inside a literal. */
-		pcmd->to_write =
-			timeout_add_short(OUTPUT_LOCK_RETRY_MSECS, pushimap_cmd_write, pcmd);
-		return;
-	}
+	/* Nobody tells when a command lets go of the output; it holds it for one literal. */
+	if (client->output_cmd_lock != NULL)
+		return FALSE;
 	o_stream_ref(output);
 	o_stream_cork(output);
-	o_stream_nsend(output, str_data(pcmd->untagged), str_len(pcmd->untagged));
-	str_free(&pcmd->untagged);
-	client_send_tagline(cmd, pcmd->tagline);
+	o_stream_nsend(output, str_data(untagged), str_len(untagged));
+	client_send_tagline(cmd, tagline);
 	client_command_free(&cmd);
 	(void)cmd_sync_delayed(client);
 	o_stream_uncork(output);
 	o_stream_unref(&output);
-	/* The client may be gone after this. */
 	client_continue_pending_input(client);
+	return TRUE;
+}
+
+static void pushimap_cmd_write(struct pushimap_cmd *pcmd)
+{
+	string_t *untagged = pcmd->untagged;
+
+	timeout_remove(&pcmd->to_write);
+	/* pcmd is gone after it. */
+	if (pushimap_cmd_end(pcmd->cmd, untagged, pcmd->tagline))
+		str_free(&untagged);
+	else
+		pcmd->to_write =
+			timeout_add_short(PUSHIMAP_CMD_RETRY_MSECS, pushimap_cmd_write, pcmd);
 }
 
 static void pushimap_cmd_item(const struct tabline_field *fields, size_t count, void *context)

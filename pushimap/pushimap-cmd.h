@@ -46,6 +46,13 @@ bool pushimap_cmd_again(struct client_command_context *cmd, struct tabline_buf *
 /* For `reply`: how the command ends, if not with OK. */
 void pushimap_cmd_finish(struct client_command_context *cmd, const char *tagline);
 
+/* Ends a command from the ioloop, with untagged lines before its tagged one. False: another
+ * command is inside a literal; try again after PUSHIMAP_CMD_RETRY_MSECS. The client may be gone
+ * after it. */
+#define PUSHIMAP_CMD_RETRY_MSECS 20
+bool pushimap_cmd_end(struct client_command_context *cmd, const string_t *untagged,
+		      const char *tagline);
+
 /* --- the bridge's refusals, also for the other dialect --------------------- */
 
 struct pushimap_refusal {
@@ -74,6 +81,7 @@ bool cmd_getvapid(struct client_command_context *cmd);
 bool cmd_lwebpush(struct client_command_context *cmd);
 bool cmd_webpush(struct client_command_context *cmd);
 bool cmd_xapplepushservice(struct client_command_context *cmd);
+bool cmd_xdeliver(struct client_command_context *cmd);
 bool cmd_xfilter(struct client_command_context *cmd);
 bool cmd_xgetpimapprefs(struct client_command_context *cmd);
 bool cmd_xprovision(struct client_command_context *cmd);

@@ -8,6 +8,7 @@
 #include "dovecot-compat.h"
 
 #include "coi-metadata.h"
+#include "deliver-server.h"
 #include "delta-metadata.h"
 #include "filter-metadata.h"
 #include "filter-search.h"
@@ -24,6 +25,7 @@
 
 #define CAPABILITY "WEBPUSH"
 #define CAPABILITY_APPLE "XAPPLEPUSHSERVICE"
+#define CAPABILITY_DELIVER "XDELIVER"
 #define CAPABILITY_DELTA "XDELTAPUSH"
 #define CAPABILITY_ZIP "XZIP"
 #define DIALECT_SETTING "fantail_webpush_dialect"
@@ -48,6 +50,7 @@ static const struct command commands[] = {
 	{"LWEBPUSH", cmd_lwebpush, 0},
 	{"WEBPUSH", cmd_webpush, 0},
 	{"XAPPLEPUSHSERVICE", cmd_xapplepushservice, 0},
+	{"XDELIVER", cmd_xdeliver, 0},
 	{"XFILTER", cmd_xfilter, 0},
 	{"XGETPIMAPPREFS", cmd_xgetpimapprefs, 0},
 	{"XPROVISION", cmd_xprovision, 0},
@@ -119,6 +122,7 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.deltapush = settings->deltapush;
 	if (context->user.deltapush)
 		delta_metadata_register();
+	context->user.submission = deliver_server_get(user, &settings->submission);
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
 	context->user.pimap = settings->pimap;
 	context->user.device = login_device(user);
@@ -152,6 +156,8 @@ static void pushimap_client_created(struct client **clientp)
 	}
 	if (user != NULL && user->deltapush)
 		client_add_capability(client, CAPABILITY_DELTA);
+	if (user != NULL && user->submission != NULL)
+		client_add_capability(client, CAPABILITY_DELIVER);
 	if (user != NULL)
 		client_add_capability(client, CAPABILITY_ZIP);
 	if (next_client_created != NULL)

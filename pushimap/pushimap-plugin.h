@@ -5,6 +5,7 @@
 #ifndef PUSHIMAP_PLUGIN_H
 #define PUSHIMAP_PLUGIN_H
 
+struct deliver_server;
 struct mail_user;
 struct module;
 
@@ -18,8 +19,9 @@ struct pushimap_user {
 	enum pushimap_dialect dialect;
 	bool pimap; /* there are P-IMAP commands */
 	const char *socket_path;
-	bool apple;               /* XAPPLEPUSHSERVICE */
-	bool deltapush;           /* XDELTAPUSH */
+	bool apple;                              /* XAPPLEPUSHSERVICE */
+	bool deltapush;                          /* XDELTAPUSH */
+	const struct deliver_server *submission; /* XDELIVER; or NULL */
 	const char *device;       /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
 	unsigned int expire_days; /* of such a session */
 };
