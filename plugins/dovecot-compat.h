@@ -176,6 +176,13 @@ static inline bool fantail_acl_ignored(const struct acl_mailbox_list *list)
 /* For those who include smtp-client.h and iostream-ssl.h first. */
 #ifdef SMTP_CLIENT_H
 
+/* 2.3 does not know it, 2.4 only if it was built so: then it is one like others. */
+#if FANTAIL_DOVECOT_24
+#define FANTAIL_SMTP_CAPABILITY_SMTPUTF8 SMTP_CAPABILITY_SMTPUTF8
+#else
+#define FANTAIL_SMTP_CAPABILITY_SMTPUTF8 SMTP_CAPABILITY_NONE
+#endif
+
 /* ssl_client_* of the configuration, which 2.4 looks up by the connection's event. `ssl` has to
  * be there until the connection is made. */
 static inline void fantail_smtp_client_set_ssl(struct smtp_client_settings *set,
