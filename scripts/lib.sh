@@ -17,6 +17,7 @@ packages_build=(
 packages_test=(
 	clang clang-format cppcheck libclang-rt-14-dev sqlite3 nghttp2-server nghttp2-client perl
 	libwbxml2-dev libwbxml2-utils
+	libnsl2 libsasl2-2 # for a Postfix that is not installed
 	kannel kannel-extras # an SMS gateway, and the network of its own tests
 )
 # Source packages with live tests of IMAP servers; tests/integration/conformance_test.py
@@ -115,6 +116,27 @@ install_suites() {
 	if [ $status != 0 ]; then
 		tail -5 /tmp/fantail-suites.log >&2
 		say "no suites: ${missing[*]} cannot be had; the log is /tmp/fantail-suites.log"
+	fi
+}
+
+# An SMTP server for tests/integration/deliver_test.py, unpacked into tests/suites if it is not
+# installed: installing it would make it this machine's mail system. Without it some rows are
+# skipped, and say so.
+unpack_postfix() {
+	local folder status=0
+	[ -e /usr/lib/postfix/sbin/master ] || [ -d "$top/tests/suites/postfix" ] && return
+	say "fetching postfix"
+	folder=$(mktemp -d)
+	{
+		apt-cache show postfix >/dev/null 2>&1 || apt-get update -qq
+		(cd "$folder" && apt-get download -qq -o APT::Sandbox::User= postfix) &&
+			dpkg-deb -x "$folder"/postfix_*.deb "$folder/postfix" &&
+			mkdir -p "$top/tests/suites" && mv "$folder/postfix" "$top/tests/suites/"
+	} >/tmp/fantail-postfix.log 2>&1 || status=$?
+	rm -rf "$folder"
+	if [ $status != 0 ]; then
+		tail -5 /tmp/fantail-postfix.log >&2
+		say "no postfix: it cannot be had; the log is /tmp/fantail-postfix.log"
 	fi
 }
 
