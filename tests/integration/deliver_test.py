@@ -108,6 +108,17 @@ def codes(dialogue):
     return [line[:3] for line in dialogue if line[3:4] != "-"]
 
 
+def waits(session):
+    """A reply that comes later."""
+    standin.go_on.wait(60)
+    return None
+
+
+def reads_no_more(session):
+    session.connection.sendall(b"354 go on\r\n")
+    return STALL
+
+
 def test(function=None, problems=()):
     """`problems`: what the log may have."""
     if function is None:
@@ -165,7 +176,6 @@ def announced_only_when_configured():
                 continue
             answer = imap.command("XDELIVER CAPABILITY")
             equal((answer.status, "Unknown command" in answer.text), ("BAD", True), name)
-            # The script is not taken for commands.
             imap.ok("NOOP")
 
 
@@ -482,11 +492,74 @@ def servers_that_fail():
                   f"{row}: {dialogue[-1]}")
 
 
-@test(problems=["Connection lost", "Remote disconnected"])
+@test
+def a_server_that_has_had_enough():
+    """It says so in the middle, and reads on."""
+    standin.early = (100000, b"552 5.3.4 too much\r\n")
+    with session() as imap:
+        big = HEAD + ("x" * 998 + "\r\n") * 5000 + ".\r\n"
+        answer, dialogue = send(imap, big + "NOOP\r\n" + MAIL)
+        equal((answer.status, answer.text[:6]), ("NO", "1 of 2"), answer.text)
+        equal(codes(dialogue), ["250", "250", "354", "552", "250", "250", "250", "354", "250"],
+              "dialogue")
+    equal(len(standin.sessions[-1].messages[-1]), 21, "the other one")
+
+
+@test
+def the_session_goes_on():
+    """While the server thinks."""
+    url = store("alice", STORED)
+    for verb in ("GREETING", "MAIL", "DATA", "TEXT"):
+        standin.reset()
+        standin.replies[verb] = waits
+        with session() as imap:
+            tag = imap.start(b"XDELIVER TEXT " + literal(f'{HEAD}URL "{url}"\r\n.\r\n'))
+            wait_for("the server's turn", lambda: standin.sessions and
+                     (verb == "GREETING" or {"TEXT": "DATA"}.get(verb, verb)
+                      in standin.sessions[-1].verbs))
+            imap.select("INBOX")
+            imap.ok("NOOP")
+            check("FETCH" in imap.ok("FETCH 1 BODY.PEEK[]").lines[-1], "FETCH")
+            imap.ok("CLOSE")
+            idle = imap.start("IDLE")
+            imap.send("DONE\r\n")
+            equal(imap.finish(idle).status, "OK", "IDLE")
+            check(tag not in imap.answers, f"no answer yet: {imap.answers}")
+            standin.go_on.set()
+            answer = imap.finish(tag)
+            equal(answer.status, "OK", f"{verb}: {answer}")
+            imap.ok("NOOP")
+
+
+@test
+def logging_out_ends_it():
+    for verb in ("GREETING", "MAIL", "DATA"):
+        standin.reset()
+        standin.replies[verb] = waits
+        with session() as imap:
+            tag = imap.start(b"XDELIVER TEXT " + literal(MAIL))
+            wait_for("the server's turn", lambda: standin.sessions and
+                     (verb == "GREETING" or verb in standin.sessions[-1].verbs))
+            before = dovecot.log().count("Disconnected: Logged out")
+            equal(imap.command("LOGOUT").status, "OK", "LOGOUT")
+            check(tag not in imap.answers, "no answer")
+        wait_for("the end", lambda: dovecot.log().count("Disconnected: Logged out") > before)
+        standin.go_on.set()
+        check(standin.sessions[-1].ended.wait(30), "the connection is closed")
+        equal(standin.sessions[-1].messages, [], f"messages, {verb}")
+
+
+@test(problems=["Connection lost", "Remote disconnected", "timed out"])
 def a_server_that_goes_within_a_message():
     big = HEAD + ("x" * 998 + "\r\n") * 20000 + ".\r\n"
     standin.read_limit = 100000
     with session() as imap:
+        answer, dialogue = send(imap, big)
+        equal((answer.status, codes(dialogue)), ("NO", ["250", "250", "354", "421"]), answer.text)
+        check("may have" not in dialogue[-1], "it was not complete")
+        imap.ok("NOOP")
+        standin.reset()
+        standin.replies["DATA"] = reads_no_more
         answer, dialogue = send(imap, big)
         equal((answer.status, codes(dialogue)), ("NO", ["250", "250", "354", "421"]), answer.text)
         check("may have" not in dialogue[-1], "it was not complete")
@@ -525,8 +598,7 @@ def a_client_that_goes():
             imap.ok("NOOP")
     standin.reset()
     # Within the message: the server does not read, the client goes.
-    standin.replies["DATA"] = lambda session: (session.connection.sendall(b"354 go on\r\n"),
-                                               STALL)[1]
+    standin.replies["DATA"] = reads_no_more
     with session() as imap:
         script = HEAD + ("x" * 998 + "\r\n") * 20000 + ".\r\n"
         imap.send(b"t90 XDELIVER TEXT " + literal(script) + b"\r\n")

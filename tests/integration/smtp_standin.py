@@ -15,6 +15,8 @@ import threading
 CLOSE = object()
 STALL = object()  # nothing is said, and nothing read, until reset()
 
+TAKEN, SAID = object(), object()
+
 CAPABILITIES = ("PIPELINING", "SIZE 1000000000", "8BITMIME", "ENHANCEDSTATUSCODES", "AUTH PLAIN",
                 "STARTTLS", "XCLIENT LOGIN ADDR", "CHUNKING", "BINARYMIME", "DSN", "HELP")
 GOOD = {
@@ -64,6 +66,7 @@ class SmtpStandIn:
         self.replies = {}
         self.capabilities = CAPABILITIES
         self.read_limit = None  # octets of a message after which the connection is closed
+        self.early = None       # (octets of a message after which it is said, the reply)
         self.sessions = []
 
     def _accept(self):
@@ -92,19 +95,24 @@ class SmtpStandIn:
         return reply[:3] < b"400"
 
     def _message(self, session, reader):
+        """TAKEN, SAID if it was answered before it was complete, or None: it was not."""
         message = b""
+        early = TAKEN
         while True:
             line = reader.readline(65536)
             if line == b"":
-                return False
+                return None
             if line == b".\r\n":
                 session.messages.append(message)
-                return True
+                return early
             session.received += len(line)
-            if session.received < 1 << 22:
+            if len(message) < 1 << 22:
                 message += line
+            if self.early is not None and len(message) > self.early[0] and early is TAKEN:
+                session.connection.sendall(self.early[1])
+                early = SAID
             if self.read_limit is not None and session.received > self.read_limit:
-                return False
+                return None
 
     def _serve(self, session, go_on):
         try:
@@ -119,9 +127,10 @@ class SmtpStandIn:
                     if verb == "QUIT":
                         return
                     if verb == "DATA" and self.accepted:
-                        if not self._message(session, reader):
+                        how = self._message(session, reader)
+                        if how is None:
                             return
-                        if self._closes("TEXT", session, go_on):
+                        if how is TAKEN and self._closes("TEXT", session, go_on):
                             return
         except OSError:
             pass  # the other side is gone
