@@ -76,8 +76,8 @@ static const char *tagline(const struct deliver_result *result)
 {
 	if (result->lost)
 		return t_strdup_printf("NO [" IMAP_RESP_CODE_UNAVAILABLE
-				       "] The submission server went away; %u of %u messages were "
-				       "accepted.",
+				       "] The dialogue with the submission server broke off; %u of "
+				       "%u messages were accepted.",
 				       result->accepted, result->messages);
 	if (result->accepted < result->messages)
 		return t_strdup_printf("NO %u of %u messages were accepted; the dialogue says why.",

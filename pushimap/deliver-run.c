@@ -133,6 +133,8 @@ static void append_own(struct deliver_run *run, const char *reply)
 static void run_lost(struct deliver_run *run, const char *reply)
 {
 	run->result.lost = TRUE;
+	if (run->wait == WAIT_TEXT && run->complete)
+		reply = t_strconcat(reply, " It may have the message.", NULL);
 	append_own(run, reply);
 	run_later(run);
 }
@@ -150,9 +152,6 @@ static bool run_goes_on(struct deliver_run *run, const struct smtp_reply *reply)
 		run_lost(run, "421 4.4.2 The submission server did not answer in time.");
 	} else if (reply->status == SMTP_CLIENT_COMMAND_ERROR_BAD_REPLY) {
 		run_lost(run, "421 4.5.0 The submission server's answer cannot be understood.");
-	} else if (run->wait == WAIT_TEXT && run->complete) {
-		run_lost(run, "421 4.4.2 The submission server went away, and may have the "
-			      "message.");
 	} else {
 		run_lost(run, "421 4.4.2 The submission server went away.");
 	}
