@@ -2,14 +2,17 @@
 #include "control-json.h"
 #include "control-status.h"
 #include "control-test.h"
+#include "extended.h"
 #include "gateway-context.h"
 #include "limits.h"
+#include "pimap-command.h"
 #include "queue.h"
 #include "registry.h"
 #include "store.h"
 #include "webhook-device.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 /* Beyond the gateway's own time-out, for what happens around the request. */
 #define TEST_GRACE_SECS 5
@@ -28,6 +31,7 @@ struct request {
 	char *id;
 	char *user;
 	struct control_test *test;
+	const char *command; /* what a device is to be told; NULL = nothing */
 };
 
 /* --- answers ---------------------------------------------------------------- */
@@ -40,6 +44,8 @@ static void answer_error(struct line_peer *peer, const char *id, const GError *e
 		code = "notfound";
 	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_BUSY))
 		code = "busy";
+	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_REFUSED))
+		code = "refused";
 	else if (g_error_matches(error, STORE_ERROR, STORE_ERROR_LIMIT))
 		code = "limit";
 	else if (error->domain == STORE_ERROR)
@@ -155,6 +161,15 @@ static void add_filters(const struct control *control, JsonBuilder *builder,
 		return;
 	attachments = registry->backend->attachments(registry, device->id);
 	control_json_filters(builder, attachments);
+	if (device->dialect == DIALECT_EXTENDED) {
+		struct registry_key key;
+
+		registry->backend->key(registry, device->id, &key);
+		control_json_text(builder, "key",
+				  key.waits     ? "a new one waits to be fetched"
+				  : key.fetched ? "fetched"
+						: "none");
+	}
 }
 
 static gboolean do_devices(gpointer data, const struct control_call *call)
@@ -392,6 +407,106 @@ static gboolean do_revoke(gpointer data, const struct control_call *call)
 	return TRUE;
 }
 
+/* --- LOCK, UNLOCK, NEWKEY ------------------------------------------------------ */
+
+/* What was asked for is done; `why`: but the device is not told. */
+static void commanded(struct request *request, const char *why)
+{
+	JsonBuilder *builder = control_json_begin();
+
+	control_json_bool(builder, "told", request->command != NULL && why == NULL);
+	control_json_text(builder, "why", why);
+	control_answer(request->peer, "OK", request->id, control_json_end(builder));
+	request_free(request);
+}
+
+static void command_queued(const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	if (error == NULL && request->control != NULL)
+		dispatcher_wake_all(request->control->parts.dispatcher);
+	commanded(request, error != NULL ? error->message : NULL);
+}
+
+static void tell(struct request *request, const struct device *device)
+{
+	const struct control_parts *parts = &request->control->parts;
+	g_autoptr(GPtrArray) out =
+		g_ptr_array_new_with_free_func((GDestroyNotify)notification_free);
+	g_autoptr(GError) error = NULL;
+	struct notification *notification;
+	const char *why = NULL;
+
+	notification = pimap_command(parts->context, parts->registry, device, request->command,
+				     g_get_real_time(), &why);
+	if (notification == NULL) {
+		commanded(request, why);
+		return;
+	}
+	g_ptr_array_add(out, notification);
+	if (!parts->queue->backend->put(parts->queue, NULL, out, command_queued, request, &error))
+		commanded(request, error->message);
+}
+
+static void lock_changed(const struct device *device, const GError *error, gpointer data)
+{
+	struct request *request = data;
+
+	if (error != NULL) {
+		answer_error(request->peer, request->id, error);
+		request_free(request);
+		return;
+	}
+	g_message("operator (uid %u): %s, device %s of %s", (guint)line_peer_uid(request->peer),
+		  request->command != NULL ? request->command : "unlocked", device->device,
+		  device->user);
+	if (request->control != NULL && request->command != NULL)
+		tell(request, device);
+	else
+		commanded(request, NULL);
+}
+
+static gboolean lock_or_not(gpointer data, const struct control_call *call, gboolean locked)
+{
+	struct control *control = data;
+	struct registry *registry = control->parts.registry;
+	struct request *request = request_new(control, call);
+
+	request->command = locked ? PIMAP_LOCK_DOWN : NULL;
+	registry->backend->lock(registry, request->user, control_call_get(call, "device"), locked,
+				lock_changed, request);
+	return TRUE;
+}
+
+static gboolean do_lock(gpointer data, const struct control_call *call)
+{
+	return lock_or_not(data, call, TRUE);
+}
+
+static gboolean do_unlock(gpointer data, const struct control_call *call)
+{
+	return lock_or_not(data, call, FALSE);
+}
+
+static gboolean do_newkey(gpointer data, const struct control_call *call)
+{
+	struct control *control = data;
+	struct registry *registry = control->parts.registry;
+	guint8 fresh[EXTENDED_KEY];
+	struct request *request;
+
+	if (getrandom(fresh, sizeof(fresh), 0) != (ssize_t)sizeof(fresh)) {
+		line_peer_no(call->peer, call->id, "unavailable", "no random numbers");
+		return TRUE;
+	}
+	request = request_new(control, call);
+	request->command = PIMAP_NEW_ENC_KEY;
+	registry->backend->new_key(registry, request->user, control_call_get(call, "device"), fresh,
+				   lock_changed, request);
+	return TRUE;
+}
+
 static void flushed(const GError *error, gpointer data)
 {
 	struct request *request = data;
@@ -514,6 +629,8 @@ static const struct control_verb verbs[] = {
 	{"QUEUE", FALSE, FALSE, do_queue},       {"RELOAD", FALSE, FALSE, do_reload},
 	{"REVOKE", TRUE, TRUE, do_revoke},       {"STATUS", FALSE, FALSE, do_status},
 	{"SUBSCRIBE", TRUE, TRUE, do_subscribe}, {"TEST", TRUE, FALSE, do_test},
+	{"LOCK", TRUE, TRUE, do_lock},           {"UNLOCK", TRUE, TRUE, do_unlock},
+	{"NEWKEY", TRUE, TRUE, do_newkey},
 };
 
 static gboolean take_line(struct line_peer *peer, const struct tabline_field *fields, gsize count,

@@ -481,6 +481,8 @@ void ctl_render_device(GString *out, JsonObject *device, const struct ctl_style 
 	say(out, "mailboxes", "%s", mailboxes != NULL ? mailboxes : "all");
 	if (g_strcmp0(text_of(device, "kind"), "pimap") == 0)
 		say(out, "filters", "%s", filters != NULL ? filters : "none");
+	if (text_of(device, "key") != NULL)
+		say(out, "key", "%s", text_of(device, "key"));
 	text = text_of(device, "msgtype");
 	say(out, "messages", "%s", text != NULL ? text : "-");
 	say(out, "content", "%s", bool_of(device, "content") ? "yes" : "no");

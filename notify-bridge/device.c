@@ -121,6 +121,7 @@ static const char *const state_names[] = {
 	[DEVICE_INACTIVE] = "inactive",
 	[DEVICE_ACTIVE] = "active",
 	[DEVICE_DEAD] = "dead",
+	[DEVICE_LOCKED] = "locked",
 };
 
 static const char *const dialect_names[] = {

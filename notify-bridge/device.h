@@ -12,7 +12,8 @@
 enum device_state {
 	DEVICE_INACTIVE, /* waits for CONFIRM; gets nothing but the confirmation push */
 	DEVICE_ACTIVE,
-	DEVICE_DEAD, /* the gateway said it is gone (404, 410); kept a while for operators */
+	DEVICE_DEAD,   /* the gateway said it is gone (404, 410); kept a while for operators */
+	DEVICE_LOCKED, /* of Push-IMAP, lost: the operator said so, and takes it back */
 };
 
 /* What a push says and how (payload.h). */
@@ -102,7 +103,7 @@ gboolean device_looks_at_content(const struct device *device);
 /* The operator's, and of no user (webhook-device.h). */
 gboolean device_is_webhook(const struct device *device);
 
-const char *device_state_name(enum device_state state);       /* "inactive", "active", "dead" */
+const char *device_state_name(enum device_state state);       /* "inactive", "active", ... */
 const char *device_dialect_name(enum device_dialect dialect); /* "gougeon", ... */
 const char *device_msgtype_name(enum device_msgtype msgtype); /* "all", "chat", "mail" */
 gboolean device_state_parse(const char *name, enum device_state *state_r);

@@ -1,6 +1,7 @@
 #include "dispatcher-private.h"
 #include "bridge-config.h"
 #include "limits.h"
+#include "pimap-command.h"
 #include "pimap-reach.h"
 #include "retry.h"
 #include "store.h"
@@ -549,6 +550,12 @@ static const char *not_to_be_sent(const struct job *job)
 		return "device-gone";
 	if (job->device->state == DEVICE_INACTIVE && !is_confirmation(job->notification))
 		return "inactive";
+	if (notification_is_command(job->notification)) {
+		if (pimap_command_is_over(job->device, job->notification))
+			return "unlocked";
+	} else if (job->device->state == DEVICE_LOCKED) {
+		return "locked";
+	}
 	if (job->gateway == NULL)
 		return "no-gateway";
 	return NULL;
@@ -562,9 +569,10 @@ static gboolean device_may(struct job *job, gint64 now_us, gint64 *due_us_r)
 	char key[24];
 	gint64 wait_us;
 
-	/* A webhook is the operator's, and serves many users. Confirmations have a
+	/* A webhook is the operator's, and serves many users; so are commands. Confirmations have a
 	 * pace of their own (LIMIT_REGISTRATIONS_PER_HOUR). */
-	if (device_is_webhook(job->device) || is_confirmation(job->notification))
+	if (device_is_webhook(job->device) || is_confirmation(job->notification) ||
+	    notification_is_command(job->notification))
 		return TRUE;
 	g_snprintf(key, sizeof(key), "%" G_GINT64_FORMAT, job->device->id);
 	wait_us = pace_take(job->dispatcher->paces, key, config->rate_per_minute,

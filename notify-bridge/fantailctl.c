@@ -287,6 +287,42 @@ static int run_devices_revoke(int argc, char **argv)
 	return run_plain("REVOKE", fields, G_N_ELEMENTS(fields), "Revoked.\n");
 }
 
+/* What the bridge has done and, if it can, tells the device. */
+static int run_command(const char *verb, char **argv, const char *done)
+{
+	const char *fields[] = {"user", argv[0], "device", argv[1]};
+	g_autoptr(JsonObject) result = NULL;
+	int code =
+		ask(&ctl_bridge, verb, fields, G_N_ELEMENTS(fields), TIMEOUT_SECS, NULL, &result);
+	const char *why;
+
+	if (code != EX_OK)
+		return code;
+	if (options.json)
+		return print_json_object(result);
+	why = json_object_get_string_member_with_default(result, "why", NULL);
+	GString *text = g_string_new(done);
+	if (why != NULL)
+		g_string_append_printf(text, " The device is not told: %s.", why);
+	g_string_append_c(text, '\n');
+	return print_text(text);
+}
+
+static int run_devices_lock(int argc, char **argv)
+{
+	return run_command("LOCK", argv, "Locked.");
+}
+
+static int run_devices_unlock(int argc, char **argv)
+{
+	return run_command("UNLOCK", argv, "Unlocked.");
+}
+
+static int run_devices_new_key(int argc, char **argv)
+{
+	return run_command("NEWKEY", argv, "There is a new key for it to fetch.");
+}
+
 static int run_subscribe(int argc, char **argv)
 {
 	const char *fields[] = {"user", argv[0], "device", argv[1], "endpoint", argv[2]};
@@ -618,6 +654,11 @@ static const struct command {
 	 "One device and its last outcome"},
 	{"devices", "revoke", "USER DEVICE", 2, 2, NULL, run_devices_revoke,
 	 "Forgets a device and what waits for it"},
+	{"devices", "lock", "USER DEVICE", 2, 2, NULL, run_devices_lock,
+	 "Locks a lost device of Push-IMAP, and tells it"},
+	{"devices", "unlock", "USER DEVICE", 2, 2, NULL, run_devices_unlock, "Takes that back"},
+	{"devices", "new-key", "USER DEVICE", 2, 2, NULL, run_devices_new_key,
+	 "Has it fetch another key"},
 	{"devices", "list", "[USER]", 0, 1, limit_entries, run_devices_list,
 	 "Registered devices, and webhooks"},
 	/* After the ones with a second word: whatever follows is a user. */

@@ -27,6 +27,13 @@ static struct device *find_device(const struct request *request)
 	return g_steal_pointer(&device);
 }
 
+static gboolean is_locked(const struct request *request)
+{
+	g_autoptr(device_t) device = find_device(request);
+
+	return device != NULL && device->state == DEVICE_LOCKED;
+}
+
 static gboolean check_name(const struct request *request)
 {
 	if (pimap_device_id_valid(request_get(request, "device")))
@@ -144,6 +151,10 @@ void intake_profile(const struct request *request)
 	struct provision *provision;
 	guint8 fresh[EXTENDED_KEY];
 
+	if (is_locked(request)) {
+		request_no(request, "refused", "the device is locked");
+		return;
+	}
 	if (!pimap_device_id_valid(device) || (!key && id == NULL)) {
 		say_profile(request, NULL);
 		return;
@@ -284,8 +295,9 @@ void intake_present(const struct request *request)
 		profile = intake->registry->backend->profile(intake->registry, device->id);
 	if (device != NULL && session != NULL && strlen(session) <= LIMIT_SESSION_ID) {
 		/* A wake-up that waits to be sent is of no use any more. There is none while it
-		 * listens. */
-		if (!presence_listens(intake->presence, device->id, now_us))
+		 * listens. In the format EXTENDED it may be an operator's command. */
+		if (device->dialect == DIALECT_EMN &&
+		    !presence_listens(intake->presence, device->id, now_us))
 			intake->queue->backend->drop_device(intake->queue, device->id, NULL, NULL);
 		presence_say(intake->presence, device->id, session, listening, now_us);
 		intake->registry->backend->present(intake->registry, device,

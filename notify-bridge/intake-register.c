@@ -128,6 +128,10 @@ void intake_unsubscribe(const struct request *request)
 		return;
 	}
 	known = registry->backend->find(registry, request->user, name);
+	if (known != NULL && known->state == DEVICE_LOCKED) {
+		request_no(request, "refused", "the device is locked");
+		return;
+	}
 	change = intake_change_new(request);
 	if (known != NULL)
 		change->device = known->id;

@@ -233,6 +233,10 @@ gboolean registry_sqlite_job_write(struct store *store, struct change_job *job, 
 
 gboolean registry_sqlite_job_check_face(struct change_job *job, GError **error)
 {
+	if (job->result != NULL && job->result->state == DEVICE_LOCKED) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_REFUSED, "the device is locked");
+		return FALSE;
+	}
 	if (job->result == NULL ||
 	    device_face(job->result->dialect) == device_face(job->wanted->dialect))
 		return TRUE;

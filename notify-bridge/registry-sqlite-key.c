@@ -1,4 +1,4 @@
-/* Devices of Push-IMAP: keys and numbers of notifications that have a message in them. */
+/* Devices of Push-IMAP: keys and numbers of notifications that have a message in them, locks. */
 #include "registry-sqlite-private.h"
 
 #include "extended.h"
@@ -110,6 +110,11 @@ static gboolean new_key_work(struct store *store, gpointer data, GError **error)
 
 	if (row <= 0)
 		return row == 0 ? not_found(error) : FALSE;
+	if (job->result->state == DEVICE_LOCKED) {
+		g_set_error(error, STORE_ERROR, STORE_ERROR_REFUSED,
+			    "the device is locked; unlock it first");
+		return FALSE;
+	}
 	if (!run(store, job,
 		 "UPDATE pimap_key SET next_key = ?2 WHERE device = ?1 AND key IS NOT NULL",
 		 job->wanted->key, error))
@@ -172,4 +177,37 @@ void registry_sqlite_key(struct registry *base, gint64 id, struct registry_key *
 		key_r->sequence = (guint64)sqlite3_column_int64(stmt, 2);
 	}
 	sqlite3_reset(stmt);
+}
+
+/* --- locks ------------------------------------------------------------------------ */
+
+static gboolean lock_work(struct store *store, gpointer data, GError **error)
+{
+	struct change_job *job = data;
+	int row = fetch(store, job, error);
+
+	if (row <= 0) {
+		if (row == 0 && job->result != NULL)
+			g_set_error(error, STORE_ERROR, STORE_ERROR_REFUSED,
+				    "only devices of Push-IMAP can be locked; revoke it");
+		else if (row == 0)
+			not_found(error);
+		return FALSE;
+	}
+	return run(store, job,
+		   job->wanted->state == DEVICE_LOCKED
+			   ? "UPDATE device SET state = 3 WHERE id = ?1"
+			   : "UPDATE device SET state = 1 WHERE id = ?1 AND state = 3",
+		   NULL, error) &&
+	       registry_sqlite_job_fetch(store, job, error) > 0;
+}
+
+/* Settles: a disk that is nearly full must not keep a lost device open. */
+void registry_sqlite_lock(struct registry *registry, const char *user, const char *device,
+			  gboolean locked, registry_done done, gpointer data)
+{
+	struct change_job *job = registry_sqlite_pimap_job(registry, user, device, 0, done, data);
+
+	job->wanted->state = locked ? DEVICE_LOCKED : DEVICE_ACTIVE;
+	store_settle(job->registry->store, lock_work, registry_sqlite_job_done, job);
 }

@@ -201,7 +201,7 @@ static gboolean dead_work(struct store *store, gpointer data, GError **error)
 	struct end_job *job = data;
 	sqlite3_stmt *stmt = store_prepare(
 		store, "UPDATE device SET state = 2, dead_at = ?3, last_outcome = ?4, token = NULL "
-		       "WHERE id = ?1 AND user <> '' AND state <> 2 AND confirmed <= ?2 AND "
+		       "WHERE id = ?1 AND user <> '' AND state < 2 AND confirmed <= ?2 AND "
 		       "changed <= ?2 AND endpoint = ?5");
 
 	sqlite3_bind_int64(stmt, 1, job->id);
@@ -252,9 +252,10 @@ static gboolean maintain_work(struct store *store, gpointer data, GError **error
 		return FALSE;
 	for (enum device_dialect dialect = DIALECT_EMN; dialect <= DIALECT_DELTAPUSH; dialect++) {
 		/* The second condition is what there is an index for. */
-		stmt = store_prepare(store,
-				     "DELETE FROM device WHERE id IN (SELECT id FROM device WHERE "
-				     "dialect = ?3 AND dialect >= 2 AND seen < ?1 LIMIT ?2)");
+		stmt = store_prepare(
+			store,
+			"DELETE FROM device WHERE id IN (SELECT id FROM device WHERE "
+			"dialect = ?3 AND dialect >= 2 AND seen < ?1 AND +state <> 3 LIMIT ?2)");
 		sqlite3_bind_int64(stmt, 1, job->now - device_unseen_secs(dialect));
 		sqlite3_bind_int(stmt, 2, MAINTAIN_ROWS);
 		sqlite3_bind_int(stmt, 3, (int)dialect);

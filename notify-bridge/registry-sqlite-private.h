@@ -105,6 +105,8 @@ void registry_sqlite_new_key(struct registry *registry, const char *user, const 
 void registry_sqlite_number(struct registry *registry, const struct device *device,
 			    registry_done done, gpointer data);
 void registry_sqlite_key(struct registry *registry, gint64 id, struct registry_key *key_r);
+void registry_sqlite_lock(struct registry *registry, const char *user, const char *device,
+			  gboolean locked, registry_done done, gpointer data);
 
 /* --- registry-sqlite-marks.c */
 

@@ -305,6 +305,7 @@ static const struct registry_backend backend = {
 	.new_key = registry_sqlite_new_key,
 	.number = registry_sqlite_number,
 	.key = registry_sqlite_key,
+	.lock = registry_sqlite_lock,
 	.maintain = registry_sqlite_maintain,
 	.stats = stats,
 	.set_limits = set_limits,

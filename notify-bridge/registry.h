@@ -159,6 +159,10 @@ struct registry_backend {
 	void (*number)(struct registry *registry, const struct device *device, registry_done done,
 		       gpointer data);
 	void (*key)(struct registry *registry, gint64 id, struct registry_key *key_r);
+	/* A device of Push-IMAP that is locked hears nothing, cannot be changed (REFUSED) and is
+	 * not forgotten; or it is active again. NOT_FOUND; REFUSED for other faces. */
+	void (*lock)(struct registry *registry, const char *user, const char *device,
+		     gboolean locked, registry_done done, gpointer data);
 
 	/* Discards inactive ones past confirm_by, dead ones after `dead_keep_secs`, and those
 	 * of other faces than FACE_WEBPUSH that were not seen for LIMIT_DEVICE_UNSEEN_SECS;

@@ -342,5 +342,72 @@ def a_message_in_a_request():
     receiver.close()
 
 
+@suite.test
+def another_key_and_a_lock():
+    receiver = WebhookReceiver()
+    with SafeSite("extended-lock", [], receiver, hooks={"relay": {"pimap": "yes"}}) as site:
+        old = site.set_extended("HTTP", "relay")
+        ctl = site.bridge.ctl
+        last = lambda key: Extended(key, receiver.snapshot()[-1]["body"].decode())
+        came = lambda count: eventually(lambda: len(receiver.snapshot()) == count, f"{count} requests")
+        equal(ctl("devices", "new-key", USER, "nobody", check=False).returncode, 67, "no such device")
+        equal(ctl("devices", "new-key", USER, DEVICE).stdout,
+              "There is a new key for it to fetch.\n", "what it says")
+        came(1)
+        equal(last(old).event, "NEW_ENC_KEY", "under the old key")
+        check("waits" in site.shown()["key"], site.shown()["key"])
+        site.deliver()
+        came(2)
+        equal(last(old).event, "NEW_MESSAGE", "until the new one is fetched")
+        with site.session() as phone:
+            phone.ok("XPROVISION")
+        site.deliver()
+        came(3)
+        equal(last(old).event, "NEW_MESSAGE", "which goes over TLS alone")
+        with SafePhone(site) as phone:
+            new = phone.key()
+            check(new != old, "another key")
+            phone.command("LOGOUT")
+        equal(site.shown()["key"], "fetched", "as shown")
+        # A device that listens is locked all the same.
+        listening = site.session()
+        listening.ok("SELECT INBOX")
+        listening.start("IDLE")
+        listening.line()
+        equal(ctl("devices", "lock", USER, DEVICE).stdout, "Locked.\n", "what it says")
+        came(4)
+        equal((last(new).event, last(new).fields), ("LOCK_DOWN", []), "under the new key")
+        listening.drop()
+        equal(site.shown()["state"], "locked", "as shown")
+        check(f"LOCK_DOWN, device {DEVICE} of {USER}" in site.bridge.log_text(), "in the log")
+        site.dovecot.deliver(USER, MESSAGE)  # nobody wants to hear of it
+        with site.session() as phone:
+            for command in ("XPROVISION", "XGETPIMAPPREFS (PIMAP_OUTBAND_CHANNEL)",
+                            "XSETPIMAPPREF PIMAP_OUTBAND_CHANNEL NONE",
+                            "XSETPIMAPPREF PIMAP_XFILTER (INBOX N NONE)"):
+                result = phone.command(command)[-1]
+                check(result.startswith("NO ") and "locked" in result, f"{command}: {result}")
+            phone.ok("SELECT INBOX")
+        with SafePhone(site) as phone:
+            check(phone.command("XPROVISION")[-1].startswith("NO "), "no key either")
+        site.bridge.kill()
+        site.bridge.start()
+        equal(site.shown()["state"], "locked", "after a restart")
+        site.dovecot.deliver(USER, MESSAGE)
+        equal(len(receiver.snapshot()), 4, "it hears nothing more")
+        equal(ctl("devices", "unlock", USER, DEVICE).stdout, "Unlocked.\n", "what it says")
+        site.deliver()
+        came(5)
+        numbers = [Extended(key, request["body"].decode()).sequence
+                   for key, request in zip((old, old, old, new, new), receiver.snapshot())]
+        equal(numbers, [1, 2, 3, 4, 5], "numbers")
+        # What EMN cannot say.
+        with site.session() as phone:
+            phone.ok("XSETPIMAPPREF PIMAP_OUTBAND_FORMAT EMN")
+        check("not told: its format is EMN" in ctl("devices", "lock", USER, DEVICE).stdout, "why")
+        equal(site.shown()["state"], "locked", "and locked")
+    receiver.close()
+
+
 if __name__ == "__main__":
     suite.run()

@@ -1090,6 +1090,124 @@ static void test_names(void)
 		g_test_add_data_func(path, &rows[i], test);                                       \
 	}
 
+/* --- keys, numbers, locks ---------------------------------------------------------- */
+
+static const guint8 key_1[16] = "first key 16 oct", key_2[16] = "second key 16 oc",
+		    key_3[16] = "third key 16 oct";
+
+static void provision(struct bench *bench, const char *device, const guint8 *fresh, int code)
+{
+	bench->registry->backend->provision(bench->registry, "alice", device, "id", fresh, NOW,
+					    changed, bench);
+	expect(bench, code);
+}
+
+static void new_key(struct bench *bench, const char *device, int code)
+{
+	bench->registry->backend->new_key(bench->registry, "alice", device, key_2, changed, bench);
+	expect(bench, code);
+}
+
+static void number(struct bench *bench, const char *device, int code)
+{
+	const struct device like = {.user = (char *)"alice", .device = (char *)device};
+
+	bench->registry->backend->number(bench->registry, &like, changed, bench);
+	expect(bench, code);
+}
+
+static void lock(struct bench *bench, const char *device, gboolean locked, int code)
+{
+	bench->registry->backend->lock(bench->registry, "alice", device, locked, changed, bench);
+	expect(bench, code);
+}
+
+#define EXPECT_KEY(bench, expected) \
+	g_assert_cmpmem((bench).result->key, sizeof((bench).result->key), expected, 16)
+
+static void test_keys(void)
+{
+	struct device subscription = make("alice", "subscription");
+	const struct registry_limits limits = {.devices_per_user = 3, .confirm_secs = 77};
+	struct registry_key key;
+	struct bench bench = {0};
+
+	set_up(&bench, 3);
+	subscribe(&bench, &subscription, NOW, -1);
+	provision(&bench, "subscription", key_1, STORE_ERROR_REFUSED);
+	new_key(&bench, "P1", STORE_ERROR_NOT_FOUND);
+	new_key(&bench, "subscription", STORE_ERROR_NOT_FOUND);
+	/* Told what there is, but no key: it has none. */
+	provision(&bench, "P1", NULL, -1);
+	new_key(&bench, "P1", STORE_ERROR_REFUSED);
+	number(&bench, "P1", STORE_ERROR_NOT_FOUND);
+	provision(&bench, "P1", key_1, -1);
+	EXPECT_KEY(bench, key_1);
+	provision(&bench, "P1", key_3, -1);
+	EXPECT_KEY(bench, key_1);
+	number(&bench, "P1", -1);
+	g_assert_cmpuint(bench.result->sequence, ==, 1);
+	EXPECT_KEY(bench, key_1);
+	/* The old one until the new one is fetched. */
+	new_key(&bench, "P1", -1);
+	number(&bench, "P1", -1);
+	g_assert_cmpuint(bench.result->sequence, ==, 2);
+	EXPECT_KEY(bench, key_1);
+	provision(&bench, "P1", NULL, -1);
+	number(&bench, "P1", -1);
+	EXPECT_KEY(bench, key_1);
+	bench.registry->backend->key(bench.registry, bench.result->id, &key);
+	g_assert_true(key.fetched && key.waits && key.sequence == 3);
+	provision(&bench, "P1", key_3, -1);
+	EXPECT_KEY(bench, key_2);
+	number(&bench, "P1", -1);
+	EXPECT_KEY(bench, key_2);
+	bench.registry->backend->key(bench.registry, bench.result->id, &key);
+	g_assert_true(key.fetched && !key.waits);
+	/* Another device's are its own; numbers go on after a restart. */
+	provision(&bench, "P2", key_3, -1);
+	number(&bench, "P2", -1);
+	g_assert_cmpuint(bench.result->sequence, ==, 1);
+	shut_down(&bench);
+	fixture_open(&bench.fixture, 0);
+	bench.registry = registry_sqlite_open(bench.fixture.store, &limits, NULL);
+	number(&bench, "P1", -1);
+	g_assert_cmpuint(bench.result->sequence, ==, 5);
+	EXPECT_KEY(bench, key_2);
+	tear_down(&bench);
+}
+
+static void test_lock(void)
+{
+	struct device subscription = make("alice", "subscription");
+	struct bench bench = {0};
+
+	set_up(&bench, 3);
+	subscribe(&bench, &subscription, NOW, -1);
+	lock(&bench, "subscription", TRUE, STORE_ERROR_REFUSED);
+	lock(&bench, "P1", TRUE, STORE_ERROR_NOT_FOUND);
+	prefer(&bench, "P1", NOW, -1);
+	provision(&bench, "P1", key_1, -1);
+	/* Not locked: nothing to take back. */
+	lock(&bench, "P1", FALSE, -1);
+	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	lock(&bench, "P1", TRUE, -1);
+	g_assert_cmpint(bench.result->state, ==, DEVICE_LOCKED);
+	g_assert_null(bench.registry->backend->active(bench.registry, "alice"));
+	prefer(&bench, "P1", NOW, STORE_ERROR_REFUSED);
+	provision(&bench, "P1", key_1, STORE_ERROR_REFUSED);
+	new_key(&bench, "P1", STORE_ERROR_REFUSED);
+	subscription.device = (char *)"P1";
+	subscribe(&bench, &subscription, NOW, STORE_ERROR_REFUSED);
+	/* It is told so, and not forgotten. */
+	number(&bench, "P1", -1);
+	bench.registry->backend->maintain(bench.registry, NOW + 2 * LIMIT_DEVICE_UNSEEN_SECS, 0);
+	lock(&bench, "P1", FALSE, -1);
+	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	prefer(&bench, "P1", NOW, -1);
+	tear_down(&bench);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -1121,5 +1239,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/unseen", test_unseen);
 	g_test_add_func("/registry/unseen-tokens", test_unseen_tokens);
 	g_test_add_func("/registry/names", test_names);
+	g_test_add_func("/registry/keys", test_keys);
+	g_test_add_func("/registry/lock", test_lock);
 	return g_test_run();
 }
