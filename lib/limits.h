@@ -321,6 +321,9 @@
 /* Octets of sender and subject each in a notification that has them (EXTENDED): it may have to go
  * by short message. */
 #define LIMIT_EXTENDED_TEXT 100
+/* Changes of preferences, filters and keys of one user per hour: each one waits for the disk. A
+ * device sets some ten when it is provisioned; who sets up 100 filters by a program may. */
+#define LIMIT_PIMAP_CHANGES_PER_HOUR 600
 /* Octets of what P-IMAP's XPROVISION calls a notification id, and explains no further. */
 #define LIMIT_NOTIFICATION_ID 256
 /* Of such notifications, so many go out to a device that does not connect; then they are held as

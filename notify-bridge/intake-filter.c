@@ -59,6 +59,8 @@ void intake_filterset(const struct request *request)
 		request_no(request, "refused", text);
 		return;
 	}
+	if (!request_may_change(request))
+		return;
 	registry->backend->set_filter(registry, request->user, &filter, stored,
 				      intake_change_new(request));
 }
@@ -72,6 +74,8 @@ void intake_filterdrop(const struct request *request)
 		request_no(request, "notfound", "no such filter");
 		return;
 	}
+	if (!request_may_change(request))
+		return;
 	registry->backend->drop_filter(registry, request->user, name, stored,
 				       intake_change_new(request));
 }

@@ -163,6 +163,8 @@ void intake_profile(const struct request *request)
 		request_no(request, "refused", "the notification id is too long or not UTF-8");
 		return;
 	}
+	if (!request_may_change(request))
+		return;
 	if (getrandom(fresh, sizeof(fresh), 0) != (ssize_t)sizeof(fresh)) {
 		request_no(request, "unavailable", "no random numbers");
 		return;
@@ -246,6 +248,8 @@ void intake_prefer(const struct request *request)
 		request_no(request, "refused", text);
 		return;
 	}
+	if (!request_may_change(request))
+		return;
 	registry->backend->prefer(registry, request->user, request_get(request, "device"), pref,
 				  canonical, g_get_real_time() / G_USEC_PER_SEC, changed,
 				  intake_change_new(request));
@@ -273,6 +277,8 @@ void intake_attach(const struct request *request)
 		request_no(request, "notfound", "no such filter");
 		return;
 	}
+	if (!request_may_change(request))
+		return;
 	registry->backend->attach(registry, request->user, request_get(request, "device"),
 				  mailbox != NULL ? mailbox : "", filter,
 				  g_get_real_time() / G_USEC_PER_SEC, changed,

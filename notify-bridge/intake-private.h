@@ -21,6 +21,7 @@ struct intake {
 	struct line_server *server;
 	GPtrArray *hooks; /* struct webhook_device * of the context */
 	struct pace *registrations;
+	struct pace *changes; /* of Push-IMAP */
 	struct presence *presence;
 	struct bucket warnings; /* peers could fill the log */
 	gsize bytes;            /* that batches hold; LIMIT_INTAKE_BYTES */
@@ -56,6 +57,9 @@ const char *request_get(const struct request *request, const char *key);
 void request_no(const struct request *request, const char *code, const char *text);
 /* FALSE: Web Push is switched off, and that was the answer. */
 gboolean request_webpush_ready(const struct request *request);
+
+/* FALSE: the user has changed too much of Push-IMAP's lately, and that was the answer. */
+gboolean request_may_change(const struct request *request);
 
 /* A change of the registry that waits for the disk. */
 struct change {

@@ -30,6 +30,21 @@ gboolean request_webpush_ready(const struct request *request)
 	return FALSE;
 }
 
+gboolean request_may_change(const struct request *request)
+{
+	gint64 wait = pace_take(request->intake->changes, request->user,
+				LIMIT_PIMAP_CHANGES_PER_HOUR / 60, LIMIT_PIMAP_CHANGES_PER_HOUR,
+				g_get_real_time());
+	g_autofree char *text = NULL;
+
+	if (wait == 0)
+		return TRUE;
+	text = g_strdup_printf("too many changes, try again in %d seconds",
+			       (int)(wait / G_USEC_PER_SEC) + 1);
+	request_no(request, "limit", text);
+	return FALSE;
+}
+
 /* --- VAPID --------------------------------------------------------------- */
 
 void intake_vapid(const struct request *request)

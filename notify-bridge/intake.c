@@ -39,6 +39,7 @@ void intake_unref(struct intake *intake)
 	gateway_context_unref(intake->context);
 	g_ptr_array_unref(intake->hooks);
 	pace_free(&intake->registrations);
+	pace_free(&intake->changes);
 	presence_free(&intake->presence);
 	g_free(intake);
 }
@@ -420,6 +421,7 @@ struct intake *intake_new(struct queue *queue, struct registry *registry,
 	intake->context = gateway_context_ref(context);
 	intake->hooks = webhook_devices_new(context, intake->registry);
 	intake->registrations = pace_new(LIMIT_REGISTRATION_PACES);
+	intake->changes = pace_new(LIMIT_REGISTRATION_PACES);
 	intake->presence = presence_new();
 	return intake;
 }

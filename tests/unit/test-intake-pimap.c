@@ -241,6 +241,58 @@ static void test_keys(void)
 	tear_down(&bench);
 }
 
+/* FALSE: it was one change too many. */
+static gboolean drop_nothing(struct bench *bench)
+{
+	gboolean closed;
+
+	say(bench->fd, "FILTERDROP\t1\tuser=alice\tname=none\n");
+	g_autofree char *answer = hear(bench->fd, "\n", &closed);
+	return strstr(answer, "code=limit") == NULL;
+}
+
+/* One user's; and what is refused for other reasons does not count. */
+static void test_pace(void)
+{
+	static const struct step refused[] = {
+		{"PREFER\t1" FOR "\tname=PIMAP_INBAND_PUSH\tvalue=MAYBE\n",
+		 "NO\t1\tcode=refused\ttext=in-band push is ON or OFF\n"},
+	};
+	static const struct step rows[] = {
+		{"PREFER\t2" FOR "\tname=PIMAP_INBAND_PUSH\tvalue=ON\n",
+		 "NO\t2\tcode=limit\ttext="},
+		{"ATTACH\t3" FOR "\tfilter=ALL\n", "NO\t3\tcode=limit\ttext="},
+		{"FILTERSET\t4\tuser=alice\tname=x\tcriteria=ALL\n", "NO\t4\tcode=limit\ttext="},
+		{"FILTERDROP\t5\tuser=alice\tname=x\n", "NO\t5\tcode=limit\ttext="},
+		{"PROFILE\t6" FOR "\tnotification-id=x\n", "NO\t6\tcode=limit\ttext="},
+		{"PROFILE\t7" FOR "\n", "OK\t7\t"},
+		{"PREFER\t8\tuser=bob\tdevice=P1\tname=PIMAP_INBAND_PUSH\tvalue=ON\n", "OK\t8\n"},
+	};
+	struct bench bench;
+	gboolean closed;
+
+	set_up(&bench, SMS_CHANNELS);
+	PLAY(&bench, refused);
+	for (guint i = 0; i < LIMIT_PIMAP_CHANGES_PER_HOUR; i++)
+		g_assert_true(drop_nothing(&bench));
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		gboolean as_it_should = FALSE;
+
+		/* On a slow machine there may be one more by now. */
+		for (guint tries = 0; !as_it_should && tries < 100; tries++) {
+			g_autofree char *answer = NULL;
+
+			while (drop_nothing(&bench))
+				;
+			say(bench.fd, rows[i].request);
+			answer = hear(bench.fd, "\n", &closed);
+			as_it_should = g_str_has_prefix(answer, rows[i].answer);
+		}
+		g_assert_true(as_it_should);
+	}
+	tear_down(&bench);
+}
+
 static void test_refused(void)
 {
 	static const struct {
@@ -564,6 +616,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/intake-pimap/refused", test_refused);
 	g_test_add_func("/intake-pimap/channels", test_channels);
 	g_test_add_func("/intake-pimap/keys", test_keys);
+	g_test_add_func("/intake-pimap/pace", test_pace);
 	g_test_add_func("/intake-pimap/names-of-two-faces", test_names_of_two_faces);
 	g_test_add_func("/intake-pimap/filters", test_filters);
 	g_test_add_func("/intake-pimap/limit-of-filters", test_limit_of_filters);
