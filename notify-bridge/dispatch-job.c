@@ -4,6 +4,7 @@
 #include "pimap-command.h"
 #include "pimap-reach.h"
 #include "retry.h"
+#include "router.h"
 #include "store.h"
 #include "url-guard.h"
 #include "vapid.h"
@@ -542,7 +543,7 @@ static struct device *find_device(struct dispatcher *dispatcher, gint64 id)
 }
 
 /* Why this notification is not to be sent at all; NULL = it is. */
-static const char *not_to_be_sent(const struct job *job)
+static const char *not_to_be_sent(const struct job *job, gint64 now_us)
 {
 	if (job->device == NULL)
 		return "no-device";
@@ -555,6 +556,9 @@ static const char *not_to_be_sent(const struct job *job)
 			return "unlocked";
 	} else if (job->device->state == DEVICE_LOCKED) {
 		return "locked";
+	} else if (device_face(job->device->dialect) == FACE_PIMAP &&
+		   router_hold_secs(job->device, now_us) > 0) {
+		return "outstanding";
 	}
 	if (job->gateway == NULL)
 		return "no-gateway";
@@ -608,7 +612,7 @@ void dispatch_start(struct dispatcher *dispatcher, struct lane *lane,
 		job->gateway = gateway_find(job->device->gateway);
 		lost = pimap_reach(dispatcher->registry, job->device);
 	}
-	reason = not_to_be_sent(job);
+	reason = not_to_be_sent(job, now_us);
 	if (reason == NULL && lost != NULL) {
 		mark_failed(job, lost);
 		reason = "unreachable";

@@ -140,6 +140,11 @@ static guint unanswered(const struct device *device)
 	return device->wakes - MIN(device->wakes, LIMIT_EXTENDED_UNANSWERED - 1);
 }
 
+gint64 router_hold_secs(const struct device *device, gint64 now_us)
+{
+	return wake_state_hold_secs(unanswered(device), device->last_ok, now_us / G_USEC_PER_SEC);
+}
+
 gboolean router_wakes(const struct device *device, const struct router_standing *standing,
 		      const struct push_event *event, gint64 now_us)
 {
@@ -148,8 +153,7 @@ gboolean router_wakes(const struct device *device, const struct router_standing 
 	if (event->filters != NULL && g_ascii_strcasecmp(standing->filter, "ALL") != 0 &&
 	    !has_word(event->filters, standing->filter))
 		return FALSE;
-	return wake_state_hold_secs(unanswered(device), device->last_ok, now_us / G_USEC_PER_SEC) ==
-	       0;
+	return router_hold_secs(device, now_us) == 0;
 }
 
 gboolean router_wants(const struct device *device, const struct push_event *event)

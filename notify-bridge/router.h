@@ -61,6 +61,10 @@ struct router_standing {
 gboolean router_wakes(const struct device *device, const struct router_standing *standing,
 		      const struct push_event *event, gint64 now_us);
 
+/* For how long (s) such a device is left alone; 0 = it is not. To be asked again when one is
+ * sent: another may have been under way when the event came. */
+gint64 router_hold_secs(const struct device *device, gint64 now_us);
+
 gboolean router_wants(const struct device *device, const struct push_event *event);
 
 /* Could it want anything of what happens to messages in that mailbox of its user's? */

@@ -692,6 +692,20 @@ static void test_not_sent(void)
 	g_free(odd->gateway);
 	odd->gateway = g_strdup("pigeon");
 	add_row(&fixture, odd, "mail:a", "webpush 201");
+	/* Of Push-IMAP: one that was locked, one that was woken meanwhile, and a command that was
+	 * taken back. */
+	struct device *locked = add_device(&fixture, "l", "201");
+	locked->dialect = DIALECT_EXTENDED;
+	locked->state = DEVICE_LOCKED;
+	add_row(&fixture, locked, "wake", NULL);
+	struct device *woken = add_device(&fixture, "e", "201");
+	woken->dialect = DIALECT_EMN;
+	woken->wakes = 1;
+	woken->last_ok = now / G_USEC_PER_SEC;
+	add_row(&fixture, woken, "wake", NULL);
+	gint64 command = add_row(&fixture, woken, "LOCK_DOWN", NULL);
+	g_free(row(&fixture, command)->event);
+	row(&fixture, command)->event = g_strdup("COMMAND\tevent=LOCK_DOWN");
 	/* A confirmation of what is confirmed already. */
 	gint64 confirm = add_row(&fixture, device, "confirm", NULL);
 	g_free(row(&fixture, confirm)->event);
@@ -707,6 +721,9 @@ static void test_not_sent(void)
 	g_assert_true(dropped(&fixture, "device-gone", 1));
 	g_assert_true(dropped(&fixture, "no-device", 1));
 	g_assert_true(dropped(&fixture, "no-gateway", 1));
+	g_assert_true(dropped(&fixture, "locked", 1));
+	g_assert_true(dropped(&fixture, "outstanding", 1));
+	g_assert_true(dropped(&fixture, "unlocked", 1));
 	tear_down(&fixture);
 }
 
