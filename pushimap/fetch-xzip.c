@@ -9,6 +9,7 @@
 #include "ostream.h"
 #include "str.h"
 
+#include "fetch-literal.h"
 #include "fetch-xzip.h"
 #include "limits.h"
 #include "pushimap-plugin.h"
@@ -130,72 +131,25 @@ static int xzip_open(struct mail *mail, struct xzip_item *item, struct istream *
 
 /* --- answering -------------------------------------------------------------- */
 
-static void xzip_prefix(struct imap_fetch_state *state, string_t *text,
-			const struct xzip_item *item)
-{
-	if (!state->cur_first)
-		str_append_c(text, ' ');
-	state->cur_first = FALSE;
-	str_append(text, item->name);
-}
-
-static int xzip_continue(struct imap_fetch_context *ctx)
-{
-	struct imap_fetch_state *state = &ctx->state;
-	struct ostream *output = ctx->client->output;
-	enum ostream_send_istream_result result;
-
-	o_stream_set_max_buffer_size(output, 0);
-	result = o_stream_send_istream(output, state->cur_input);
-	o_stream_set_max_buffer_size(output, SIZE_MAX);
-
-	switch (result) {
-	case OSTREAM_SEND_ISTREAM_RESULT_WAIT_OUTPUT:
-		return 0;
-	case OSTREAM_SEND_ISTREAM_RESULT_FINISHED:
-		if (state->cur_input->v_offset == state->cur_size)
-			return 1;
-		/* fall through */
-	case OSTREAM_SEND_ISTREAM_RESULT_WAIT_INPUT:
-	case OSTREAM_SEND_ISTREAM_RESULT_ERROR_INPUT:
-		/* Inside a literal nothing else can be said. */
-		mail_set_critical(state->cur_mail, "read(%s) failed: %s (FETCH XZIP)",
-				  i_stream_get_name(state->cur_input),
-				  i_stream_get_error(state->cur_input));
-		client_disconnect(ctx->client, "FETCH read() failed");
-		return -1;
-	case OSTREAM_SEND_ISTREAM_RESULT_ERROR_OUTPUT:
-		return -1;
-	}
-	i_unreached();
-}
-
 static int fetch_xzip(struct imap_fetch_context *ctx, struct mail *mail, struct xzip_item *item)
 {
-	struct imap_fetch_state *state = &ctx->state;
-	string_t *text;
+	struct istream *zipped;
+	uoff_t size;
 
 	if (mail == NULL) {
 		imap_msgpart_free(&item->part);
 		return 1;
 	}
-	if (xzip_open(mail, item, &state->cur_input, &state->cur_size) < 0)
+	if (xzip_open(mail, item, &zipped, &size) < 0)
 		return -1;
-	state->cur_human_name = item->name;
-	state->cur_stats_sizep = NULL;
-	text = t_str_new(64);
-	xzip_prefix(state, text, item);
-	str_printfa(text, " ~{%" PRIuUOFF_T "}\r\n", state->cur_size);
-	o_stream_nsend(ctx->client->output, str_data(text), str_len(text));
-	state->cont_handler = xzip_continue;
-	return xzip_continue(ctx);
+	return fetch_literal_send(ctx, t_strdup_printf("%s ~{%" PRIuUOFF_T "}", item->name, size),
+				  zipped, size, item->name);
 }
 
 static int fetch_xzip_size(struct imap_fetch_context *ctx, struct mail *mail,
 			   struct xzip_item *item)
 {
 	struct istream *zipped;
-	string_t *text;
 	uoff_t size;
 
 	if (mail == NULL) {
@@ -206,10 +160,7 @@ static int fetch_xzip_size(struct imap_fetch_context *ctx, struct mail *mail,
 	if (xzip_open(mail, item, &zipped, &size) < 0)
 		return -1;
 	i_stream_unref(&zipped);
-	text = t_str_new(64);
-	xzip_prefix(&ctx->state, text, item);
-	str_printfa(text, " %" PRIuUOFF_T, size);
-	return o_stream_send(ctx->client->output, str_data(text), str_len(text)) < 0 ? -1 : 1;
+	return fetch_item_send(ctx, t_strdup_printf("%s %" PRIuUOFF_T, item->name, size));
 }
 
 /* --- the request ------------------------------------------------------------ */
