@@ -139,6 +139,33 @@
  * last dot. */
 #define LIMIT_DELIVER_REPLY_SECS 300
 #define LIMIT_DELIVER_REPLY_SECS_MAX 900
+/* Conversions of message parts (XCONVERT). Octets of text that is converted, which takes 4 MiB of
+ * the worst HTML less than a second; what comes after them is not looked at. */
+#define LIMIT_CONVERT_TEXT 4194304
+/* Elements of HTML that are open at once: pages have tens. An end tag is looked for among them. */
+#define LIMIT_CONVERT_HTML_DEPTH 256
+/* Octets of a link's address: longer ones are for counting readers, not for reading. */
+#define LIMIT_CONVERT_LINK 1024
+/* Octets that a converter is given, and that it may answer: pictures of cameras, and what is left
+ * of them. The answer waits in memory. */
+#define LIMIT_CONVERT_INPUT 67108864
+#define LIMIT_CONVERT_OUTPUT 16777216
+/* A converter's time, by clock and by processor, in seconds, and memory. */
+#define LIMIT_CONVERT_SECS 20
+#define LIMIT_CONVERT_MEMORY 536870912
+/* Octets of a type's, a parameter's name or value (RFC 6838: twice 127, in use: half of that), of a
+ * part's number, of a charset's name; parameters of a request. */
+#define LIMIT_CONVERT_WORD 127
+#define LIMIT_CONVERT_SECTION 127
+#define LIMIT_CONVERT_CHARSET 40
+#define LIMIT_CONVERT_PARAMS 8
+/* The operator's table: octets, rows, words of a command, digits of a parameter's number. */
+#define LIMIT_CONVERT_TABLE 65536
+#define LIMIT_CONVERT_ROWS 128
+#define LIMIT_CONVERT_COMMAND 16
+#define LIMIT_CONVERT_DIGITS 5
+/* Seconds for which a session keeps its last conversion, for a phone that reads it in pieces. */
+#define LIMIT_CONVERT_KEEP_SECS 120
 
 /* Bytes the bridge's answer to one registration command may have in all. A
  * listing of LIMIT_DEVICES_PER_USER full rows is a quarter of a megabyte; the
