@@ -69,6 +69,7 @@ struct fantail_settings_text {
 	const char *submission_trusted;
 	const char *submission_sender;
 	const char *submission_timeout;
+	const char *converters;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -97,6 +98,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->apple = p_strdup(user->pool, set->apple);
 	text_r->pimap_session_expire = p_strdup(user->pool, set->pimap_session_expire);
 	text_r->pimap = p_strdup(user->pool, set->pimap);
+	text_r->converters = p_strdup(user->pool, set->converters);
 	text_r->deltapush = p_strdup(user->pool, set->deltapush);
 	text_r->submission_host = p_strdup(user->pool, set->submission_host);
 	text_r->submission_ssl = p_strdup(user->pool, set->submission_ssl);
@@ -129,6 +131,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->pimap_session_expire =
 		mail_user_plugin_getenv(user, "fantail_pimap_session_expire");
 	text_r->pimap = mail_user_plugin_getenv(user, "fantail_pimap");
+	text_r->converters = mail_user_plugin_getenv(user, "fantail_converters");
 	text_r->deltapush = mail_user_plugin_getenv(user, "fantail_deltapush");
 	text_r->submission_host = mail_user_plugin_getenv(user, "fantail_submission_host");
 	text_r->submission_ssl = mail_user_plugin_getenv(user, "fantail_submission_ssl");

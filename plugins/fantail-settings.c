@@ -209,6 +209,8 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 						sizeof(((struct sockaddr_un *)NULL)->sun_path));
 		settings->spool_path = check_path(user, "fantail_spool", text.spool,
 						  FANTAIL_SPOOL_DEFAULT, PATH_MAX);
+		settings->converters = check_path(user, "fantail_converters", text.converters,
+						  FANTAIL_CONVERTERS_DEFAULT, PATH_MAX);
 		settings->deadline_msecs = check_number(user, &deadline_rule, text.deadline);
 		settings->filter_budget_msecs =
 			check_number(user, &filter_rule, text.filter_budget);

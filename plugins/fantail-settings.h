@@ -49,6 +49,7 @@ struct fantail_submission {
 	const char *sender;        /* which addresses (deliver-script.h) */
 	unsigned int timeout_secs; /* for each of its replies */
 };
+#define FANTAIL_CONVERTERS_DEFAULT "/etc/fantail/converters.conf"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -61,6 +62,7 @@ struct fantail_settings {
 	unsigned int notify_poll_secs;     /* fantail_notify_poll: how often a session looks for
 					    * what nobody told it; fantail(7) says at what */
 	unsigned int notify_max_mailboxes; /* fantail_notify_mailboxes: watched by one session */
+	const char *converters;            /* fantail_converters: the table of XCONVERT's */
 	/* For pushimap/ to judge; or NULL. */
 	const char *webpush_dialect;    /* fantail_webpush_dialect */
 	unsigned int pimap_expire_days; /* fantail_pimap_session_expire: since it was last used */

@@ -15,6 +15,7 @@
 #include "fantail-settings.h"
 #include "pimap-device.h"
 #include "pimap-session.h"
+#include "fetch-xconvert.h"
 #include "fetch-xzip.h"
 #include "pushimap-cmd.h"
 #include "pushimap-plugin.h"
@@ -68,7 +69,8 @@ static const struct command commands[] = {
 };
 
 /* Not XPIMAPv1r2, which claims all of the draft. */
-static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS"};
+static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS",
+						 "XCONVERT"};
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
@@ -127,6 +129,7 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.pimap = settings->pimap;
 	context->user.device = login_device(user);
 	context->user.expire_days = settings->pimap_expire_days;
+	context->user.converters = settings->converters;
 	if (context->user.dialect == PUSHIMAP_DIALECT_COI)
 		coi_metadata_register();
 	if (context->user.pimap)
@@ -151,6 +154,7 @@ static void pushimap_client_created(struct client **clientp)
 		pimap_session_begin(client, user->device, user->expire_days);
 	if (user != NULL && user->pimap) {
 		filter_search_client_created(client);
+		fetch_xconvert_client_created(client);
 		for (unsigned int i = 0; i < N_ELEMENTS(pimap_capabilities); i++)
 			client_add_capability(client, pimap_capabilities[i]);
 	}
@@ -171,6 +175,7 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 	search_days_register();
 	pimap_session_init();
 	fetch_xzip_register();
+	fetch_xconvert_init();
 	filter_search_init();
 	next_client_created = imap_client_created_hook_set(pushimap_client_created);
 }
@@ -179,6 +184,7 @@ EXPORT void fantail_imap_plugin_deinit(void)
 {
 	imap_client_created_hook_set(next_client_created);
 	pimap_session_deinit();
+	fetch_xconvert_deinit();
 	fetch_xzip_unregister();
 	command_unregister_array(commands, N_ELEMENTS(commands));
 	coi_metadata_unregister();

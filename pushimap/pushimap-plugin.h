@@ -24,6 +24,7 @@ struct pushimap_user {
 	const struct deliver_server *submission; /* XDELIVER; or NULL */
 	const char *device;       /* of a P-IMAP session (pimap-device.h); NULL in a regular one */
 	unsigned int expire_days; /* of such a session */
+	const char *converters;   /* the table of XCONVERT's commands */
 };
 
 /* NULL if the plugin is not loaded for this user: one process serves many. */

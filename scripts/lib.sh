@@ -18,6 +18,7 @@ packages_test=(
 	clang clang-format cppcheck libclang-rt-14-dev sqlite3 nghttp2-server nghttp2-client perl
 	libwbxml2-dev libwbxml2-utils
 	libnsl2 libsasl2-2 # for a Postfix that is not installed
+	libvips-tools # pictures for small screens
 	kannel kannel-extras # an SMS gateway, and the network of its own tests
 )
 # Source packages with live tests of IMAP servers; tests/integration/conformance_test.py

@@ -22,7 +22,7 @@ FAMILIES = {"": ("XPROVISION", "XPIMAPPREF", "XSETPIMAPPREF", "XGETPIMAPPREFS", 
             "LEMONADE": ("LEMONADEPROVISION", "LEMONADEPREF", "LEMONADESETPREF",
                          "LEMONADEGETPREFS", "LEMONADEFILTER")}
 COMMANDS = [name for family in FAMILIES.values() for name in family[:1] + family[2:]]
-CAPABILITIES = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS"}
+CAPABILITIES = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS", "XCONVERT"}
 
 
 def site(expected=(), settings=None, **arguments):
