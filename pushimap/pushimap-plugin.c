@@ -4,6 +4,7 @@
 #include "mail-storage-hooks.h"
 #include "mail-storage-private.h"
 #include "module-context.h"
+#include "str.h"
 #include "str-sanitize.h"
 #include "dovecot-compat.h"
 
@@ -68,9 +69,13 @@ static const struct command commands[] = {
 	{"XGETPIMAPPREF", cmd_xgetpimapprefs, 0},
 };
 
-/* Not XPIMAPv1r2, which claims all of the draft. */
 static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS",
 						 "XCONVERT"};
+
+/* Claims all of the draft, which is these together (draft-maes-lemonade-p-imap-12, 5.1.2). */
+static const char *const whole_capabilities[] = {"XPIMAPv1r2", "XPIMAPcomplyrev12"};
+static const char *const whole_needs[] = {"XPROVISION", "XPIMAPPREF", "XDELIVER", "XZIP",
+					  "XCONVERT",   "XVFOLDER",   "BINARY",   "LITERAL+"};
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
@@ -141,6 +146,19 @@ static struct mail_storage_hooks storage_hooks = {
 	.mail_user_created = pushimap_user_created,
 };
 
+/* When all others have been announced. */
+static void announce_whole(struct client *client)
+{
+	const char *const *words = t_strsplit_spaces(str_c(client->capability_string), " ");
+
+	for (unsigned int i = 0; i < N_ELEMENTS(whole_needs); i++) {
+		if (!str_array_icase_find(words, whole_needs[i]))
+			return;
+	}
+	for (unsigned int i = 0; i < N_ELEMENTS(whole_capabilities); i++)
+		client_add_capability(client, whole_capabilities[i]);
+}
+
 static void pushimap_client_created(struct client **clientp)
 {
 	struct client *client = *clientp;
@@ -164,6 +182,8 @@ static void pushimap_client_created(struct client **clientp)
 		client_add_capability(client, CAPABILITY_DELIVER);
 	if (user != NULL)
 		client_add_capability(client, CAPABILITY_ZIP);
+	if (user != NULL && user->pimap)
+		announce_whole(client);
 	if (next_client_created != NULL)
 		next_client_created(clientp);
 }

@@ -12,7 +12,7 @@ import time
 import zlib
 
 from dovecot import Dovecot
-from pimap import Phone, plain
+from pimap import DOVECOT_24, Phone, plain
 from scratch import MODULES, TOP, limit
 from tap import Suite, check, equal, eventually
 
@@ -200,6 +200,21 @@ def test_with_log(*expected):
 def it_is_announced():
     with phone() as session:
         check("XCONVERT" in session.ok("CAPABILITY")[0].split(), "CAPABILITY")
+
+
+@test
+def all_of_the_draft_is_claimed_when_all_of_it_is_there():
+    missing = [word for word in ("XDELIVER", "XVFOLDER")]
+    words = phone().ok("CAPABILITY")[0].split()
+    whole = {"XPIMAPv1r2", "XPIMAPcomplyrev12"}
+    equal(whole <= set(words), set(missing) <= set(words), f"claimed: {words}")
+    extra = ("\nimap_capability {\n" + "".join(f"  {word} = yes\n" for word in missing) + "}\n"
+             if DOVECOT_24 else f"\nimap_capability = +{' '.join(missing)}\n")
+    with Dovecot(modules=[MODULES / "pushimap"], protocol_plugins={"imap": "fantail_imap"},
+                 settings={"fantail_socket": "/nonexistent/bridge.sock"},
+                 extra=plain() + extra) as other, Phone(other, "joe", "P1") as session:
+        words = session.ok("CAPABILITY")[0].split()
+        equal([words.count(word) for word in sorted(whole)], [1, 1], f"claimed once: {words}")
 
 
 @test
