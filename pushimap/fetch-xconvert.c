@@ -150,12 +150,18 @@ static struct converted *converted_new(struct mail *mail, const struct convert_r
 
 /* --- the tagged answer ------------------------------------------------------- */
 
-static void note(enum level level, const char *tagline)
+/* NOTIFY and in-band push fetch, too, also while some command runs; theirs is another pool. */
+static bool is_of_command(const struct imap_fetch_context *ctx)
+{
+	return current != NULL && ctx->ctx_pool == current->pool;
+}
+
+static void note(const struct imap_fetch_context *ctx, enum level level, const char *tagline)
 {
 	struct xconvert_command *xcommand;
 
-	if (current == NULL)
-		return; /* NOTIFY's */
+	if (!is_of_command(ctx))
+		return;
 	xcommand = XCONVERT_COMMAND(current);
 	if (xcommand == NULL) {
 		xcommand = p_new(current->pool, struct xconvert_command, 1);
@@ -171,7 +177,7 @@ static void note(enum level level, const char *tagline)
 static int refuse(struct imap_fetch_context *ctx, const struct xconvert_item *item,
 		  enum level level, const char *tagline)
 {
-	note(level, tagline);
+	note(ctx, level, tagline);
 	return fetch_item_send(ctx,
 			       t_strconcat(item->name, item->request.size ? " 0" : " NIL", NULL));
 }
@@ -295,9 +301,9 @@ static int answer(struct imap_fetch_context *ctx, const struct xconvert_item *it
 		overridden = TRUE;
 	}
 	if (overridden)
-		note(LEVEL_OVERRIDE, "OK [SERVEROVERRIDE] Not all is what was asked for.");
+		note(ctx, LEVEL_OVERRIDE, "OK [SERVEROVERRIDE] Not all is what was asked for.");
 	if (converted->lost)
-		note(LEVEL_LOSS, "OK [INFORMATIONLOSS] Not everything could be converted.");
+		note(ctx, LEVEL_LOSS, "OK [INFORMATIONLOSS] Not everything could be converted.");
 	if (item->request.binary)
 		return answer_data(ctx, item, converted, encoding, &converted->data);
 	convert_encode(encoding, converted->data.data, converted->data.len, &encoded);
@@ -606,7 +612,7 @@ static int fetch_converter(struct imap_fetch_context *ctx, struct mail *mail,
 	const char *error;
 	int ret;
 
-	if (current == NULL)
+	if (!is_of_command(ctx))
 		return refuse(ctx, item, LEVEL_NO, ""); /* nobody would wait */
 	for (size_t i = 0; i < request->param_count; i++) {
 		const struct convert_param *param = &request->params[i];
@@ -634,7 +640,7 @@ static int fetch_converter(struct imap_fetch_context *ctx, struct mail *mail,
 	item->result = converted_new(mail, request);
 	(void)i_strocpy(item->result->type, row->to, sizeof(item->result->type));
 	item->result->overridden = overridden;
-	note(LEVEL_NOTHING, NULL);
+	note(ctx, LEVEL_NOTHING, NULL);
 	xcommand = XCONVERT_COMMAND(current);
 	xcommand->waiting = TRUE;
 	ctx->state.cont_handler = converter_continue;

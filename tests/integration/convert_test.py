@@ -124,9 +124,13 @@ def start():
         equal(server.deliver("joe", message), {}, "refused")
 
 
-def phone(user="joe", device="P1"):
+def start_once():
     if server.process is None:
         start()
+
+
+def phone(user="joe", device="P1"):
+    start_once()
     session = Phone(server, user, device)
     session.ok("SELECT INBOX")
     return session
@@ -539,8 +543,7 @@ def broken_messages():
 
 @test
 def bombs():
-    if server.process is None:
-        start()
+    start_once()
     for bomb in BOMBS:
         message = b"Subject: bomb\r\nMIME-Version: 1.0\r\n" + base64_part(
             "text/html; charset=utf-8", b"<p>start</p>" + bomb)
@@ -552,6 +555,35 @@ def bombs():
             check(text.startswith(b"start"), f"{number}: {text[:50]}")
             check(b"root:" not in text and b"aaaaaaaaaa" not in text, f"{number}: {text[:200]}")
         session.ok("NOOP")
+
+
+@test
+def what_nobody_waits_for():
+    """NOTIFY fetches by itself, also while a command runs: text is converted, and no command is
+    started that would hold up the other."""
+    start_once()
+    spool = scratch / "spool"
+    spool.mkdir()
+    spool.chmod(0o777)
+    with Dovecot(modules=[MODULES / "pushimap", MODULES / "plugins"], mail_plugins="notify fantail_event",
+                 protocol_plugins={"imap": "fantail_notify fantail_imap"},
+                 settings=server.settings | {"fantail_hub": "/nonexistent/hub.sock",
+                                             "fantail_spool": str(spool)},
+                 extra=plain()) as other, Phone(other, "joe", "P1") as session:
+        session.ok("SELECT INBOX")
+        session.ok('NOTIFY SET (SELECTED (MessageNew (BODY.PEEK[1.XCONVERT ("text/plain")] '
+                   'BINARY.PEEK[3.XCONVERT ("image/jpeg")]) MessageExpunge))')
+        equal(other.deliver("joe", MESSAGE), {}, "refused")
+        lines = []
+
+        def told():
+            lines.extend(session.ok("NOOP"))
+            return any(" FETCH (" in line for line in lines)
+        eventually(told, "the message")
+        line = next(line for line in lines if " FETCH (" in line)
+        check("At noon" in line and 'BINARY[3.XCONVERT ("image/jpeg")] NIL' in line, line)
+        session.ok("NOOP")
+        equal(other.problems("hub"), [], "its log")
 
 
 @test
