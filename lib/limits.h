@@ -109,6 +109,10 @@
 /* Octets of a message part that are compressed for a client (XZIP), which takes its session
  * half a second, in which it does nothing else. What comes after them is stored as it is. */
 #define LIMIT_XZIP_OCTETS 16777216
+/* Views of one user: each is looked for in the folder of a new one's siblings, and kept up to date
+ * when it is opened. And how many may stand on one another: each opens the one below. */
+#define LIMIT_VIEWS 200
+#define LIMIT_VIEW_DEPTH 8
 
 /* --- pushimap: XDELIVER -------------------------------------------------- */
 

@@ -70,6 +70,7 @@ struct fantail_settings_text {
 	const char *submission_sender;
 	const char *submission_timeout;
 	const char *converters;
+	const char *views;
 };
 
 /* 2.3: plugin { } and userdb fields, which nobody declares. 2.4: declared in
@@ -109,6 +110,7 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->submission_trusted = p_strdup(user->pool, set->submission_trusted);
 	text_r->submission_sender = p_strdup(user->pool, set->submission_sender);
 	text_r->submission_timeout = p_strdup(user->pool, set->submission_timeout);
+	text_r->views = p_strdup(user->pool, set->views);
 	settings_free(set);
 	return 0;
 }
@@ -144,8 +146,53 @@ static inline int fantail_settings_read(struct mail_user *user,
 	text_r->submission_trusted = mail_user_plugin_getenv(user, "fantail_submission_trusted");
 	text_r->submission_sender = mail_user_plugin_getenv(user, "fantail_submission_sender");
 	text_r->submission_timeout = mail_user_plugin_getenv(user, "fantail_submission_timeout");
+	text_r->views = mail_user_plugin_getenv(user, "fantail_views");
 	return 0;
 }
+#endif
+
+/* --- mail storage ------------------------------------------------------------ */
+
+/* What mail_vfuncs.get_binary_stream() says of the stream: as parameters, and passed on. */
+#if FANTAIL_DOVECOT_24
+#define FANTAIL_BINARY_RESULTS struct mail_binary_properties *bprops_r
+#define FANTAIL_BINARY_PASS bprops_r
+#else
+#define FANTAIL_BINARY_RESULTS uoff_t *size_r, unsigned int *lines_r, bool *binary_r
+#define FANTAIL_BINARY_PASS size_r, lines_r, binary_r
+#endif
+
+/* mailbox_list_vfuncs.get_storage: the same for both. 2.4 lets it choose another mailbox. */
+#if FANTAIL_DOVECOT_24
+#define FANTAIL_GET_STORAGE_PARAMS                       \
+	struct mailbox_list **list, const char **vnamep, \
+		enum mailbox_list_get_storage_flags flags, struct mail_storage **storage_r
+#define FANTAIL_GET_STORAGE_PASS list, vnamep, flags, storage_r
+#define FANTAIL_GET_STORAGE_VNAME (*vnamep)
+#else
+#define FANTAIL_GET_STORAGE_PARAMS \
+	struct mailbox_list **list, const char *vname, struct mail_storage **storage_r
+#define FANTAIL_GET_STORAGE_PASS list, vname, storage_r
+#define FANTAIL_GET_STORAGE_VNAME vname
+#endif
+
+/* For those who include mail-storage-private.h first. */
+#ifdef MAIL_STORAGE_PRIVATE_H
+
+/* What mail_storage_create() makes of a class, which gets there by settings alone, for one more
+ * storage of a namespace that has its own. */
+static inline void fantail_storage_begin(struct mail_storage *storage, struct mail_namespace *ns)
+{
+#if FANTAIL_DOVECOT_24
+	storage->set = ns->list->mail_set;
+	pool_ref(storage->set->pool);
+	storage->last_internal_error_mail_uid = UINT32_MAX;
+#else
+	storage->lost_mailbox_prefix = MAIL_STORAGE_LOST_MAILBOX_PREFIX;
+	storage->set = ns->mail_set;
+#endif
+}
+
 #endif
 
 /* --- parsing --------------------------------------------------------------- */

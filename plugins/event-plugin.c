@@ -19,7 +19,7 @@
 #include "limits.h"
 #include "notify-acl.h"
 #include "search-criteria.h"
-#include "search-days.h"
+#include "view-storage.h"
 #include "wake-sender.h"
 
 #define EVENT_USER_CONTEXT(user) MODULE_CONTEXT(user, event_user_module)
@@ -118,7 +118,8 @@ static void *event_transaction_begin(struct mailbox_transaction_context *t)
 	struct event_user *euser = box_user(t->box);
 	struct event_txn *txn;
 
-	if (euser == NULL)
+	/* What happens to messages in a view happens in its backing mailbox. */
+	if (euser == NULL || view_storage_is_view(t->box))
 		return NULL;
 	txn = i_new(struct event_txn, 1);
 	txn->euser = euser;
@@ -612,7 +613,7 @@ const char *fantail_event_plugin_dependencies[] = {"notify", NULL};
 void fantail_event_plugin_init(struct module *module)
 {
 	mail_storage_hooks_add(module, &event_storage_hooks);
-	search_days_register();
+	view_storage_init(module);
 	/* Only here: one that registers while a transaction is open panics at
 	 * the transaction's end. */
 	event_notify = notify_register(&event_vfuncs);
@@ -623,5 +624,6 @@ void fantail_event_plugin_deinit(void)
 	fantail_notify_unregister(&event_notify);
 	wake_sender_close();
 	mail_storage_hooks_remove(&event_storage_hooks);
+	view_storage_deinit();
 	search_criteria_deinit();
 }

@@ -224,6 +224,7 @@ const struct fantail_settings *fantail_settings_get(struct mail_user *user)
 		settings->apple = check_bool(user, "fantail_apple", text.apple, FALSE);
 		settings->pimap_expire_days =
 			check_number(user, &expire_rule, text.pimap_session_expire);
+		settings->views = check_bool(user, "fantail_views", text.views, TRUE);
 		settings->deltapush = check_bool(user, "fantail_deltapush", text.deltapush, FALSE);
 		check_submission(user, &text, &settings->submission);
 	}

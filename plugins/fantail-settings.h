@@ -50,6 +50,7 @@ struct fantail_submission {
 	unsigned int timeout_secs; /* for each of its replies */
 };
 #define FANTAIL_CONVERTERS_DEFAULT "/etc/fantail/converters.conf"
+#define FANTAIL_VIEWS_DEFAULT "yes"
 
 struct fantail_settings {
 	const char *socket_path;     /* fantail_socket: the bridge's mail socket */
@@ -68,6 +69,7 @@ struct fantail_settings {
 	unsigned int pimap_expire_days; /* fantail_pimap_session_expire: since it was last used */
 	bool pimap;                     /* fantail_pimap: there are P-IMAP commands */
 	bool apple;                     /* fantail_apple: there is XAPPLEPUSHSERVICE */
+	bool views;                     /* fantail_views: there are views */
 	bool deltapush;                 /* fantail_deltapush: there is XDELTAPUSH */
 	struct fantail_submission submission;
 };

@@ -60,8 +60,8 @@ static bool has_saved_result(const struct mail_search_arg *arg)
 	return FALSE;
 }
 
-static int parse_args(const struct imap_arg *imap_args, const char *charset,
-		      struct mail_search_args **args_r, const char **error_r)
+static int parse_args(struct mail_search_register *keys, const struct imap_arg *imap_args,
+		      const char *charset, struct mail_search_args **args_r, const char **error_r)
 {
 	struct mail_search_parser *parser = mail_search_parser_init_imap(imap_args);
 	struct mail_search_args *args;
@@ -69,7 +69,7 @@ static int parse_args(const struct imap_arg *imap_args, const char *charset,
 
 	if (charset == NULL)
 		charset = "UTF-8";
-	ret = mail_search_build(get_register(), parser, &charset, &args, error_r);
+	ret = mail_search_build(keys, parser, &charset, &args, error_r);
 	mail_search_parser_deinit(&parser);
 	if (ret < 0)
 		return -1;
@@ -83,8 +83,9 @@ static int parse_args(const struct imap_arg *imap_args, const char *charset,
 	return 0;
 }
 
-int search_criteria_parse(const char *criteria, const char *charset,
-			  struct mail_search_args **args_r, const char **error_r)
+int search_criteria_parse_keys(struct mail_search_register *keys, const char *criteria,
+			       const char *charset, struct mail_search_args **args_r,
+			       const char **error_r)
 {
 	const char *line = t_strconcat(criteria, "\r\n", NULL);
 	struct imap_parser *parser;
@@ -100,10 +101,16 @@ int search_criteria_parse(const char *criteria, const char *charset,
 	parser = fantail_imap_parser_create(input, NULL, strlen(line));
 	(void)i_stream_read(input);
 	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0)
-		ret = parse_args(args, charset, args_r, error_r);
+		ret = parse_args(keys, args, charset, args_r, error_r);
 	imap_parser_unref(&parser);
 	i_stream_unref(&input);
 	return ret;
+}
+
+int search_criteria_parse(const char *criteria, const char *charset,
+			  struct mail_search_args **args_r, const char **error_r)
+{
+	return search_criteria_parse_keys(get_register(), criteria, charset, args_r, error_r);
 }
 
 const char *const *search_criteria_keys(void)

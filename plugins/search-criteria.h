@@ -7,12 +7,18 @@
 #define SEARCH_CRITERIA_H
 
 struct mail_search_args;
+struct mail_search_register;
 
 /* Parses one line without literals. `charset` NULL is UTF-8. What comes of DAYSBEFORETODAY
  * holds today only. 0 and args to be freed with mail_search_args_unref(), or -1 and a
  * sentence for the client; "$" is refused, since it is of a session. */
 int search_criteria_parse(const char *criteria, const char *charset,
 			  struct mail_search_args **args_r, const char **error_r);
+
+/* The same with other keys. */
+int search_criteria_parse_keys(struct mail_search_register *keys, const char *criteria,
+			       const char *charset, struct mail_search_args **args_r,
+			       const char **error_r);
 
 /* The names of all keys, sorted. */
 const char *const *search_criteria_keys(void);

@@ -50,6 +50,7 @@ static const struct setting_define defines[] = {
 				  struct fantail_settings_text),
 	SETTING_DEFINE_STRUCT_STR("fantail_submission_timeout", submission_timeout,
 				  struct fantail_settings_text),
+	SETTING_DEFINE_STRUCT_STR("fantail_views", views, struct fantail_settings_text),
 	SETTING_DEFINE_LIST_END,
 };
 
@@ -77,6 +78,7 @@ static const struct fantail_settings_text defaults = {
 	.submission_trusted = FANTAIL_SUBMISSION_TRUSTED_DEFAULT,
 	.submission_sender = FANTAIL_SUBMISSION_SENDER_DEFAULT,
 	.submission_timeout = FANTAIL_SUBMISSION_TIMEOUT_DEFAULT,
+	.views = FANTAIL_VIEWS_DEFAULT,
 };
 
 const struct setting_parser_info fantail_setting_parser_info = {
