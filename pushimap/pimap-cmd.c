@@ -53,7 +53,8 @@ bool pimap_cmd_check_type(struct client_command_context *cmd, char type)
 	if (type == 'N')
 		return TRUE;
 	client_send_tagline(cmd, "NO [" IMAP_RESP_CODE_CANNOT
-				 "] Filters tell here what is pushed (N), and not what is seen.");
+				 "] Filters tell here what is pushed (N), and not what is seen: "
+				 "that is what views are for.");
 	return FALSE;
 }
 

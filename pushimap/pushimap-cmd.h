@@ -85,6 +85,7 @@ bool cmd_xdeliver(struct client_command_context *cmd);
 bool cmd_xfilter(struct client_command_context *cmd);
 bool cmd_xgetpimapprefs(struct client_command_context *cmd);
 bool cmd_xprovision(struct client_command_context *cmd);
+bool cmd_xpsearch(struct client_command_context *cmd);
 bool cmd_xsetpimappref(struct client_command_context *cmd);
 
 #endif

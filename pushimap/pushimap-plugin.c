@@ -8,6 +8,7 @@
 #include "str-sanitize.h"
 #include "dovecot-compat.h"
 
+#include "cmd-create.h"
 #include "coi-metadata.h"
 #include "deliver-server.h"
 #include "delta-metadata.h"
@@ -22,6 +23,7 @@
 #include "pushimap-plugin.h"
 #include "search-criteria.h"
 #include "search-days.h"
+#include "view-storage.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -56,6 +58,7 @@ static const struct command commands[] = {
 	{"XFILTER", cmd_xfilter, 0},
 	{"XGETPIMAPPREFS", cmd_xgetpimapprefs, 0},
 	{"XPROVISION", cmd_xprovision, 0},
+	{"XPSEARCH", cmd_xpsearch, 0},
 	{"XSETPIMAPPREF", cmd_xsetpimappref, 0},
 	/* The same in other drafts (pimap-args.c). */
 	{"LEMONADEFILTER", cmd_xfilter, 0},
@@ -76,6 +79,9 @@ static const char *const pimap_capabilities[] = {"XPROVISION", "XPIMAPPREF", "XF
 static const char *const whole_capabilities[] = {"XPIMAPv1r2", "XPIMAPcomplyrev12"};
 static const char *const whole_needs[] = {"XPROVISION", "XPIMAPPREF", "XDELIVER", "XZIP",
 					  "XCONVERT",   "XVFOLDER",   "BINARY",   "LITERAL+"};
+
+/* What there is if views are, too. */
+static const char *const view_capabilities[] = {"XVFOLDER", "XPSEARCH"};
 
 static MODULE_CONTEXT_DEFINE_INIT(pushimap_user_module, &mail_user_module_register);
 static imap_client_created_func_t *next_client_created;
@@ -132,6 +138,7 @@ static void pushimap_user_created(struct mail_user *user)
 	context->user.submission = deliver_server_get(user, &settings->submission);
 	context->user.dialect = parse_dialect(user, settings->webpush_dialect);
 	context->user.pimap = settings->pimap;
+	context->user.views = settings->views;
 	context->user.device = login_device(user);
 	context->user.expire_days = settings->pimap_expire_days;
 	context->user.converters = settings->converters;
@@ -176,6 +183,10 @@ static void pushimap_client_created(struct client **clientp)
 		for (unsigned int i = 0; i < N_ELEMENTS(pimap_capabilities); i++)
 			client_add_capability(client, pimap_capabilities[i]);
 	}
+	if (user != NULL && user->pimap && user->views) {
+		for (unsigned int i = 0; i < N_ELEMENTS(view_capabilities); i++)
+			client_add_capability(client, view_capabilities[i]);
+	}
 	if (user != NULL && user->deltapush)
 		client_add_capability(client, CAPABILITY_DELTA);
 	if (user != NULL && user->submission != NULL)
@@ -193,6 +204,8 @@ EXPORT void fantail_imap_plugin_init(struct module *module)
 	mail_storage_hooks_add(module, &storage_hooks);
 	command_register_array(commands, N_ELEMENTS(commands));
 	search_days_register();
+	view_storage_init(module);
+	cmd_create_replace();
 	pimap_session_init();
 	fetch_xzip_register();
 	fetch_xconvert_init();
@@ -211,6 +224,8 @@ EXPORT void fantail_imap_plugin_deinit(void)
 	delta_metadata_unregister();
 	filter_metadata_unregister();
 	filter_search_deinit();
+	cmd_create_restore();
+	view_storage_deinit();
 	search_criteria_deinit();
 	mail_storage_hooks_remove(&storage_hooks);
 }

@@ -18,6 +18,7 @@ enum pushimap_dialect {
 struct pushimap_user {
 	enum pushimap_dialect dialect;
 	bool pimap; /* there are P-IMAP commands */
+	bool views; /* ... and views */
 	const char *socket_path;
 	bool apple;                              /* XAPPLEPUSHSERVICE */
 	bool deltapush;                          /* XDELTAPUSH */
