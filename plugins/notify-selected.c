@@ -15,6 +15,7 @@
 
 #include "notify-acl.h"
 #include "notify-fingerprint.h"
+#include "view-backing.h"
 #include "notify-idle.h"
 #include "notify-watch.h"
 
@@ -146,7 +147,7 @@ static struct notify_selected *selected_of(const struct mailbox *box)
 
 static const char *selected_guid(struct notify_selected *selected)
 {
-	struct mailbox *box = selected->client->mailbox;
+	struct mailbox *box = view_backing(selected->client->mailbox);
 	struct mailbox_metadata metadata;
 
 	if (selected->box.guid[0] == '\0') {
@@ -166,7 +167,8 @@ static bool is_selected(struct notify_selected *selected, const struct wake *wak
 	if (wake->mailbox_id != NULL && *selected_guid(selected) != '\0')
 		return strcmp(wake->mailbox_id, selected_guid(selected)) == 0;
 	name = notify_session_vname(selected->session, wake, wake->mailbox);
-	return name != NULL && strcmp(name, mailbox_get_vname(selected->client->mailbox)) == 0;
+	return name != NULL &&
+	       strcmp(name, mailbox_get_vname(view_backing(selected->client->mailbox))) == 0;
 }
 
 /* --- changes on disk --------------------------------------------------------- */
@@ -174,7 +176,7 @@ static bool is_selected(struct notify_selected *selected, const struct wake *wak
 bool notify_selected_changed(struct notify_session *session)
 {
 	struct notify_selected *selected = session->selected;
-	struct mailbox *box = session->client->mailbox;
+	struct mailbox *box = view_backing(session->client->mailbox);
 
 	if (box == NULL)
 		return FALSE;
@@ -418,7 +420,9 @@ static enum mailbox_sync_flags sync_begins(struct notify_selected *selected, str
 	if ((flags & MAILBOX_SYNC_FLAG_FIX_INCONSISTENT) != 0)
 		return flags;
 	if (notify_selected_kinds(selected->session) != 0) {
-		selected->box.fingerprint = notify_fingerprint(box->list, box->name);
+		const struct mailbox *files = view_backing(box);
+
+		selected->box.fingerprint = notify_fingerprint(files->list, files->name);
 		selected->box.marked = TRUE;
 	}
 	/* Core has no settings of its own to go back to: the first sync does it. */

@@ -24,6 +24,7 @@
 #include "notify-rules.h"
 #include "notify-selected.h"
 #include "notify-watch.h"
+#include "view-backing.h"
 
 #define NOTIFY_SESSION_CONTEXT(client) MODULE_CONTEXT(client, notify_client_module)
 
@@ -480,7 +481,10 @@ static void woken(const struct wake *wake, void *context)
 
 		if (session->watch != NULL) {
 			rest_in(session, REST_MSECS);
-			others_woken(session, wake, selected);
+			/* What is behind a view is told of as well. */
+			others_woken(session, wake,
+				     selected && view_backing(session->client->mailbox) ==
+							 session->client->mailbox);
 		}
 		if (selected || others_wait(session))
 			notify_session_flush_soon(session);
@@ -637,7 +641,7 @@ void notify_session_watch(struct notify_session *session)
 			notify_rules_all(session, table, kinds, &rules);
 	}
 	if (selected != 0) {
-		struct mailbox *box = session->client->mailbox;
+		struct mailbox *box = view_backing(session->client->mailbox);
 		const struct mail_user *owner = mailbox_get_namespace(box)->owner;
 		struct mailbox_metadata metadata;
 		const char **name = t_new(const char *, 1);

@@ -6,6 +6,8 @@
 
 #include "view-file.h"
 
+#define VIEW_STORAGE_NAME "fantail-view"
+
 struct view_mailbox {
 	struct mailbox box;
 	struct view_file file;   /* backing NULL: not read yet */

@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define VIEW_STORAGE_NAME "fantail-view"
 #define BAD_BACKING "[BADBACKING] The mailbox behind this view is not there."
 
 #define VIEW_LIST_CONTEXT(list) MODULE_CONTEXT(list, view_list_module)

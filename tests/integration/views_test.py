@@ -6,23 +6,22 @@ import os
 import re
 import time
 
-from dovecot import Dovecot
+from dovecot import NOBODY, Dovecot
+from fake_bridge import FakeBridge
+from hub import Hub
 from pimap import Phone, plain
-from scratch import MODULES, limit
+from scratch import MODULES, limit, scratch_dir
 from tap import Suite, check, equal, eventually
 
 suite = Suite("views")
 
 
-def site(driver, views=None, **arguments):
-    settings = {"fantail_socket": "/nonexistent/bridge.sock", "fantail_hub": "/nonexistent/hub.sock"}
-    if views is not None:
-        settings["fantail_views"] = views
+def site(driver, socket="/nonexistent/bridge.sock", more=(), imap="fantail_imap"):
+    settings = {"fantail_socket": socket, "fantail_hub": "/nonexistent/hub.sock", **dict(more)}
     return Dovecot(modules=[MODULES / "plugins", MODULES / "pushimap"], mail_driver=driver,
                    mail_plugins="notify fantail_event", settings=settings, extra=plain(),
-                   protocol_plugins={"imap": "imap_acl fantail_imap" if driver == "maildir"
-                                     else "fantail_imap"},
-                   shared=driver == "maildir", **arguments)
+                   protocol_plugins={"imap": f"imap_acl {imap}" if driver == "maildir" else imap},
+                   shared=driver == "maildir")
 
 
 SITES = {driver: site(driver) for driver in ("maildir", "sdbox")}
@@ -596,6 +595,82 @@ def views_are_their_owners(server):
         owner.ok(f"SETACL Team {guest.user} lrswipkxtea")
         equal(guest.answer(f"CREATE shared/{owner.user}/Team/v (XPSEARCH (INBOX ALL))"), "NO CANNOT",
               "a view in another's namespace")
+
+
+# --- who is told ---------------------------------------------------------------------
+
+
+@suite.test
+def events_are_the_backing_mailboxs():
+    """One for each change, and none that names the view but for its being made and deleted."""
+    folder = scratch_dir("views")
+    bridge = FakeBridge(str(folder / "bridge.sock"))
+    bridge.want = "yes"
+    server = site("maildir", socket=str(folder / "bridge.sock"))
+    try:
+        server.start()
+        client = four(server)
+        client.ok("SELECT boss")
+        client.ok(r"STORE 1 +FLAGS (\Seen)")
+        client.append(mail("amy"), "boss")
+        client.ok("CREATE else")
+        client.ok("UID COPY 4 else")
+        client.ok(r"UID STORE 4 +FLAGS (\Deleted)")
+        client.ok("EXPUNGE")
+        equal(server.deliver(client.user, mail("boss").encode()), {}, "refused")
+        client.ok("NOOP")
+        client.ok("UNSELECT")
+        client.ok("DELETE boss")
+        events = [(event["name"], event["mailbox"], event.get("uids"))
+                  for event in bridge.events_of(client.user)]
+        equal([event for event in events if event[1] == "boss"],
+              [("MailboxCreate", "boss", None), ("MailboxDelete", "boss", None)], "of the view")
+        for event in (("MessageRead", "INBOX", "2"), ("MessageAppend", "INBOX", "5"),
+                      ("MessageTrash", "INBOX", "4"), ("MessageExpunge", "INBOX", "4"),
+                      ("MessageNew", "INBOX", "6")):
+            equal(events.count(event), 1, f"{event} among {events}")
+        # That the device is there is none of an event plugin's requests.
+        equal([text for text in bridge.complaints if "PRESENT" not in text], [], "complaints")
+    finally:
+        server.close()
+        bridge.close()
+
+
+@suite.test
+def a_session_in_a_view_is_woken():
+    """With fantail_notify, which looks by itself once in a day."""
+    folder = scratch_dir("views-hub")
+    hub = Hub(folder, mail_uids=[NOBODY])
+    server = site("sdbox", more={"fantail_hub": hub.socket, "fantail_notify_poll": "86400"},
+                  imap="fantail_imap fantail_notify")
+    try:
+        hub.start()
+        server.start()
+        with four(server) as client, Client(server, client.user, "OTHER") as other:
+            other.ok("SELECT INBOX")
+            client.ok("SELECT boss")
+            tag = client.start("IDLE")
+            equal(client.line()[:1], "+", "IDLE")
+            other.append(mail("boss"))
+            client.socket.settimeout(60)
+            while not client.line().endswith("3 EXISTS"):
+                pass
+            other.ok(r"UID STORE 2 +FLAGS (\Flagged)")
+            while "Flagged" not in client.line():
+                pass
+            client.send("DONE\r\n")
+            client.finish(tag)
+            client.ok("NOTIFY SET (selected (MessageNew MessageExpunge)) "
+                      "(personal (MessageNew MessageExpunge))")
+            other.append(mail("boss"))
+            lines = []
+            while not (any("STATUS INBOX" in line for line in lines) and
+                       any(line.endswith("4 EXISTS") for line in lines)):
+                lines.append(client.line())
+        equal(server.problems(*QUIET), [], "Dovecot's log")
+    finally:
+        server.close()
+        hub.stop()
 
 
 suite.on_failure = lambda: "".join(server.log()[-2500:] for server in SITES.values())
