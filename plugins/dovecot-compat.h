@@ -179,6 +179,8 @@ static inline int fantail_settings_read(struct mail_user *user,
 /* For those who include mail-storage-private.h first. */
 #ifdef MAIL_STORAGE_PRIVATE_H
 
+#include "mailbox-list-private.h"
+
 /* What mail_storage_create() makes of a class, which gets there by settings alone, for one more
  * storage of a namespace that has its own. */
 static inline void fantail_storage_begin(struct mail_storage *storage, struct mail_namespace *ns)

@@ -12,10 +12,10 @@
 #include "view-private.h"
 
 #define FLAGS_OF_BACKING (MAIL_ANSWERED | MAIL_FLAGGED | MAIL_DELETED | MAIL_SEEN | MAIL_DRAFT)
-/* What our own flags in a request mean to the backing mailbox as well. */
-#define PASSED_ON                                                                               \
-	(MAILBOX_SYNC_FLAG_FULL_READ | MAILBOX_SYNC_FLAG_FAST | MAILBOX_SYNC_FLAG_NO_EXPUNGES | \
-	 MAILBOX_SYNC_FLAG_FORCE_RESYNC)
+/* What our own flags in a request mean to the backing mailbox as well. Not that its index is to be
+ * made anew, which is a request of its own. */
+#define PASSED_ON \
+	(MAILBOX_SYNC_FLAG_FULL_READ | MAILBOX_SYNC_FLAG_FAST | MAILBOX_SYNC_FLAG_NO_EXPUNGES)
 
 /* One synchronisation, while the view's index is locked. */
 struct view_sync {

@@ -4,6 +4,7 @@ scratch.py says where the modules are looked for."""
 
 import os
 import re
+import signal
 import time
 
 from dovecot import NOBODY, Dovecot
@@ -26,7 +27,7 @@ def site(driver, socket="/nonexistent/bridge.sock", more=(), imap="fantail_imap"
 
 SITES = {driver: site(driver) for driver in ("maildir", "sdbox")}
 # There is no bridge and no hub.
-QUIET = ("fantail: ", "Time moved ")
+QUIET = ("fantail: ", "Time moved ", "killed with signal 9")
 users = 0
 
 
@@ -399,6 +400,46 @@ def a_lost_index_is_made_anew(server):
         after = client.status("boss", "UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ")
         check(after.pop("HIGHESTMODSEQ") >= before.pop("HIGHESTMODSEQ"), "modification sequences go on")
         equal(after, before, "STATUS")
+
+
+@test
+def a_session_that_is_killed(server):
+    """Whatever it has done by then, view and backing mailbox agree afterwards."""
+    client = four(server)
+    for number in range(4):
+        client.append(mail("boss"))
+    for number in range(5):
+        pid = int(re.findall(rf"Login: user=<{client.user}>.* mpid=(\d+)", server.log())[-1])
+        client.ok("SELECT boss")
+        for flag in (r"\Seen", r"\Flagged", "$Work", r"\Answered") * 3:
+            client.start(f"STORE 1:* {'-' if number % 2 else '+'}FLAGS.SILENT ({flag})")
+        client.start(r"STORE 1 +FLAGS (\Deleted)")
+        client.start("EXPUNGE")
+        while not re.match(f"p{client.tag - 4 - number} ", client.line()):
+            pass
+        os.kill(pid, signal.SIGKILL)
+        client.drop()
+        client = Client(server, client.user)
+        inbox, flags = client.uids("INBOX"), client.flags()
+        view = client.uids("boss")
+        equal(view, [uid for uid in inbox if uid not in (1, 3)], "UIDs")
+        equal(client.flags(), {uid: flags[uid] for uid in view}, "flags")
+    client.drop()
+
+
+@test
+def other_programs_know_a_view(server):
+    with four(server) as client:
+        equal(server.lda(client.user, mail("boss").encode(), "-m", "boss"), 0, "dovecot-lda")
+        equal(client.uids("INBOX"), [1, 2, 3, 4, 5], "INBOX")
+        equal(client.uids("boss"), [2, 4, 5], "the view")
+        text = server.doveadm("mailbox", "status", "-u", client.user, "messages uidnext", "boss")
+        equal(text.strip(), "boss messages=3 uidnext=6", "doveadm")
+        text = server.doveadm("fetch", "-u", client.user, "uid hdr.from", "mailbox", "boss")
+        equal(re.findall(r"uid: (\d+)", text), ["2", "4", "5"], "doveadm fetch")
+        server.doveadm("index", "-u", client.user, "boss")
+        server.doveadm("force-resync", "-u", client.user, "boss")
+        equal(client.uids("boss"), [2, 4, 5], "after force-resync")
 
 
 @test
