@@ -638,6 +638,39 @@ def views_are_their_owners(server):
               "a view in another's namespace")
 
 
+@test
+def there_are_not_too_many(server):
+    with four(server) as client:
+        most = limit("LIMIT_VIEWS")
+        for number in range(1, most):
+            client.ok(f"CREATE many{number} (XPSEARCH (INBOX UID {number}))")
+        equal(client.answer("CREATE more (XPSEARCH (INBOX ALL))"), "NO LIMIT", "one more")
+        client.ok("DELETE many7")
+        equal(client.answer("CREATE more (XPSEARCH (INBOX ALL))"), "OK", "after another was deleted")
+
+
+@suite.test
+def the_setting():
+    server = site("sdbox")
+    try:
+        server.start()
+        with four(server) as client:
+            user = client.user
+        server.settings["fantail_views"] = "no"
+        server.write_config()
+        server.reload()
+        with Client(server, user) as client:
+            capabilities = client.ok("CAPABILITY")[0].split()
+            check("XFILTER" in capabilities and "XVFOLDER" not in capabilities, capabilities)
+            equal(client.uids("boss"), [2, 4], "a view that is there")
+            equal(client.answer("XPSEARCH x ALL"), "BAD", "XPSEARCH")
+            client.command("CREATE x (XPSEARCH (INBOX ALL))")
+            check(client.answer("SELECT x") == "NO" or client.uids("x") == [], "no view")
+        equal(server.problems(*QUIET), [], "Dovecot's log")
+    finally:
+        server.close()
+
+
 # --- who is told ---------------------------------------------------------------------
 
 
