@@ -109,8 +109,8 @@
 /* Octets of a message part that are compressed for a client (XZIP), which takes its session
  * half a second, in which it does nothing else. What comes after them is stored as it is. */
 #define LIMIT_XZIP_OCTETS 16777216
-/* Views of one user: each is looked for in the folder of a new one's siblings, and kept up to date
- * when it is opened. And how many may stand on one another: each opens the one below. */
+/* Views in one namespace: a search that is run again for each message that its user looks at. And
+ * how many may stand on one another: each opens the one below, with its index. */
 #define LIMIT_VIEWS 200
 #define LIMIT_VIEW_DEPTH 8
 

@@ -9,7 +9,6 @@
 #include "mail-storage-hooks.h"
 #include "mailbox-list-private.h"
 #include "module-context.h"
-#include "read-full.h"
 #include "write-full.h"
 #include "dovecot-compat.h"
 

@@ -10,7 +10,7 @@ import time
 from dovecot import NOBODY, Dovecot
 from fake_bridge import FakeBridge
 from hub import Hub
-from pimap import Phone, plain
+from pimap import Phone, compare, learn, plain
 from scratch import MODULES, limit, scratch_dir
 from tap import Suite, check, equal, eventually
 
@@ -387,19 +387,64 @@ def a_lost_index_is_made_anew(server):
         client.ok(r"STORE 1 FLAGS (\Flagged)")
         before = client.status("boss", "UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ")
     with Client(server, client.user) as client:
-        lost = 0
-        for folder, _, files in os.walk(server.home(client.user)):
-            for name in files:
-                if "fantail-view" in files and name.startswith("dovecot.index"):
-                    os.unlink(os.path.join(folder, name))
-                    lost += 1
-        check(lost > 0, "files of an index")
+        remove_index(server, client.user)
         client.ok("ENABLE CONDSTORE")
         equal(client.uids("boss"), [2, 4], "UIDs")
         equal(client.flags(), {2: {r"\Flagged"}, 4: set()}, "flags")
         after = client.status("boss", "UIDVALIDITY UIDNEXT MESSAGES HIGHESTMODSEQ")
         check(after.pop("HIGHESTMODSEQ") >= before.pop("HIGHESTMODSEQ"), "modification sequences go on")
         equal(after, before, "STATUS")
+
+
+def remove_index(server, user):
+    """Of the user's views."""
+    lost = 0
+    for folder, _, files in os.walk(server.home(user)):
+        for name in files:
+            if "fantail-view" in files and name.startswith("dovecot.index"):
+                os.unlink(os.path.join(folder, name))
+                lost += 1
+    check(lost > 0, "files of an index")
+
+
+def process_of(server, user):
+    """Of the last session."""
+    return int(re.findall(rf"Login: user=<{user}>.* mpid=(\d+)", server.log())[-1])
+
+
+def is_over(server, user):
+    """The last session's process has written what it knows, and is gone."""
+    pid = process_of(server, user)
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the session")
+
+
+@test
+def a_device_that_comes_back(server):
+    """It is told what it missed in a view, or that it has to compare: nothing that is wrong."""
+    with four(server) as client:
+        for _ in range(4):
+            client.append(mail("boss"))
+        user = client.user
+        folder = learn(client, "boss")
+        client.ok("NOOP")
+    is_over(server, user)
+    for lost in (False, True):
+        with Client(server, user, "DESK") as desk:
+            uids = desk.uids("INBOX")
+            desk.ok(f"UID STORE {[uid for uid in uids if uid not in (1, 3)][0]} +FLAGS (\\Deleted)")
+            desk.ok("EXPUNGE")
+            desk.ok(f"UID STORE {uids[-1]} +FLAGS (\\Flagged $Later)")
+            desk.append(mail("boss"))
+        if lost:
+            remove_index(server, user)
+        with Client(server, user) as client:
+            lines = client.ok("SELECT boss")
+            resync = folder.apply(lines)
+            check(not resync or lost, f"RESYNC: {lines}")
+            if not resync:
+                equal(folder.messages, compare(client), f"the device's copy, {lines}")
+            client.ok("NOOP")
+        is_over(server, user)
 
 
 @test
@@ -409,7 +454,7 @@ def a_session_that_is_killed(server):
     for number in range(4):
         client.append(mail("boss"))
     for number in range(5):
-        pid = int(re.findall(rf"Login: user=<{client.user}>.* mpid=(\d+)", server.log())[-1])
+        pid = process_of(server, client.user)
         client.ok("SELECT boss")
         for flag in (r"\Seen", r"\Flagged", "$Work", r"\Answered") * 3:
             client.start(f"STORE 1:* {'-' if number % 2 else '+'}FLAGS.SILENT ({flag})")
