@@ -52,4 +52,5 @@ result doveadm "$(plugins doveadm)" 'quota notify fantail_event'
 result other "$(plugins other)" quota
 result 'no warning' "$(doveconf -n -c "$scratch/dovecot.conf" 2>&1 > /dev/null)" ''
 result 'settings uncommented' \
-	"$(doveconf -n -c "$scratch/2.conf" 2>&1 | grep -c '^ *fantail_')" 14
+	"$(doveconf -n -c "$scratch/2.conf" 2>&1 | grep -c '^ *fantail_')" \
+	"$(grep -c '^ *#*fantail_' "$snippet")"
