@@ -555,6 +555,7 @@ static void pimap_init(struct client *client)
 	str_free(&ctx->held);
 	ctx->resuming = FALSE;
 	ctx->started = TRUE;
+	ctx->said_all = input_is_empty(client);
 	apply_preferences(ctx);
 }
 

@@ -438,7 +438,8 @@ def a_device_that_comes_back(server):
         if lost:
             remove_index(server, user)
         with Client(server, user) as client:
-            lines = client.ok("SELECT boss")
+            # What it was told when it logged in, too.
+            lines = client.untagged + client.ok("SELECT boss")
             resync = folder.apply(lines)
             check(not resync or lost, f"RESYNC: {lines}")
             if not resync:
