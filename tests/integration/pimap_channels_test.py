@@ -130,7 +130,7 @@ def by_web_push_to_a_subscription_of_the_same_user():
         eventually(lambda: site.shown()["last_ok"], "a success that is written down")
         equal((site.shown()["kind"], site.shown()["gateway"]), ("pimap", "webpush"), "the device")
         site.deliver()
-        equal(site.bridge.ctl_json("queue"), [], "one is outstanding")
+        eventually(lambda: site.bridge.ctl_json("queue") == [], "an empty queue: one is outstanding")
         site.come_by()
         result = site.bridge.ctl("test", USER, DEVICE, check=False)
         equal(result.returncode, 0, result.stdout + result.stderr)
@@ -189,7 +189,7 @@ def by_http_to_the_operators_webhook():
         equal(headers["webhook-signature"], "v1," + base64.b64encode(mac).decode(), "signature")
         # A webhook of that kind hears of nothing else, also if the device is woken no more.
         site.deliver()
-        equal(site.bridge.ctl_json("queue"), [], "one is outstanding")
+        eventually(lambda: site.bridge.ctl_json("queue") == [], "an empty queue: one is outstanding")
         equal(len(receiver.snapshot()), 1, "requests")
     receiver.close()
 
