@@ -104,12 +104,18 @@ static int carry_out_all(struct view_sync *sync)
 {
 	struct mailbox *backing = sync->view->backing;
 	struct mailbox_transaction_context *t;
+	struct mailbox_status status;
 	struct mail_index_sync_rec rec;
 	struct mail *mail;
 	enum mail_error error;
 	int ret = 0;
 
 	if (!mail_index_sync_have_more(sync->ctx))
+		return 0;
+	/* What was noted before another mailbox took that name is of messages that are gone: the
+	 * same UIDs are others by now. */
+	mailbox_get_open_status(backing, STATUS_UIDVALIDITY, &status);
+	if (mail_index_get_header(sync->members)->uid_validity != status.uidvalidity)
 		return 0;
 	t = mailbox_transaction_begin(backing, 0, __func__);
 	mail = mail_alloc(t, 0, NULL);

@@ -572,6 +572,36 @@ def deleting(server):
 
 
 @test
+def what_was_not_carried_out_is_not_for_another_mailbox(server):
+    """The backing mailbox goes while one in the view marks and expunges; then there is another
+    of that name, with the same UIDs."""
+    with four(server) as client:
+        for number, commands in enumerate(((r"STORE 1:2 +FLAGS.SILENT (\Flagged $Old)",),
+                                           (r"STORE 1:2 +FLAGS.SILENT (\Deleted)", "EXPUNGE"))):
+            name = f"work{number}"
+            client.ok(f"CREATE {name}")
+            for _ in range(2):
+                client.append(mail("boss"), name)
+            client.ok(f"CREATE mine{number} (XPSEARCH ({name} ALL))")
+            with Client(server, client.user, "OTHER") as other:
+                equal(other.uids(f"mine{number}"), [1, 2], "the view")
+                for command in commands[:-1]:
+                    other.ok(command)
+                client.ok(f"DELETE {name}")
+                try:
+                    other.command(commands[-1])
+                except EOFError:
+                    pass
+            client.ok(f"CREATE {name}")
+            for _ in range(2):
+                client.append(mail("amy"), name)
+            equal(client.uids(f"mine{number}"), [1, 2], "another mailbox's")
+            equal(client.flags(), {1: set(), 2: set()}, "flags in the view")
+            equal(client.uids(name), [1, 2], "mail")
+            equal(client.flags(), {1: set(), 2: set()}, "flags")
+
+
+@test
 def it_is_listed_and_can_be_subscribed(server):
     with four(server) as client:
         lines = client.ok('LIST "" *')
