@@ -507,8 +507,9 @@ static bool is_view(struct mailbox_list *list, const char *vname)
 	const char *name, *path, *error;
 	struct stat st;
 
+	/* mailbox_alloc() writes INBOX in capitals, also before a separator. */
 	if (new_vname != NULL)
-		return strcmp(vname, new_vname) == 0;
+		return strcasecmp(vname, new_vname) == 0;
 	if (strcmp(vname, "INBOX") == 0)
 		return FALSE;
 	name = mailbox_list_get_storage_name(list, vname);

@@ -147,6 +147,7 @@ def all_spellings(server):
         for number, (program, uids) in enumerate(rows):
             equal(client.command(f"CREATE v{number} {program}")[-1][:2], "OK", program)
             equal(client.uids(f"v{number}"), uids, program)
+        equal(client.answer("CREATE inbox/below (XPSEARCH (inbox FROM bob))"), "OK", "below INBOX")
         equal(client.answer("CREATE {3+}\r\nlit (XPSEARCH (INBOX FROM bob))"), "OK", "a literal")
         equal(client.uids("lit"), [3], "a literal")
         equal(client.answer('CREATE "q(VFOLDER(x" (VFOLDER(INBOX FROM bob))'), "OK", "a quoted name")
