@@ -61,8 +61,6 @@ static bool cmd_create_view(struct client_command_context *cmd)
 	const char *text;
 	size_t count;
 
-	if (!view_create_enabled(cmd))
-		return stock.func(cmd);
 	if (cmd->context != &was_split) {
 		if (!split_line(cmd))
 			return FALSE;
@@ -73,6 +71,11 @@ static bool cmd_create_view(struct client_command_context *cmd)
 	/* There may be other parameters, which are not to be judged here. */
 	if (!is_view(imap_args))
 		return create_stock(cmd);
+	/* Dovecot's own would make a mailbox of that name and say nothing of the rest. */
+	if (!view_create_enabled(cmd)) {
+		client_send_command_error(cmd, "Unknown parameter.");
+		return TRUE;
+	}
 	error = pimap_criteria_read(cmd->pool, imap_args, &tokens, &count, &text);
 	if (error == WEBPUSH_OK)
 		error = view_create_parse(tokens, count, &args, &text);
