@@ -216,7 +216,7 @@ static void view_mailbox_close(struct mailbox *box)
 	index_storage_mailbox_close(box);
 }
 
-static int view_mailbox_create(struct mailbox *box, const struct mailbox_update *update ATTR_UNUSED,
+static int view_mailbox_create(struct mailbox *box, const struct mailbox_update *update,
 			       bool directory ATTR_UNUSED)
 {
 	struct view_mailbox *view = view_of(box);
@@ -226,6 +226,9 @@ static int view_mailbox_create(struct mailbox *box, const struct mailbox_update 
 		mail_storage_set_error(box->storage, MAIL_ERROR_EXISTS, "Mailbox already exists");
 		return -1;
 	}
+	/* With LAYOUT=index the folder is named after it. */
+	if (update != NULL && !guid_128_is_empty(update->mailbox_guid))
+		view->file.guid = p_strdup(box->pool, guid_128_to_string(update->mailbox_guid));
 	ret = index_storage_mailbox_create(box, FALSE);
 	if (ret <= 0)
 		return ret;

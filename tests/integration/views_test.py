@@ -10,17 +10,19 @@ import time
 from dovecot import NOBODY, Dovecot
 from fake_bridge import FakeBridge
 from hub import Hub
-from pimap import Phone, compare, learn, plain
+from pimap import DOVECOT_24, Phone, compare, learn, plain
 from scratch import MODULES, limit, scratch_dir
-from tap import Suite, check, equal, eventually
+from tap import Skip, Suite, check, equal, eventually
 
 suite = Suite("views")
 
 
-def site(driver, socket="/nonexistent/bridge.sock", more=(), imap="fantail_imap"):
+def site(driver, socket="/nonexistent/bridge.sock", more=(), imap="fantail_imap", extra="",
+         list_index=None):
     settings = {"fantail_socket": socket, "fantail_hub": "/nonexistent/hub.sock", **dict(more)}
     return Dovecot(modules=[MODULES / "plugins", MODULES / "pushimap"], mail_driver=driver,
-                   mail_plugins="notify fantail_event", settings=settings, extra=plain(),
+                   mail_plugins="notify fantail_event", settings=settings, extra=plain() + extra,
+                   list_index=list_index,
                    protocol_plugins={"imap": f"imap_acl {imap}" if driver == "maildir" else imap},
                    shared=driver == "maildir")
 
@@ -256,6 +258,32 @@ def a_regular_session_makes_none(server):
             equal(regular.uids("boss"), [2, 4], "but sees those that are there")
             equal(regular.answer("XPSEARCH x ALL"), "NO CANNOT", "XPSEARCH")
             equal(regular.answer("SELECT x"), "NO", "nothing was made")
+
+
+@suite.test
+def with_other_layouts():
+    """Folders that are named by GUID, and maildir's as they are in the file system."""
+    if DOVECOT_24:
+        raise Skip("its configuration has no mail_location")
+    for location in ("sdbox:~/sdbox:LAYOUT=index", "maildir:~/Maildir:LAYOUT=index",
+                     "maildir:~/Maildir:LAYOUT=fs"):
+        server = site("sdbox", extra=f"\nmail_location = {location}\n", list_index=True)
+        try:
+            server.start()
+            with four(server) as client:
+                equal(client.uids("boss"), [2, 4], location)
+                client.ok("CREATE boss/below")
+                client.append(mail("amy"), "boss/below")
+                equal(client.answer("CREATE other (XPSEARCH (boss ALL))"), "OK", location)
+                for name in ("other", "boss"):
+                    equal(client.uids(name), [2, 4], f"{location}, {name}")
+                equal(client.answer("RENAME boss yours"), "NO CANNOT", location)
+                client.ok("UNSELECT")
+                client.ok("DELETE boss")
+                equal(client.uids("boss/below"), [1], f"{location}, below one that is deleted")
+                equal(client.uids("INBOX"), [1, 2, 3, 4], location)
+        finally:
+            server.close()
 
 
 # --- what is changed in it ----------------------------------------------------------
