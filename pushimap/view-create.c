@@ -4,7 +4,7 @@
 #include "imap-resp-code.h"
 #include "mail-namespace.h"
 #include "mail-search.h"
-#include "mail-storage.h"
+#include "mail-storage-private.h"
 #include "str.h"
 #include "dovecot-compat.h"
 
@@ -97,6 +97,13 @@ static bool check_backing(struct client_command_context *cmd, const char *vname)
 	return ok;
 }
 
+/* Dovecot's index of mailboxes may still have one that is gone while there are others below it. */
+static bool is_gone(struct mailbox *box)
+{
+	return !mailbox_is_autocreated(box) && mailbox_open(box) < 0 &&
+	       mailbox_get_last_mail_error(box) == MAIL_ERROR_NOTFOUND;
+}
+
 /* Where it is to be. False: answered. */
 static bool check_place(struct client_command_context *cmd, struct mail_namespace *ns,
 			const char *vname)
@@ -112,7 +119,7 @@ static bool check_place(struct client_command_context *cmd, struct mail_namespac
 	box = mailbox_alloc(ns->list, vname, 0);
 	if (mailbox_exists(box, TRUE, &existence) < 0)
 		client_send_box_error(cmd, box);
-	else if (existence == MAILBOX_EXISTENCE_SELECT)
+	else if (existence == MAILBOX_EXISTENCE_SELECT && !is_gone(box))
 		client_send_tagline(cmd, "NO [" IMAP_RESP_CODE_ALREADYEXISTS
 					 "] Mailbox already exists.");
 	else if (view_storage_count(ns->list) >= LIMIT_VIEWS)

@@ -286,6 +286,18 @@ def with_other_layouts():
             server.close()
 
 
+@test
+def below_one_that_is_deleted(server):
+    with four(server) as client:
+        client.ok("CREATE boss/below")
+        client.append(mail("amy"), "boss/below")
+        client.ok("DELETE boss")
+        equal(client.uids("boss/below"), [1], "mail")
+        equal(client.answer("SELECT boss"), "NO", "the view is gone")
+        equal(client.answer("CREATE boss (XPSEARCH (INBOX FROM bob))"), "OK", "made again")
+        equal(client.uids("boss"), [3], "UIDs")
+
+
 # --- what is changed in it ----------------------------------------------------------
 
 
