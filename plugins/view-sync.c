@@ -33,9 +33,14 @@ struct view_sync {
 static int backing_sync(struct view_mailbox *view, enum mailbox_sync_flags flags)
 {
 	/* Not mailbox_sync(), which mends a view in a way that drops expunged messages. */
-	struct mailbox_sync_context *ctx = mailbox_sync_init(view->backing, flags & PASSED_ON);
+	struct mailbox_sync_context *ctx;
 	struct mailbox_sync_status status;
 
+	flags &= PASSED_ON;
+	/* Nobody has seen anything of it yet. */
+	if (view->same.time == 0)
+		flags |= MAILBOX_SYNC_FLAG_FIX_INCONSISTENT;
+	ctx = mailbox_sync_init(view->backing, flags);
 	if (mailbox_sync_deinit(&ctx, &status) == 0)
 		return 0;
 	if (view->backing->mailbox_deleted)

@@ -298,6 +298,15 @@ def below_one_that_is_deleted(server):
         equal(client.uids("boss"), [3], "UIDs")
 
 
+@test
+def of_a_mailbox_that_was_never_opened(server):
+    with Client(server) as client:
+        client.ok("CREATE boss (XPSEARCH (INBOX FROM boss))")
+        equal(client.uids("boss"), [], "UIDs")
+        equal(client.append(mail("boss")), 1, "APPEND")
+        equal(client.uids("boss"), [1], "UIDs")
+
+
 # --- what is changed in it ----------------------------------------------------------
 
 
