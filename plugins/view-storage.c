@@ -78,6 +78,10 @@ static int file_read(struct view_mailbox *view)
 	text[len] = '\0';
 	if (!view_file_parse(text, &file)) {
 		mailbox_set_critical(box, "%s is not a view's file (delete the mailbox)", path);
+		/* Else it could not be. */
+		if (box->deleting)
+			mail_storage_set_error(box->storage, MAIL_ERROR_NOTFOUND,
+					       T_MAIL_ERR_MAILBOX_NOT_FOUND(box->vname));
 		return -1;
 	}
 	view->file.guid = p_strdup(box->pool, file.guid);

@@ -29,7 +29,7 @@ def site(driver, socket="/nonexistent/bridge.sock", more=(), imap="fantail_imap"
 
 SITES = {driver: site(driver) for driver in ("maildir", "sdbox")}
 # There is no bridge and no hub.
-QUIET = ("fantail: ", "Time moved ", "killed with signal 9")
+QUIET = ("fantail: ", "Time moved ", "killed with signal 9", "fantail-view is not a view's file")
 users = 0
 
 
@@ -652,6 +652,20 @@ def what_was_not_carried_out_is_not_for_another_mailbox(server):
 
 
 @test
+def a_file_that_says_nothing(server):
+    """Dovecot's log says that the mailbox is to be deleted; that it can be."""
+    with four(server) as client:
+        for folder, _, files in os.walk(server.home(client.user)):
+            if "fantail-view" in files:
+                with open(os.path.join(folder, "fantail-view"), "w", encoding="ascii") as out:
+                    out.write("fantail-view 2\n")
+        equal(client.answer("SELECT boss"), "NO SERVERBUG", "SELECT")
+        client.ok("DELETE boss")
+        equal(client.answer("CREATE boss (XPSEARCH (INBOX FROM bob))"), "OK", "made again")
+        equal(client.uids("boss"), [3], "UIDs")
+
+
+@test
 def it_is_listed_and_can_be_subscribed(server):
     with four(server) as client:
         lines = client.ok('LIST "" *')
@@ -749,6 +763,29 @@ def a_view_shows_nothing_that_its_user_may_not_read(server):
         for command in ("SELECT vlr", "STATUS vlr (MESSAGES)"):
             equal(guest.answer(command), "NO BADBACKING", command)
         equal(owner.uids("Team"), [1], "mail")
+
+
+@with_rights
+def read_marks_of_ones_own(server):
+    """In another's mailbox they are in an index of their own."""
+    with Client(server) as owner, Client(server) as guest:
+        owner.ok("CREATE Team")
+        owner.append(mail("boss"), "Team")
+        owner.ok(f"SETACL Team {guest.user} lrs")
+        name = f"shared/{owner.user}/Team"
+        equal(guest.answer(f"CREATE team (XPSEARCH ({name} ALL))"), "OK", "CREATE")
+        equal(guest.uids("team"), [1], "UIDs")
+        with Client(server, guest.user, "OTHER") as other:
+            other.ok(f"SELECT {name}")
+            for word, flags in (("+", {r"\Seen"}), ("-", set()), ("+", {r"\Seen"})):
+                other.ok(rf"STORE 1 {word}FLAGS (\Seen)")
+                guest.ok("NOOP")
+                equal(guest.flags(), {1: flags}, "another session's")
+            guest.ok(r"STORE 1 -FLAGS (\Seen)")
+            other.ok("NOOP")
+            equal(other.flags(), {1: set()}, "and not, by this one")
+        owner.ok("SELECT Team")
+        equal(owner.flags(), {1: set()}, "the owner's")
 
 
 @with_rights
