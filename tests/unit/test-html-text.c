@@ -59,9 +59,12 @@ static void test_rows(void)
 
 		g_assert_true(html_to_text(rows[i].html, strlen(rows[i].html), &out));
 		got = g_strndup(out.data == NULL ? "" : out.data, out.len);
-		if (strcmp(got, rows[i].text) != 0)
-			g_error("%s: \"%s\", not \"%s\"", rows[i].name, g_strescape(got, NULL),
-				g_strescape(rows[i].text, NULL));
+		if (strcmp(got, rows[i].text) != 0) {
+			g_autofree char *shown = g_strescape(got, NULL);
+			g_autofree char *wanted = g_strescape(rows[i].text, NULL);
+
+			g_error("%s: \"%s\", not \"%s\"", rows[i].name, shown, wanted);
+		}
 		convert_buf_free(&out);
 	}
 }
