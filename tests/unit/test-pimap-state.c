@@ -47,6 +47,12 @@ static const struct {
 	{"an addition without its session", HEAD FOLDER "end\n" FOLDER "end\n", FALSE},
 	{"an addition with preferences",
 	 HEAD FOLDER "end\n" SESSION "inband\tpush=ON\tformat=\nend\n", FALSE},
+	{"an addition with two that are selected",
+	 HEAD FOLDER "end\n" SESSION "selected\tmailbox=a\nselected\tmailbox=b\nend\n", FALSE},
+	{"an addition with one behind a folder",
+	 HEAD "end\n" SESSION FOLDER "selected\tmailbox=a\nend\n", FALSE},
+	{"an addition that was cut behind what is selected",
+	 HEAD FOLDER "end\n" SESSION "selected\tmailbox=a\n", FALSE},
 	{"an addition of another session",
 	 HEAD FOLDER
 	 "end\nsession\tid=0123456789abcdee\towner=00000000000000ff\tcreated=1\tused=1\n"
@@ -89,6 +95,60 @@ static void test_files(void)
 			g_assert_cmpmem(buf.data, buf.len, files[i].text, strlen(files[i].text));
 			tabline_buf_free(&buf);
 		}
+		pimap_session_free(&session);
+	}
+}
+
+/* The last part's word counts, also if it has none. */
+static const struct {
+	const char *name, *text, *selected;
+	gsize folders;
+} selections[] = {
+	{"one", HEAD "selected\tmailbox=a\n" FOLDER "end\n", "a", 1},
+	{"none, then one", HEAD FOLDER "end\n" SESSION "selected\tmailbox=b\nend\n", "b", 1},
+	{"another one, no folder",
+	 HEAD "selected\tmailbox=a\n" FOLDER "end\n" SESSION "selected\tmailbox=b\nend\n", "b", 1},
+	{"another one, and a folder",
+	 HEAD "selected\tmailbox=a\nend\n" SESSION "selected\tmailbox=b\n" FOLDER "end\n", "b", 1},
+	{"the same again", HEAD "selected\tmailbox=a\nend\n" SESSION "selected\tmailbox=a\nend\n",
+	 "a", 0},
+	{"none any more", HEAD "selected\tmailbox=a\n" FOLDER "end\n" SESSION "end\n", "", 1},
+	{"none, and one again",
+	 HEAD "selected\tmailbox=a\nend\n" SESSION "end\n" SESSION "selected\tmailbox=b\nend\n",
+	 "b", 0},
+};
+
+static void test_selections(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(selections); i++) {
+		g_autofree char *text = g_strdup(selections[i].text);
+		struct pimap_session session;
+
+		g_test_message("%s", selections[i].name);
+		g_assert_true(pimap_session_decode(text, strlen(text), &session));
+		g_assert_cmpstr(session.selected, ==, selections[i].selected);
+		g_assert_cmpuint(session.count, ==, selections[i].folders);
+		g_assert_false(pimap_session_has_news(&session));
+		pimap_session_free(&session);
+	}
+}
+
+/* Wherever a process ends, the file it leaves is one that was whole, or none. */
+static void test_cut_anywhere(void)
+{
+	static const char whole[] = HEAD "selected\tmailbox=a\n" FOLDER "end\n";
+	static const char added[] = SESSION "selected\tmailbox=b\n" FOLDER "end\n";
+
+	for (gsize len = 0; len <= strlen(whole) + strlen(added); len++) {
+		g_autofree char *text = g_strconcat(whole, added, NULL);
+		struct pimap_session session;
+		bool good = pimap_session_decode(text, len, &session);
+
+		g_test_message("%zu octets", len);
+		g_assert_cmpint(good, ==,
+				len == strlen(whole) || len == strlen(whole) + strlen(added));
+		if (good)
+			g_assert_cmpstr(session.selected, ==, len == strlen(whole) ? "a" : "b");
 		pimap_session_free(&session);
 	}
 }
@@ -158,6 +218,7 @@ static void test_additions(void)
 	g_autoptr(GString) file = g_string_new(NULL);
 	struct pimap_session session = {.id = 1, .owner = 2};
 	g_autoptr(GRand) random = g_rand_new_with_seed(7);
+	static const char *const names[] = {"", "a", "b"};
 
 	for (guint step = 0; step < 2000; step++) {
 		struct pimap_folder folder = {.uidnext = step + 1};
@@ -166,9 +227,13 @@ static void test_additions(void)
 		g_autofree char *text = NULL;
 
 		set_guid(&folder, g_rand_int_range(random, 0, 12));
-		switch (g_rand_int_range(random, 0, 12)) {
+		switch (g_rand_int_range(random, 0, 14)) {
 		case 0:
 			pimap_session_drop(&session, folder.guid);
+			break;
+		case 12:
+		case 13:
+			pimap_session_select(&session, names[g_rand_int_range(random, 0, 3)]);
 			break;
 		case 1:
 		case 2:
@@ -195,6 +260,7 @@ static void test_additions(void)
 		text = g_strndup(file->str, file->len);
 		g_assert_true(pimap_session_decode(text, file->len, &again));
 		g_assert_cmpuint(again.used, ==, step);
+		g_assert_cmpstr(again.selected, ==, session.selected);
 		g_assert_cmpmem(again.folders, again.count * sizeof(*again.folders),
 				session.folders, session.count * sizeof(*session.folders));
 		g_assert_cmpuint(again.changed, ==, 0);
@@ -229,6 +295,15 @@ static void test_changes(void)
 	pimap_session_drop(&session, folder.guid);
 	g_assert_true(session.whole);
 	expect_changes(&session, "1");
+	/* What is selected is news by itself, and once. */
+	pimap_session_written(&session);
+	g_assert_false(pimap_session_has_news(&session));
+	pimap_session_select(&session, "a");
+	g_assert_true(pimap_session_has_news(&session));
+	expect_changes(&session, "");
+	pimap_session_written(&session);
+	pimap_session_select(&session, "a");
+	g_assert_false(pimap_session_has_news(&session));
 	pimap_session_free(&session);
 }
 
@@ -326,6 +401,8 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pimap-state/files", test_files);
+	g_test_add_func("/pimap-state/selections", test_selections);
+	g_test_add_func("/pimap-state/cut-anywhere", test_cut_anywhere);
 	g_test_add_func("/pimap-state/many-folders", test_many_folders);
 	g_test_add_func("/pimap-state/changes", test_changes);
 	g_test_add_func("/pimap-state/additions", test_additions);
