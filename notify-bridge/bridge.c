@@ -73,6 +73,7 @@ static void collect(struct metrics_gauges *gauges, gpointer data)
 	gauges->devices_active = registry.active;
 	gauges->devices_inactive = registry.inactive;
 	gauges->devices_dead = registry.dead;
+	gauges->devices_locked = registry.locked;
 	gauges->in_flight = dispatcher_in_flight(bridge->dispatcher);
 	gauges->connections = http_client_connections(bridge->context->http);
 	gauges->lanes = lanes->len;

@@ -142,6 +142,7 @@ char *control_status(const struct control_parts *parts, gint64 started, gint64 n
 	control_json_int(builder, "active", (gint64)devices.active);
 	control_json_int(builder, "inactive", (gint64)devices.inactive);
 	control_json_int(builder, "dead", (gint64)devices.dead);
+	control_json_int(builder, "locked", (gint64)devices.locked);
 	json_builder_end_object(builder);
 	json_builder_set_member_name(builder, "intake");
 	json_builder_begin_object(builder);

@@ -253,8 +253,10 @@ void ctl_render_status(GString *out, JsonObject *status, const struct ctl_style 
 		say(out, "queue", "empty; %s on disk", size);
 	say(out, "in flight", "%" G_GINT64_FORMAT, int_of(status, "in_flight"));
 	say(out, "devices",
-	    "%" G_GINT64_FORMAT " active, %" G_GINT64_FORMAT " inactive, %" G_GINT64_FORMAT " dead",
-	    int_of(devices, "active"), int_of(devices, "inactive"), int_of(devices, "dead"));
+	    "%" G_GINT64_FORMAT " active, %" G_GINT64_FORMAT " inactive, %" G_GINT64_FORMAT
+	    " dead, %" G_GINT64_FORMAT " locked",
+	    int_of(devices, "active"), int_of(devices, "inactive"), int_of(devices, "dead"),
+	    int_of(devices, "locked"));
 	say(out, "mail socket", "%" G_GINT64_FORMAT " connections", int_of(intake, "connections"));
 	say(out, "spool", "%" G_GINT64_FORMAT " files, %" G_GINT64_FORMAT " bad",
 	    int_of(intake, "spool_files"), int_of(intake, "spool_bad_files"));

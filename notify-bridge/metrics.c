@@ -131,9 +131,10 @@ static void write_gauges(GString *text, const struct metrics_gauges *gauges)
 	g_string_append_printf(text,
 			       "fantail_devices{state=\"active\"} %" G_GUINT64_FORMAT "\n"
 			       "fantail_devices{state=\"inactive\"} %" G_GUINT64_FORMAT "\n"
-			       "fantail_devices{state=\"dead\"} %" G_GUINT64_FORMAT "\n",
+			       "fantail_devices{state=\"dead\"} %" G_GUINT64_FORMAT "\n"
+			       "fantail_devices{state=\"locked\"} %" G_GUINT64_FORMAT "\n",
 			       gauges->devices_active, gauges->devices_inactive,
-			       gauges->devices_dead);
+			       gauges->devices_dead, gauges->devices_locked);
 	openmetrics_gauge(text, "fantail_in_flight", NULL, "Requests under way to gateways.",
 			  gauges->in_flight);
 	openmetrics_gauge(text, "fantail_connections", NULL, "Open connections to gateways.",

@@ -29,7 +29,7 @@ struct metrics_gauges {
 	guint64 queue_depth;
 	gint64 queue_oldest_us; /* age */
 	guint64 queue_bytes;
-	guint64 devices_active, devices_inactive, devices_dead;
+	guint64 devices_active, devices_inactive, devices_dead, devices_locked;
 	guint in_flight, connections, lanes, intake_connections, spool_files;
 	gint64 tls_ca_expiry; /* unix seconds; 0 = not known */
 	gint64 vapid_key_created;

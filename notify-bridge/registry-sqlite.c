@@ -226,15 +226,17 @@ static void stats(struct registry *base, struct registry_stats *stats_r)
 				     "SELECT (SELECT count(*) FROM device), "
 				     "(SELECT count(*) FROM device WHERE state = 0), "
 				     "(SELECT count(*) FROM device WHERE state = 2), "
+				     "(SELECT count(*) FROM device WHERE state = 3), "
 				     "(SELECT count(*) FROM device WHERE user = '')");
 		if (store_read(registry->store, stmt)) {
 			guint64 rest = (guint64)sqlite3_column_int64(stmt, 0);
 
 			registry->stats.inactive = (guint64)sqlite3_column_int64(stmt, 1);
 			registry->stats.dead = (guint64)sqlite3_column_int64(stmt, 2);
-			rest -= (guint64)sqlite3_column_int64(stmt, 3);
-			registry->stats.active =
-				rest - registry->stats.inactive - registry->stats.dead;
+			registry->stats.locked = (guint64)sqlite3_column_int64(stmt, 3);
+			rest -= (guint64)sqlite3_column_int64(stmt, 4);
+			registry->stats.active = rest - registry->stats.inactive -
+						 registry->stats.dead - registry->stats.locked;
 		}
 		sqlite3_reset(stmt);
 		registry->stats_valid = TRUE;

@@ -51,7 +51,7 @@ struct registry_limits {
 
 /* Users' devices, without webhooks. */
 struct registry_stats {
-	guint64 active, inactive, dead;
+	guint64 active, inactive, dead, locked;
 };
 
 struct registry_backend {

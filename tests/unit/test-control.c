@@ -145,7 +145,7 @@ static gint64 fake_webhook_id(struct registry *registry, const char *name)
 
 static void fake_registry_stats(struct registry *registry, struct registry_stats *stats)
 {
-	*stats = (struct registry_stats){.active = 3, .inactive = 2, .dead = 1};
+	*stats = (struct registry_stats){.active = 3, .inactive = 2, .dead = 1, .locked = 9};
 }
 
 static GPtrArray *fake_attachments(struct registry *registry, gint64 id)

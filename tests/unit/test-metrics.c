@@ -21,6 +21,7 @@ static void collect(struct metrics_gauges *gauges, gpointer data)
 		.devices_active = 3,
 		.devices_inactive = 2,
 		.devices_dead = 1,
+		.devices_locked = 9,
 		.in_flight = 4,
 		.connections = 5,
 		.lanes = 6,

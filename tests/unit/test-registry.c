@@ -146,6 +146,15 @@ static guint count_active(struct bench *bench)
 	return devices->len;
 }
 
+static void expect_locked(struct bench *bench, guint active, guint locked)
+{
+	struct registry_stats stats;
+
+	bench->registry->backend->stats(bench->registry, &stats);
+	g_assert_cmpuint(stats.active, ==, active);
+	g_assert_cmpuint(stats.locked, ==, locked);
+}
+
 static void expect_stats(struct bench *bench, guint active, guint inactive, guint dead)
 {
 	struct registry_stats stats;
@@ -1191,8 +1200,10 @@ static void test_lock(void)
 	/* Not locked: nothing to take back. */
 	lock(&bench, "P1", FALSE, -1);
 	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	expect_locked(&bench, 1, 0);
 	lock(&bench, "P1", TRUE, -1);
 	g_assert_cmpint(bench.result->state, ==, DEVICE_LOCKED);
+	expect_locked(&bench, 0, 1);
 	g_assert_null(bench.registry->backend->active(bench.registry, "alice"));
 	prefer(&bench, "P1", NOW, STORE_ERROR_REFUSED);
 	provision(&bench, "P1", key_1, STORE_ERROR_REFUSED);
@@ -1204,6 +1215,7 @@ static void test_lock(void)
 	bench.registry->backend->maintain(bench.registry, NOW + 2 * LIMIT_DEVICE_UNSEEN_SECS, 0);
 	lock(&bench, "P1", FALSE, -1);
 	g_assert_cmpint(bench.result->state, ==, DEVICE_ACTIVE);
+	expect_locked(&bench, 1, 0);
 	prefer(&bench, "P1", NOW, -1);
 	tear_down(&bench);
 }
