@@ -26,7 +26,8 @@ def site(extra, **arguments):
 
 domains = site(SHIPPED)
 names = site(plain(), users={"ray": {"fantail_pimap_session_expire": "2"}})
-servers = [domains, names]
+sharing = site(plain(), shared=True)
+servers = [domains, names, sharing]
 
 MAIL = b"Subject: hello\r\n\r\nthere\r\n"
 
@@ -114,8 +115,8 @@ def a_regular_session_says_nothing_of_it():
         equal([line for line in regular.ok("SELECT INBOX") if "RESYNC" in line], [], "RESYNC")
 
 
-def session_file(device, user="ann"):
-    return pathlib.Path(names.home(user), f".fantail-pimap.{device}")
+def session_file(device, user="ann", server=names):
+    return pathlib.Path(server.home(user), f".fantail-pimap.{device}")
 
 
 @suite.test
@@ -161,12 +162,12 @@ def append(session, mailbox, flags=""):
     check(session.finish(tag)[-1].startswith("OK "), "APPEND")
 
 
-def end(session, device, user="ann"):
+def end(session, device, user="ann", server=names):
     """The connection is gone, and its process has written what it knows."""
-    before = session_file(device, user).stat()
+    file = session_file(device, user, server)
+    before = file.stat()
     session.drop()
-    eventually(lambda: session_file(device, user).stat().st_ino != before.st_ino,
-               "the end of the session")
+    eventually(lambda: file.stat().st_ino != before.st_ino, "the end of the session")
 
 
 @suite.test
@@ -438,6 +439,44 @@ def no_mailbox_is_selected_again():
                 again.ok("LOGOUT")
             for box in ("box", "other"):
                 desk.command(f"DELETE {box}")
+
+
+@suite.test
+def a_mailbox_that_is_forbidden_is_not_selected_again():
+    """Nothing of it is told meanwhile, and what was missed is told when it may be read again."""
+    def rights(letters):
+        sharing.doveadm("acl", "set", "-u", "vera", "box", "user=vera", *letters.split())
+
+    for number, left in enumerate(("lookup", "lookup insert post", "insert")):
+        device = f"F{number}"
+        with Phone(sharing, "vera") as desk, Phone(sharing, "vera", device) as first:
+            desk.ok("CREATE box")
+            for _ in range(3):
+                append(desk, "box")
+            folder = learn(first, "box")
+            end(first, device, "vera", sharing)
+            desk.ok("SELECT box")
+            desk.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
+            desk.ok("EXPUNGE")
+            rights(left)
+            with Phone(sharing, "vera", device) as again:
+                equal(session_lines(again)[0], RESUMED, left)
+                check("No mailbox selected" in again.command("FETCH 1 UID")[-1], left)
+                refused = again.command("SELECT box")
+                check(refused[-1].startswith("NO "), refused)
+                equal([line for line in refused if re.search("EXPUNGE|FETCH|EXISTS", line)], [],
+                      left)
+                end(again, device, "vera", sharing)
+            rights("lookup read write-seen write write-deleted expunge insert delete admin")
+            with Phone(sharing, "vera", device) as last:
+                equal(session_lines(last)[0], RESUMED, "it was not selected when it ended")
+                lines = last.ok("SELECT box")
+                equal([line for line in lines if "EXPUNGE" in line], ["* 2 EXPUNGE"], left)
+                equal(folder.apply(lines), False, "RESYNC")
+                equal(folder.messages, compare(last), "the device's copy")
+                last.ok("LOGOUT")
+            desk.ok("UNSELECT")
+            desk.ok("DELETE box")
 
 
 @suite.test
