@@ -245,6 +245,20 @@ static void note_health(struct job *job, const struct outcome *outcome, gint64 n
 		g_info("%s answers again", lane->name);
 }
 
+/* The device may have come while the wake-up was under way: then it has nothing to answer any
+ * more, and the next one is not held back for this one's sake. */
+static void note_accepted(struct job *job, const char *text, gint64 now)
+{
+	struct registry *registry = job->dispatcher->registry;
+	g_autoptr(device_t) device = NULL;
+
+	if (device_face(job->device->dialect) == FACE_PIMAP)
+		device = registry->backend->get(registry, job->device->id);
+	registry->backend->mark_ok(registry, job->device->id, now, text);
+	if (device != NULL && device->seen > job->device->seen)
+		registry->backend->present(registry, device, device->seen);
+}
+
 static void begin(struct job *job);
 
 static void act(struct job *job, const struct outcome *outcome, gint64 first_byte_us, gint64 now_us)
@@ -269,7 +283,7 @@ static void act(struct job *job, const struct outcome *outcome, gint64 first_byt
 	case RETRY_FINISH:
 		if (!is_confirmation(job->notification))
 			count_latency(job, first_byte_us, now_us);
-		registry->backend->mark_ok(registry, job->device->id, now, outcome_text(outcome));
+		note_accepted(job, outcome_text(outcome), now);
 		job_record(job, RECORD_FINISH);
 		break;
 	case RETRY_LATER:

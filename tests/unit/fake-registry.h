@@ -216,7 +216,15 @@ static void fake_registry_ensure_webhook(struct registry *registry, const char *
 static void fake_registry_mark_ok(struct registry *registry, gint64 id, gint64 now,
 				  const char *outcome)
 {
-	((struct fake_registry *)registry)->marked_ok++;
+	struct fake_registry *fake = (struct fake_registry *)registry;
+
+	fake->marked_ok++;
+	for (guint i = 0; i < fake->devices->len; i++) {
+		struct device *device = g_ptr_array_index(fake->devices, i);
+
+		if (device->id == id)
+			device->wakes++;
+	}
 }
 
 static void fake_registry_mark_failed(struct registry *registry, gint64 id, const char *outcome)
@@ -257,6 +265,13 @@ static void fake_registry_enrol(struct registry *registry, const struct device *
 static void fake_registry_present(struct registry *registry, const struct device *device,
 				  gint64 now)
 {
+	struct fake_registry *fake = (struct fake_registry *)registry;
+	struct device *there = fake_registry_at(fake, device->user, device->device);
+
+	if (there != NULL) {
+		there->seen = now;
+		there->wakes = 0;
+	}
 }
 
 static void fake_registry_prefer(struct registry *registry, const char *user, const char *device,

@@ -727,6 +727,44 @@ static void test_not_sent(void)
 	tear_down(&fixture);
 }
 
+/* A wake-up that was under way when the device came is none that it has yet to answer. */
+static void test_answered_after_the_device_came(void)
+{
+	static const struct {
+		const char *name;
+		enum device_dialect dialect;
+		gboolean came;
+		guint wakes;
+	} rows[] = {
+		{"EMN, it came", DIALECT_EMN, TRUE, 0},
+		{"EMN, it did not", DIALECT_EMN, FALSE, 1},
+		{"of another face", DIALECT_DELTAPUSH, TRUE, 1},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct registry_backend *backend;
+		struct fixture fixture;
+
+		g_test_message("%s", rows[i].name);
+		set_up(&fixture, "");
+		struct device *device = add_device(&fixture, "d", "stall");
+		device->dialect = rows[i].dialect;
+		device->via = 1; /* its subscription was looked up */
+		device->seen = 1000;
+		add_row(&fixture, device, "wake", NULL);
+		dispatcher_start(fixture.dispatcher);
+		spin_until(stalled->len == 1);
+		backend = fixture.registry.base.backend;
+		if (rows[i].came)
+			backend->present(&fixture.registry.base, device, 1001);
+		answer_with(g_ptr_array_remove_index(stalled, 0), 201, NULL);
+		g_assert_cmpuint(fixture.registry.marked_ok, ==, 1);
+		g_assert_cmpuint(device->wakes, ==, rows[i].wakes);
+		g_assert_cmpint(device->seen, ==, rows[i].came ? 1001 : 1000);
+		tear_down(&fixture);
+	}
+}
+
 static void test_confirmation_is_sent(void)
 {
 	struct fixture fixture;
@@ -1220,6 +1258,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/dispatcher/pace", test_pace);
 	g_test_add_func("/dispatcher/pace-line", test_pace_line);
 	g_test_add_func("/dispatcher/throttled-device", test_throttled_device);
+	g_test_add_func("/dispatcher/answered-after-the-device-came",
+			test_answered_after_the_device_came);
 	g_test_add_func("/dispatcher/stalled-lane", test_stalled_lane);
 	g_test_add_func("/dispatcher/window-grows", test_window_grows);
 	g_test_add_func("/dispatcher/many-stalled-lanes", test_many_stalled_lanes);
