@@ -1,16 +1,15 @@
 #include "notify-cmd.h"
 #include "array.h"
 #include "imap-arg.h"
-#include "imap-parser.h"
 #include "imap-sync.h"
 #include "imap-util.h"
 #include "ioloop.h"
-#include "istream.h"
 #include "ostream.h"
 #include "str.h"
 #include "dovecot-compat.h"
 
 #include "fantail-settings.h"
+#include "imap-line.h"
 #include "limits.h"
 #include "notify-changes.h"
 #include "notify-selected.h"
@@ -245,19 +244,14 @@ static enum notify_result apply(struct notify_session *session, const struct ima
 
 int notify_cmd_restore(struct notify_session *session, const char *arguments, const char **error_r)
 {
-	const char *line = t_strconcat(arguments, "\r\n", NULL);
-	struct istream *input = i_stream_create_from_data(line, strlen(line));
-	struct imap_parser *parser = fantail_imap_parser_create(input, NULL, strlen(line));
 	const struct imap_arg *args;
+	struct imap_line *line = imap_line_parse(arguments, &args);
 	int ret = -1;
 
 	*error_r = "The arguments of NOTIFY are incomplete.";
-	(void)i_stream_read(input);
-	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0 &&
-	    apply(session, args, error_r) == NOTIFY_OK)
+	if (line != NULL && apply(session, args, error_r) == NOTIFY_OK)
 		ret = 0;
-	imap_parser_unref(&parser);
-	i_stream_unref(&input);
+	imap_line_free(&line);
 	return ret;
 }
 

@@ -1,12 +1,11 @@
 #include "lib.h"
 #include "array.h"
-#include "imap-parser.h"
-#include "istream.h"
 #include "mail-search-build.h"
 #include "mail-search-parser.h"
 #include "dovecot-compat.h"
 
 #include "filter-criteria.h"
+#include "imap-line.h"
 #include "search-criteria.h"
 
 static struct mail_search_register *criteria_register;
@@ -87,23 +86,18 @@ int search_criteria_parse_keys(struct mail_search_register *keys, const char *cr
 			       const char *charset, struct mail_search_args **args_r,
 			       const char **error_r)
 {
-	const char *line = t_strconcat(criteria, "\r\n", NULL);
-	struct imap_parser *parser;
 	const struct imap_arg *args;
-	struct istream *input;
+	struct imap_line *line;
 	int ret = -1;
 
 	*error_r = filter_criteria_check(criteria);
 	if (*error_r != NULL)
 		return -1;
 	*error_r = "Invalid search parameters";
-	input = i_stream_create_from_data(line, strlen(line));
-	parser = fantail_imap_parser_create(input, NULL, strlen(line));
-	(void)i_stream_read(input);
-	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0)
+	line = imap_line_parse(criteria, &args);
+	if (line != NULL)
 		ret = parse_args(keys, args, charset, args_r, error_r);
-	imap_parser_unref(&parser);
-	i_stream_unref(&input);
+	imap_line_free(&line);
 	return ret;
 }
 

@@ -3,10 +3,9 @@
 #include "imap-client.h"
 #include "imap-commands.h"
 #include "imap-fetch.h"
-#include "imap-parser.h"
-#include "istream.h"
 #include "dovecot-compat.h"
 
+#include "imap-line.h"
 #include "pimap-cmd.h"
 #include "pimap-inband.h"
 #include "pimap-session.h"
@@ -14,22 +13,18 @@
 /* Is it something that FETCH knows? */
 static bool check_format(struct client_command_context *cmd, const char *value)
 {
-	const char *line = t_strconcat(value, "\r\n", NULL), *error = "Invalid FETCH attributes";
-	struct istream *input = i_stream_create_from_data(line, strlen(line));
-	struct imap_parser *parser = fantail_imap_parser_create(input, NULL, strlen(line));
-	struct imap_fetch_context *fetch;
 	const struct imap_arg *args, *list;
+	struct imap_line *line = imap_line_parse(value, &args);
+	const char *error = "Invalid FETCH attributes";
+	struct imap_fetch_context *fetch;
 	bool ok = FALSE;
 
-	(void)i_stream_read(input);
-	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0 && imap_arg_get_list(args, &list) &&
-	    !IMAP_ARG_IS_EOL(list) &&
+	if (line != NULL && imap_arg_get_list(args, &list) && !IMAP_ARG_IS_EOL(list) &&
 	    imap_fetch_att_list_parse(cmd->client, cmd->pool, list, &fetch, &error) == 0) {
 		imap_fetch_free(&fetch);
 		ok = TRUE;
 	}
-	imap_parser_unref(&parser);
-	i_stream_unref(&input);
+	imap_line_free(&line);
 	/* In both of the forms that FETCH has for it. */
 	if (!ok)
 		pushimap_cmd_fail(cmd,

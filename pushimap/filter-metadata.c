@@ -1,7 +1,6 @@
 #include "lib.h"
 #include "array.h"
-#include "imap-parser.h"
-#include "istream.h"
+#include "imap-arg.h"
 #include "mail-storage-private.h"
 #include "mailbox-attribute.h"
 #include "str.h"
@@ -10,6 +9,7 @@
 #include "clean-text.h"
 #include "entry-request.h"
 #include "filter-metadata.h"
+#include "imap-line.h"
 #include "pimap-cmd.h"
 #include "pushimap-plugin.h"
 
@@ -155,18 +155,15 @@ static int filter_iter(struct mailbox *box, const char *key_prefix, pool_t pool,
 static enum webpush_error parse_value(pool_t pool, const char *text, const char **criteria_r,
 				      const char **error_r)
 {
-	const char *line = t_strconcat(text, "\r\n", NULL), *charset = NULL;
-	struct istream *input = i_stream_create_from_data(line, strlen(line));
-	struct imap_parser *parser = fantail_imap_parser_create(input, NULL, strlen(line));
-	enum webpush_error error = WEBPUSH_SYNTAX;
 	const struct imap_arg *args;
+	struct imap_line *line = imap_line_parse(text, &args);
+	enum webpush_error error = WEBPUSH_SYNTAX;
+	const char *charset = NULL;
 	struct arg_token *tokens;
 	size_t count;
 
 	*error_r = "Invalid search parameters.";
-	(void)i_stream_read(input);
-	if (imap_parser_finish_line(parser, 0, 0, &args) >= 0 &&
-	    i_stream_get_data_size(input) <= strlen("\r\n")) {
+	if (line != NULL) {
 		if (imap_arg_atom_equals(args, "CHARSET") &&
 		    imap_arg_get_astring(&args[1], &charset))
 			args += 2;
@@ -175,8 +172,7 @@ static enum webpush_error parse_value(pool_t pool, const char *text, const char 
 			error = pimap_criteria_format(pool, tokens, count, charset, criteria_r,
 						      error_r);
 	}
-	imap_parser_unref(&parser);
-	i_stream_unref(&input);
+	imap_line_free(&line);
 	return error;
 }
 
