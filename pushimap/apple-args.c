@@ -1,15 +1,9 @@
 #include "apple-args.h"
+#include "args-fail.h"
 #include "clean-text.h"
 
 #include <string.h>
 #include <strings.h>
-
-/* Returns from the caller with an error. */
-#define FAIL(code, text)           \
-	do {                       \
-		*error_r = (text); \
-		return (code);     \
-	} while (0)
 
 #define DIGITS "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -1,16 +1,11 @@
 #include "coi-subscription.h"
+#include "args-fail.h"
 #include "clean-text.h"
 #include "json-reader.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define FAIL(code, text)           \
-	do {                       \
-		*error_r = (text); \
-		return (code);     \
-	} while (0)
 
 /* --- names ---------------------------------------------------------------- */
 

@@ -1,16 +1,10 @@
 #include "pimap-args.h"
+#include "args-fail.h"
 #include "clean-text.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
-
-/* Returns from the caller with an error. */
-#define FAIL(code, text)           \
-	do {                       \
-		*error_r = (text); \
-		return (code);     \
-	} while (0)
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows[0]))
 

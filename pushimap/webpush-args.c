@@ -1,15 +1,9 @@
 #include "webpush-args.h"
+#include "args-fail.h"
 #include "clean-text.h"
 
 #include <string.h>
 #include <strings.h>
-
-/* Returns from the caller with an error. */
-#define FAIL(code, text)           \
-	do {                       \
-		*error_r = (text); \
-		return (code);     \
-	} while (0)
 
 struct parser {
 	const struct arg_token *next, *end;
