@@ -300,10 +300,6 @@ bool cmd_xdeliver(struct client_command_context *cmd)
 	const struct imap_arg *args;
 	int ret;
 
-	if (user == NULL || user->submission == NULL) {
-		client_send_command_error(cmd, "Unknown command.");
-		return TRUE;
-	}
 	ret = imap_parser_read_args(cmd->parser, 2, PARSE_FLAGS, &args);
 	if (ret == -2)
 		return FALSE;
@@ -315,7 +311,11 @@ bool cmd_xdeliver(struct client_command_context *cmd)
 	deliver = p_new(cmd->pool, struct deliver_command, 1);
 	deliver->cmd = cmd;
 	deliver->reading = TRUE;
-	deliver_judge(deliver, args);
+	/* Not at once: its script would be taken for commands. */
+	if (user == NULL || user->submission == NULL)
+		deliver_fail(deliver, TRUE, "Unknown command.");
+	else
+		deliver_judge(deliver, args);
 	if (deliver_literal(deliver, args))
 		return deliver_answer(deliver);
 	cmd->client->input_lock = cmd;

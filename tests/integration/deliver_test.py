@@ -182,7 +182,9 @@ def announced_only_when_configured():
                 continue
             answer = imap.command("XDELIVER CAPABILITY")
             equal((answer.status, "Unknown command" in answer.text), ("BAD", True), name)
-            imap.ok("NOOP")
+            answer = imap.finish(imap.start(b"XDELIVER TEXT " + literal(b"x NOOP\r\n")))
+            equal((answer.status, "Unknown command" in answer.text), ("BAD", True), name)
+            equal(imap.ok("NOOP").lines, [], f"{name}: what the script's lines did")
 
 
 @test
