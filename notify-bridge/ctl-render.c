@@ -513,8 +513,9 @@ void ctl_render_test(GString *out, GPtrArray *rows, const struct ctl_style *styl
 		gboolean accepted = bool_of(row, "accepted");
 		g_autofree char *device = ctl_printable(
 			text_of(row, "device") != NULL ? text_of(row, "device") : "-");
-		g_autofree char *endpoint = ctl_printable(
-			text_of(row, "endpoint") != NULL ? text_of(row, "endpoint") : "-");
+		const char *where = text_of(row, "endpoint");
+		g_autofree char *endpoint =
+			ctl_printable(where != NULL && *where != '\0' ? where : "-");
 
 		colored(out, style, accepted ? GREEN : RED, outcome != NULL ? outcome : "-");
 		g_string_append_printf(out, ": %s (%s), %" G_GINT64_FORMAT " ms", device, endpoint,

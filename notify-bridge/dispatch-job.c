@@ -668,6 +668,9 @@ void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
 	lost = pimap_reach(dispatcher->registry, job->device);
 	if (lost != NULL)
 		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, lost);
+	else if (job->gateway == NULL)
+		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+				    "the device has not set both a channel and an address");
 	if (job->gateway == NULL || lost != NULL) {
 		unsendable(job);
 		return;

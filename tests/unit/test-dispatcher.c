@@ -1140,6 +1140,8 @@ static void test_test(void)
 		{"410", OUTCOME_DEVICE_GONE, "410"},
 		{"unsendable", OUTCOME_REJECT_MESSAGE, "cannot be written down"},
 		{"lost-key", OUTCOME_CONFIG_ERROR, "no such key"},
+		{"", OUTCOME_REJECT_MESSAGE,
+		 "the device has not set both a channel and an address"},
 	};
 	struct notification notification = {
 		.user = (char *)"alice",
@@ -1151,10 +1153,15 @@ static void test_test(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct reported reported = {0};
 		struct fixture fixture;
+		struct device *device;
 
 		set_up(&fixture, "");
-		dispatcher_test(fixture.dispatcher, add_device(&fixture, "d", rows[i].endpoint),
-				&notification, on_test, &reported);
+		device = add_device(&fixture, "d", rows[i].endpoint);
+		if (*rows[i].endpoint == '\0') {
+			g_free(device->gateway);
+			device->gateway = g_strdup("none");
+		}
+		dispatcher_test(fixture.dispatcher, device, &notification, on_test, &reported);
 		spin_until(reported.calls > 0);
 		spin(20);
 		g_assert_cmpuint(reported.calls, ==, 1);
