@@ -72,18 +72,23 @@ MESSAGE = b"From: Zoe <zoe@example.org>\r\nSubject: parts\r\nMIME-Version: 1.0\r
     base64_part("application/x-silent", b"x"),
     base64_part("application/x-missing", b"x"),
     base64_part("application/x-deaf", b"x" * 500000),
-    base64_part("application/x-look", b"x"))
+    base64_part("application/x-look", b"x"),
+    base64_part("application/x-count", b"x"))
 BROKEN = b"Subject: broken\r\nMIME-Version: 1.0\r\n" + multipart(
     mime("text/html; charset=x-nobody-knows", "8bit", b"<p>F\xf6n</p>"),
     mime("text/html", "x-unknown", b"<p>x</p>"),
     mime("text/plain; charset=utf-8", "base64", b"!!!! this is none"),
     mime("text/plain; charset=\"utf-8", "8bit", b"no quote \xff\xfe"),
-    mime("; charset", "7bit", b"no type"))
+    mime("; charset", "7bit", b"no type"),
+    base64_part("application/x-count", b"x"))
 BOMBS = (b"<b>" * 100000, b"<div>" * 100000 + b"</i>" * 100000, b"<p a='" + b"x" * 9000000,
          b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>"
          b"<!ENTITY c SYSTEM 'file:///etc/passwd'>]>&b;&c;" + b"&a;" * 100000,
          b"<ul><li>" * 100000, b"<table><tr><td>" * 100000, b"\0" * 10000,
-         b"<a href='" + b"y" * 100000 + b"'>z</a>")
+         b"<a href='" + b"y" * 100000 + b"'>z</a>",
+         # More comes out of it than may.
+         b"<blockquote>" * 20 + b"x<br>" * 800000)
+BOMB_MEMORY = 160 * 1024  # kB that the worst of them may cost a session; it is some 90
 
 SCRIPTS = {
     "hang": "cat >/dev/null; sleep 1000",
@@ -92,7 +97,10 @@ SCRIPTS = {
     "silent": "exec cat >/dev/null",
     "deaf": "exec echo heard nothing",
     "fail": "echo half; exit 3",
-    "count": "cat",  # see start()
+    # Each run says something else.
+    "count": "cat >/dev/null; exec cat /proc/sys/kernel/random/uuid",
+    "size": "exec wc -c",
+    "wide": f"cat >/dev/null; head -c {limit('LIMIT_CONVERT_OUTPUT')} /dev/zero | tr '\\0' '\\377'",
     # What it has: descriptors, words, its folder, and whether it can write.
     "look": 'cat >/dev/null; ls /proc/self/fd | tr "\\n" " "; env | sort | tr "\\n" " "; '
             'echo "$* $(pwd)"; (echo x >"$0.written") 2>/dev/null; '
@@ -102,12 +110,9 @@ server = Dovecot(modules=[MODULES / "pushimap"], protocol_plugins={"imap": "fant
                  settings={"fantail_socket": "/nonexistent/bridge.sock",
                            "fantail_converters": str(scratch / "converters.conf")},
                  extra=plain())
-calls = scratch / "calls"
 
 
 def start():
-    calls.touch()
-    calls.chmod(0o666)
     for name, text in SCRIPTS.items():
         path = scratch / name
         path.write_text(f"#!/bin/sh\n{text}\n")
@@ -117,6 +122,7 @@ def start():
              for name in SCRIPTS]
     rows += [f"application/x-missing application/x-out - {scratch}/missing",
              f"application/x-test application/x-same - /bin/cat",
+             f"application/x-count text/x-wide - {scratch}/wide",
              f"application/x-test application/x-fail - {scratch}/fail"]
     (scratch / "converters.conf").write_text("# a table\n" + "\n".join(rows) + "\n")
     server.start()
@@ -437,6 +443,45 @@ def pictures():
 
 
 @test
+def the_last_result_is_kept():
+    """What the converter says differs from run to run."""
+    def ask(session, part, rest, message=1):
+        return fetch(session, f'{part}.XCONVERT{rest}', message=message)[0]
+    wish = ' ("application/x-out")'
+    with phone() as session, phone() as other:
+        one = ask(session, "BINARY.PEEK[14", wish + "]")
+        equal(len(one), 37, "what it says")
+        for part, rest, wanted in (
+                ("BINARY.PEEK[14", wish + "]", one), ("BINARY.PEEK[14", wish + "]<0.10>", one[:10]),
+                ("BINARY.PEEK[14", wish + "]<10.100>", one[10:]), ("BINARY.SIZE[14", wish + "]", 37),
+                ("BODY.PEEK[14", wish + "]", base64.encodebytes(one).replace(b"\n", b"\r\n"))):
+            equal(ask(session, part, rest), wanted, part + rest)
+        tags = {session.start(f"FETCH 1 BINARY.PEEK[14.XCONVERT{wish}]<{n}.1>") for n in range(5)}
+        lines = []
+        while tags - {line.partition(" ")[0] for line in lines}:
+            lines.append(session.line())
+        equal(b"".join(next(iter(value for value in parse(line).values() if isinstance(value, bytes)))
+                       for line in lines if " FETCH (" in line), one[:5], "at once")
+        # Each of these is something else than what was last, and so is what is asked for then.
+        seen = {one, ask(other, "BINARY.PEEK[14", wish + "]")}
+        equal(len(seen), 2, "another session")
+        for part, rest, message in (
+                ("BINARY.PEEK[14", ' ("application/x-out" ("width" "5"))]', 1),
+                ("BINARY.PEEK[14", ' ("application/x-out" ("width" "6"))]', 1),
+                ("BINARY.PEEK[14", ".STRICT" + wish + "]", 1), ("BINARY.PEEK[6", wish + "]", 2)):
+            for _ in range(2):  # the second is kept
+                got = ask(session, part, rest, message)
+                check(_ == (got in seen), f"{message} {part}{rest}: {got} of {seen}")
+                seen.add(got)
+        got = ask(session, "BINARY.PEEK[14", wish + "]")
+        check(got not in seen, "only the last")
+        session.ok("CREATE Other")
+        session.ok("COPY 1 Other")
+        session.ok("SELECT Other")
+        check(ask(session, "BINARY.PEEK[14", wish + "]") not in seen | {got}, "another mailbox")
+
+
+@test
 def a_converter_gets_nothing_of_ours():
     with phone() as session:
         data = fetch(session, 'BINARY.PEEK[13.XCONVERT ("application/x-out" '
@@ -541,6 +586,69 @@ def broken_messages():
         session.ok("NOOP")
 
 
+def lines_of(size):
+    """That many octets, each line full."""
+    return (b"x" * 76 + b"\r\n") * (size // 78) + b"y" * (size % 78)
+
+
+@test
+def text_up_to_the_limit():
+    start_once()
+    most = limit("LIMIT_CONVERT_TEXT")
+    for size in (most, most + 1):
+        body = lines_of(size)
+        equal(server.deliver("eve", b"Subject: long\r\nMIME-Version: 1.0\r\n" + multipart(
+            mime("text/plain; charset=us-ascii", "7bit", body))), {}, "refused")
+    with phone("eve") as session:
+        for message, answer in ((1, "OK Fetch"), (2, "OK [INFORMATIONLOSS]")):
+            text, _, result = fetch(session, 'BINARY.PEEK[1.XCONVERT ("text/plain")]',
+                                    message=message)
+            check(text == lines_of(most), f"{message}: {len(text)} octets")
+            check(result.startswith(answer), f"{message}: {result}")
+
+
+@test_with_log("the part is too large")
+def input_up_to_the_limit():
+    start_once()
+    most = limit("LIMIT_CONVERT_INPUT")
+    for size in (most, most + 1):
+        equal(server.deliver("max", b"Subject: large\r\nMIME-Version: 1.0\r\n" + multipart(
+            mime("application/x-size", "7bit", lines_of(size)))), {}, "refused")
+    item = 'BINARY.PEEK[1.XCONVERT ("application/x-out")]'
+    with phone("max") as session:
+        equal(fetch(session, item)[0], f"{most}\n".encode(), "what it had")
+        equal(fetch(session, item, "BAD ", 2)[0], None, "one more")
+        session.ok("NOOP")
+
+
+@test
+def output_up_to_the_limit():
+    """In the encoding that makes the most of it."""
+    most = limit("LIMIT_CONVERT_OUTPUT")
+    with phone() as session:
+        before = memory()
+        got, structure, _ = fetch(session, 'BODY.PEEK[14.XCONVERT ("text/x-wide")]<0.9>')
+        equal(got, b"=FF=FF=FF", "its beginning")
+        size = int(re.search(r'"quoted-printable" (\d+) ', structure)[1])
+        check(size > 3 * most, f"{size} octets in all")
+        check(memory() - before < BOMB_MEMORY, f"{memory() - before} kB more")
+        session.ok("NOOP")
+
+
+def memory():
+    """The most, in kB, that any of Dovecot's imap processes has had."""
+    most = 0
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(re.findall(r"(?m)^(\w+):\s*(\S+)", status.read_text()))
+        except OSError:
+            continue  # gone
+        if fields.get("Name") == "imap" and fields.get("PPid") == str(server.process.pid):
+            most = max(most, int(fields["VmHWM"]))
+    check(most > 0, "no imap process")
+    return most
+
+
 @test
 def bombs():
     start_once()
@@ -549,11 +657,20 @@ def bombs():
             "text/html; charset=utf-8", b"<p>start</p>" + bomb)
         equal(server.deliver("ann", message), {}, "refused")
     with phone("ann") as session:
+        before = memory()
         for number in range(1, len(BOMBS) + 1):
-            text, _, result = fetch(session, 'BODY.PEEK[1.XCONVERT ("text/plain")]',
+            partial = "<0.1000>" if number == len(BOMBS) else ""
+            text, _, result = fetch(session, f'BODY.PEEK[1.XCONVERT ("text/plain")]{partial}',
                                     message=number)
             check(text.startswith(b"start"), f"{number}: {text[:50]}")
             check(b"root:" not in text and b"aaaaaaaaaa" not in text, f"{number}: {text[:200]}")
+            check(memory() - before < BOMB_MEMORY, f"{number}: {memory() - before} kB more")
+        # The last, in more octets, and these in more.
+        for wish in ('"charset" "utf-32"', '"charset" "utf-32" "encoding" "base64"',
+                     '"encoding" "quoted-printable"'):
+            fetch(session, f'BODY.PEEK[1.XCONVERT ("text/plain" ({wish}))]<0.1000>',
+                  message=len(BOMBS))
+            check(memory() - before < BOMB_MEMORY, f"{wish}: {memory() - before} kB more")
         session.ok("NOOP")
 
 
@@ -582,6 +699,17 @@ def what_nobody_waits_for():
         eventually(told, "the message")
         line = next(line for line in lines if " FETCH (" in line)
         check("At noon" in line and 'BINARY[3.XCONVERT ("image/jpeg")] NIL' in line, line)
+        # Within one that has converted itself.
+        equal(other.deliver("joe", MESSAGE), {}, "refused")
+        lines.clear()
+
+        def told_within():
+            lines.extend(session.ok('FETCH 1 BINARY.PEEK[3.XCONVERT ("image/gif")]'))
+            return any("* 2 FETCH (" in line for line in lines)
+        eventually(told_within, "the next message")
+        line = next(line for line in lines if "* 2 FETCH (" in line)
+        check("At noon" in line and 'BINARY[3.XCONVERT ("image/jpeg")] NIL' in line, line)
+        check("GIF8" in lines[0], "the command's own")
         session.ok("NOOP")
         equal(other.problems("hub"), [], "its log")
 
