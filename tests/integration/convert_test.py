@@ -80,7 +80,9 @@ BROKEN = b"Subject: broken\r\nMIME-Version: 1.0\r\n" + multipart(
     mime("text/plain; charset=utf-8", "base64", b"!!!! this is none"),
     mime("text/plain; charset=\"utf-8", "8bit", b"no quote \xff\xfe"),
     mime("; charset", "7bit", b"no type"),
-    base64_part("application/x-count", b"x"))
+    base64_part("application/x-count", b"x"),
+    mime('text/x"]\\y', "7bit", b"x\r\n"), mime("text/x\xf6]y", "7bit", b"x\r\n"),
+    mime("text/x]y", "7bit", b"x\r\n"), mime("text/\"x'\r\n\ty\"", "7bit", b"x\r\n"))
 BOMBS = (b"<b>" * 100000, b"<div>" * 100000 + b"</i>" * 100000, b"<p a='" + b"x" * 9000000,
          b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;'>"
          b"<!ENTITY c SYSTEM 'file:///etc/passwd'>]>&b;&c;" + b"&a;" * 100000,
@@ -100,6 +102,8 @@ SCRIPTS = {
     # Each run says something else.
     "count": "cat >/dev/null; exec cat /proc/sys/kernel/random/uuid",
     "size": "exec wc -c",
+    # Reads only when it is let.
+    "slow": 'until [ -e "$0.go" ]; do sleep 0.05; done; exec wc -c',
     "wide": f"cat >/dev/null; head -c {limit('LIMIT_CONVERT_OUTPUT')} /dev/zero | tr '\\0' '\\377'",
     # What it has: descriptors, words, its folder, and whether it can write.
     "look": 'cat >/dev/null; ls /proc/self/fd | tr "\\n" " "; env | sort | tr "\\n" " "; '
@@ -568,6 +572,106 @@ def a_converter_that_hangs():
         equal(running("hang"), [], "it is gone")
 
 
+def slow_phone(name):
+    """With one message that a converter does not read yet. Returns (session, FETCH's tag)."""
+    start_once()
+    (scratch / "slow.go").unlink(missing_ok=True)
+    equal(server.deliver(name, b"Subject: slow\r\nMIME-Version: 1.0\r\n" + multipart(
+        base64_part("application/x-slow", b"x" * 500000))), {}, "refused")
+    session = phone(name)
+    tag = session.start('FETCH 1 BINARY.PEEK[1.XCONVERT ("application/x-out")]')
+    eventually(lambda: running("slow") != [], "the converter runs")
+    return session, tag
+
+
+def answers_until(session, *tags):
+    """Lines up to the last of the tagged answers, all of which are OK."""
+    lines, left = [], set(tags)
+    while left:
+        lines.append(session.line())
+        tag, _, result = lines[-1].partition(" ")
+        if tag in left:
+            check(result.startswith("OK"), lines[-1])
+            left.remove(tag)
+    return lines
+
+
+def check_whole(lines):
+    """The item is there, and nothing stands in the middle of it."""
+    line = next(line for line in lines if " FETCH (" in line)
+    check(line.endswith('BINARY[1.XCONVERT ("application/x-out")] {7}\r\n500000\n)'), repr(line))
+
+
+@test
+def what_is_expunged_meanwhile():
+    session, tag = slow_phone("kim")
+    with session, server.imap("kim") as other:
+        other.select("INBOX")
+        other.store("1", "+FLAGS", r"(\Deleted)")
+        other.expunge()
+        other.logout()
+        (scratch / "slow.go").touch()
+        check_whole(answers_until(session, tag))
+        lines = session.ok("NOOP")
+        check("* 1 EXPUNGE" in lines, f"told then: {lines}")
+        session.ok("NOOP")
+
+
+@test
+def what_is_said_meanwhile_waits():
+    for name, words in (("lea", ("CLOSE", "SELECT INBOX")), ("lou", ("UNSELECT", "NOOP")),
+                        ("leo", ("LOGOUT",)), ("lin", ("DELETE Folder", "NOOP"))):
+        start_once()
+        with phone(name) as before:
+            before.ok("CREATE Folder")
+        session, tag = slow_phone(name)
+        with session:
+            tags = [session.start(word) for word in words]
+            time.sleep(0.1)  # so that they are there; nothing depends on it
+            (scratch / "slow.go").touch()
+            lines = answers_until(session, tag, *tags)
+            check_whole(lines)
+            first = next(line for line in lines if line.startswith((tag, *tags)))
+            check(first.startswith(tag), f"{words}: {lines}")
+            if "LOGOUT" not in words:
+                session.ok("NOOP")
+
+
+@test
+def what_happens_meanwhile_is_told_later():
+    session, tag = slow_phone("mia")
+    with session:
+        idle = session.start("IDLE")
+        equal(server.deliver("mia", b"Subject: new\r\n\r\nx\r\n"), {}, "refused")
+        (scratch / "slow.go").touch()
+        lines = answers_until(session, tag)
+        check_whole(lines)
+        while not any(line.endswith("2 EXISTS") for line in lines):
+            lines.append(session.line())
+        session.send("DONE\r\n")
+        answers_until(session, idle)
+
+
+@test
+def a_table_with_a_mistake():
+    """Costs the commands; what is built in stays."""
+    start_once()
+    broken = scratch / "broken.conf"
+    broken.write_text("# fine\nimage/png image/jpeg - convert-image\n")
+    with Dovecot(modules=[MODULES / "pushimap"], protocol_plugins={"imap": "fantail_imap"},
+                 settings=server.settings | {"fantail_converters": str(broken)},
+                 extra=plain()) as other:
+        equal(other.deliver("joe", MESSAGE), {}, "refused")
+        with Phone(other, "joe", "P1") as session:
+            check("XCONVERT" in session.ok("CAPABILITY")[0].split(), "CAPABILITY")
+            session.ok("SELECT INBOX")
+            for _ in range(2):
+                equal(fetch(session, 'BODY.PEEK[1.XCONVERT ("text/plain")]')[0], TEXT.encode(), "text")
+                fetch(session, 'BODY.PEEK[3.XCONVERT ("image/jpeg")]', "NO [CANNOT]")
+        problem, = other.problems()
+        check(f"{broken} line 2: " in problem and "not using that file" in problem, problem)
+
+
 @test
 def broken_messages():
     with phone() as session:
@@ -580,6 +684,12 @@ def broken_messages():
         text, _, result = fetch(session, 'BODY.PEEK[4.XCONVERT ("text/plain")]', message=2)
         check(result.startswith("OK [INFORMATIONLOSS]"), result)
         fetch(session, 'BODY.PEEK[5.XCONVERT ("text/plain")]', "", 2)
+        # A type is the sender's, and is in the answer.
+        for part in range(7, 11):
+            result = fetch(session, f'BODY.PEEK[{part}.XCONVERT.STRICT ("text/plain" '
+                                    '("colour" "blue"))]', "NO ", 2)[2]
+            check(re.match(r'NO \[(BADPARAMETERS "[^"\\\]]*" "text/plain" \("colour"\)|CANNOT)\] ',
+                           result), f"{part}: {result!r}")
         lines = session.command('FETCH 1:2 BODY.PEEK[2.XCONVERT ("text/plain")]')
         check(lines[-1].startswith("NO [UNKNOWN-CTE]"), lines[-1])
         check("wind" in lines[0] and lines[1].endswith("NIL)"), "each for itself")
@@ -676,8 +786,8 @@ def bombs():
 
 @test
 def what_nobody_waits_for():
-    """NOTIFY fetches by itself, also while a command runs: text is converted, and no command is
-    started that would hold up the other."""
+    """NOTIFY fetches by itself: text is converted, and no command is started, since none of the
+    client's would wait for it."""
     start_once()
     spool = scratch / "spool"
     spool.mkdir()
