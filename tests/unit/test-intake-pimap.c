@@ -88,6 +88,20 @@ static void tear_down(struct bench *bench)
 	fixture_clear(&bench->fixture);
 }
 
+/* Web Push subscription "sub" of alice's. */
+static void add_subscription(struct bench *bench)
+{
+	struct device subscription = {.user = (char *)"alice",
+				      .device = (char *)"sub",
+				      .gateway = (char *)"webpush",
+				      .dialect = DIALECT_GOUGEON,
+				      .endpoint = (char *)"https://push.example/1",
+				      .token = (char *)"t"};
+
+	bench->registry->backend->subscribe(bench->registry, &subscription,
+					    g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
+}
+
 struct step {
 	const char *request, *answer;
 };
@@ -175,16 +189,9 @@ static void test_channels(void)
 		 "OK\t10\n"},
 	};
 	struct bench bench;
-	struct device subscription = {.user = (char *)"alice",
-				      .device = (char *)"sub",
-				      .gateway = (char *)"webpush",
-				      .dialect = DIALECT_GOUGEON,
-				      .endpoint = (char *)"https://push.example/1",
-				      .token = (char *)"t"};
 
 	set_up(&bench, "[pimap]\nchannels = WEBPUSH; HTTP\n");
-	bench.registry->backend->subscribe(bench.registry, &subscription,
-					   g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
+	add_subscription(&bench);
 	PLAY(&bench, steps);
 	tear_down(&bench);
 }
@@ -212,18 +219,11 @@ static void test_keys(void)
 	};
 	struct registry_key key;
 	struct bench bench;
-	struct device subscription = {.user = (char *)"alice",
-				      .device = (char *)"sub",
-				      .gateway = (char *)"webpush",
-				      .dialect = DIALECT_GOUGEON,
-				      .endpoint = (char *)"https://push.example/1",
-				      .token = (char *)"t"};
 	gboolean closed;
 
 	set_up(&bench, "[pimap]\nchannels = WAP_PUSH; GSMSMS\nextended = aes-128-gcm\n"
 		       "notification-address = +15550100\nnotification-port = 143\n");
-	bench.registry->backend->subscribe(bench.registry, &subscription,
-					   g_get_real_time() / G_USEC_PER_SEC, NULL, NULL);
+	add_subscription(&bench);
 	play(&bench, before, G_N_ELEMENTS(before) - 1);
 	say(bench.fd, before[G_N_ELEMENTS(before) - 1].request);
 	g_autofree char *first = hear(bench.fd, "\n", &closed);
