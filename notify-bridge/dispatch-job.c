@@ -2,6 +2,7 @@
 #include "bridge-config.h"
 #include "limits.h"
 #include "pimap-command.h"
+#include "pimap-profile.h"
 #include "pimap-reach.h"
 #include "retry.h"
 #include "router.h"
@@ -671,7 +672,11 @@ void dispatcher_test(struct dispatcher *dispatcher, const struct device *device,
 	else if (job->gateway == NULL)
 		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
 				    "the device has not set both a channel and an address");
-	if (job->gateway == NULL || lost != NULL) {
+	else if (device_face(device->dialect) == FACE_PIMAP &&
+		 !pimap_device_allowed(job->context->config, device))
+		g_set_error_literal(&job->error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+				    "the device's channel or format is not in section [pimap]");
+	if (job->error != NULL) {
 		unsendable(job);
 		return;
 	}

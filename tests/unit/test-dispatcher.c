@@ -1135,13 +1135,16 @@ static void test_test(void)
 		const char *endpoint;
 		enum outcome_kind kind;
 		const char *detail;
+		const char *channel; /* of Push-IMAP */
 	} rows[] = {
-		{"201", OUTCOME_ACCEPTED, "201"},
-		{"410", OUTCOME_DEVICE_GONE, "410"},
-		{"unsendable", OUTCOME_REJECT_MESSAGE, "cannot be written down"},
-		{"lost-key", OUTCOME_CONFIG_ERROR, "no such key"},
-		{"", OUTCOME_REJECT_MESSAGE,
-		 "the device has not set both a channel and an address"},
+		{"201", OUTCOME_ACCEPTED, "201", NULL},
+		{"410", OUTCOME_DEVICE_GONE, "410", NULL},
+		{"unsendable", OUTCOME_REJECT_MESSAGE, "cannot be written down", NULL},
+		{"lost-key", OUTCOME_CONFIG_ERROR, "no such key", NULL},
+		{"", OUTCOME_REJECT_MESSAGE, "the device has not set both a channel and an address",
+		 NULL},
+		{"201", OUTCOME_CONFIG_ERROR,
+		 "the device's channel or format is not in section [pimap]", "HTTP"},
 	};
 	struct notification notification = {
 		.user = (char *)"alice",
@@ -1160,6 +1163,12 @@ static void test_test(void)
 		if (*rows[i].endpoint == '\0') {
 			g_free(device->gateway);
 			device->gateway = g_strdup("none");
+		}
+		if (rows[i].channel != NULL) {
+			device->dialect = DIALECT_EMN;
+			g_free(device->gateway);
+			device->gateway = g_strdup("webhook");
+			device->label = g_strdup(rows[i].channel);
 		}
 		dispatcher_test(fixture.dispatcher, device, &notification, on_test, &reported);
 		spin_until(reported.calls > 0);
