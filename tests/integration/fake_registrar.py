@@ -82,6 +82,13 @@ class FakeRegistrar(FakeSocket):
         self.extra = {}  # what else PROFILE says
         super().__init__(path)
 
+    def forget(self):
+        """What other tests did, and how it was to behave."""
+        self.mode = "ok"
+        for kept in (self.requests, self.profiles, self.attachments, self.filters, self.tokens,
+                     self.devices, self.extra):
+            kept.clear()
+
     def token(self, user, device):
         with self._changed:
             return self.devices[user, device]["token"]

@@ -53,17 +53,9 @@ def phone(server=main, user="joe", device="P42"):
     return Phone(started(server), user, device)
 
 
-def fresh():
-    """Forgets what other tests did at the bridge."""
-    bridge.mode = "ok"
-    for kept in (bridge.requests, bridge.profiles, bridge.attachments, bridge.filters,
-                 bridge.extra):
-        kept.clear()
-
-
 def test(function):
     def wrapped():
-        fresh()
+        bridge.forget()
         function()
         equal(bridge.complaints, [], "what the bridge disliked")
         for server in servers:
@@ -631,7 +623,7 @@ def lemonades_names():
         wanted = [imap.command(command) for command in script]
     for family, prefix, attach in (("L", "L_", "L_FILTER"),
                                    ("LEMONADE", "PIMAP_", "PIMAP_XFILTER")):
-        fresh()
+        bridge.forget()
         with phone() as imap:
             for command, lines in zip(script, wanted):
                 equal(imap.command(renamed(command, family, prefix, attach)),

@@ -47,10 +47,8 @@ def phone(device=DEVICE, server=main, login=True):
 
 
 def fresh():
-    bridge.mode, bridge.topic = "ok", TOPIC
-    for kept in (bridge.requests, bridge.profiles, bridge.attachments, bridge.filters,
-                 bridge.tokens, bridge.devices, bridge.extra):
-        kept.clear()
+    bridge.forget()
+    bridge.topic = TOPIC
 
 
 def test(function):

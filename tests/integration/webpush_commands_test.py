@@ -118,16 +118,9 @@ if not DOVECOT_24:  # which needs no plugin for it
 servers = [gougeon, coi, shared, metadata, wrong, compress]
 
 
-def fresh():
-    """Forgets what other tests did at the bridge."""
-    bridge.mode = "ok"
-    bridge.devices.clear()
-    bridge.requests.clear()
-
-
 def test(function):
     def wrapped():
-        fresh()
+        bridge.forget()
         function()
         equal(bridge.complaints, [], "what the bridge disliked")
         for server in servers:
