@@ -72,6 +72,26 @@ static void note_same(struct view_mailbox *view)
 
 /* --- from the view to the backing mailbox --------------------------------------- */
 
+/* As Dovecot's own storages look before they expunge. True also if it would cost too much to
+ * tell, or if it was not noted. */
+static bool is_meant(struct mail *mail, const guid_128_t guid)
+{
+	enum mail_lookup_abort before = mail->lookup_abort;
+	const char *value;
+	guid_128_t found;
+	bool meant = TRUE;
+
+	if (guid_128_is_empty(guid))
+		return TRUE;
+	mail->lookup_abort = MAIL_LOOKUP_ABORT_NOT_IN_CACHE;
+	if (mail_get_special(mail, MAIL_FETCH_GUID, &value) == 0) {
+		mail_generate_guid_128_hash(value, found);
+		meant = guid_128_equals(found, guid);
+	}
+	mail->lookup_abort = before;
+	return meant;
+}
+
 static void carry_out(struct view_sync *sync, const struct mail_index_sync_rec *rec,
 		      struct mail *mail)
 {
@@ -81,7 +101,8 @@ static void carry_out(struct view_sync *sync, const struct mail_index_sync_rec *
 
 	switch (rec->type) {
 	case MAIL_INDEX_SYNC_TYPE_EXPUNGE:
-		mail_expunge(mail);
+		if (is_meant(mail, rec->guid_128))
+			mail_expunge(mail);
 		break;
 	case MAIL_INDEX_SYNC_TYPE_FLAGS:
 		flags = rec->add_flags & FLAGS_OF_BACKING;

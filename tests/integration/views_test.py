@@ -651,6 +651,34 @@ def what_was_not_carried_out_is_not_for_another_mailbox(server):
             equal(client.flags(), {1: set(), 2: set()}, "flags")
 
 
+@suite.test
+def what_was_not_expunged_is_that_mail_alone():
+    """As above, but the other mailbox has the same UIDVALIDITY, as one that was restored may
+    have. A maildir's messages tell at once which they are."""
+    server = SITES["maildir"]
+    if server.process is None:
+        server.start()
+    with four(server) as client:
+        client.ok("CREATE work")
+        client.append(mail("boss"), "work")
+        validity = client.status("work")["UIDVALIDITY"]
+        client.ok("CREATE mine (XPSEARCH (work ALL))")
+        with Client(server, client.user, "OTHER") as other:
+            equal(other.uids("mine"), [1], "the view")
+            other.ok(r"STORE 1 +FLAGS.SILENT (\Deleted)")
+            client.ok("DELETE work")
+            try:
+                other.command("EXPUNGE")
+            except EOFError:
+                pass
+        client.ok("CREATE work")
+        server.doveadm("mailbox", "update", "-u", client.user, "--uid-validity", str(validity), "work")
+        client.append(mail("amy"), "work")
+        equal(client.status("work")["UIDVALIDITY"], validity, "UIDVALIDITY")
+        client.ok("SELECT mine")
+        equal(client.uids("work"), [1], "mail")
+
+
 @test
 def a_file_that_says_nothing(server):
     """Dovecot's log says that the mailbox is to be deleted; that it can be."""
