@@ -35,6 +35,10 @@ static inline struct view_mailbox *view_of(struct mailbox *box)
 
 /* The backing mailbox's transaction that goes with this one. */
 struct mailbox_transaction_context *view_transaction_backing(struct mailbox_transaction_context *t);
+
+/* Since it was looked at here, the view has become that of another mailbox: what would be noted
+ * now would be for that one's messages. */
+bool view_is_outdated(struct mailbox *box);
 /* The view's error becomes that of its backing mailbox. */
 void view_copy_error(struct mailbox *box, struct mailbox *backing);
 

@@ -4,6 +4,7 @@
 #include "index-storage.h"
 #include "llist.h"
 #include "mail-index-private.h"
+#include "mail-index-transaction-private.h"
 #include "mail-namespace.h"
 #include "mail-storage-private.h"
 #include "mail-storage-hooks.h"
@@ -364,6 +365,21 @@ static struct mailbox_transaction_context *view_transaction_begin(
 	return &vt->t;
 }
 
+bool view_is_outdated(struct mailbox *box)
+{
+	struct mail_index_view *latest;
+	bool outdated;
+
+	(void)mail_index_refresh(box->index);
+	latest = mail_index_view_open(box->index);
+	outdated = mail_index_get_header(latest)->uid_validity !=
+		   mail_index_get_header(box->view)->uid_validity;
+	mail_index_view_close(&latest);
+	return outdated;
+}
+
+static void view_transaction_rollback(struct mailbox_transaction_context *t);
+
 static int view_transaction_commit(struct mailbox_transaction_context *t,
 				   struct mail_transaction_commit_changes *changes_r)
 {
@@ -372,6 +388,11 @@ static int view_transaction_commit(struct mailbox_transaction_context *t,
 	struct mailbox *box = t->box;
 	int ret = 0;
 
+	if (MAIL_INDEX_TRANSACTION_HAS_CHANGES(t->itrans) && view_is_outdated(box)) {
+		view_transaction_rollback(t);
+		mailbox_set_deleted(box);
+		return -1;
+	}
 	view_save_free(&t->save_ctx);
 	if (vt->backing != NULL &&
 	    mailbox_transaction_commit_get_changes(&vt->backing, &changes) < 0) {

@@ -414,6 +414,11 @@ static int view_sync(struct view_mailbox *view, enum mailbox_sync_flags flags)
 
 	/* On its way out: nothing is carried over any more. */
 	if (!view->box.deleting) {
+		/* Nor is the mailbox that was behind it touched again. */
+		if (view->same.time != 0 && view_is_outdated(&view->box)) {
+			mailbox_set_deleted(&view->box);
+			return -1;
+		}
 		if (backing_sync(view, flags) < 0)
 			return -1;
 		if (is_same(view) && !mail_index_sync_have_any(view->box.index, sync_flags))

@@ -651,6 +651,33 @@ def what_was_not_carried_out_is_not_for_another_mailbox(server):
             equal(client.flags(), {1: set(), 2: set()}, "flags")
 
 
+@test
+def one_who_looks_at_what_was_there_changes_nothing(server):
+    """The view is that of another mailbox by now, which another session has seen."""
+    with four(server) as client:
+        for number, command in enumerate((r"STORE 1 +FLAGS (\Flagged $Old)", "UID EXPUNGE 1")):
+            for how in ("DELETE {}", "RENAME {0} old{0}"):
+                name = f"work{number}{how[0]}"
+                client.ok(f"CREATE {name}")
+                client.append(mail("boss"), name)
+                client.ok(f"CREATE of{name} (XPSEARCH ({name} ALL))")
+                with Client(server, client.user, "OTHER") as other:
+                    equal(other.uids(f"of{name}"), [1], "the view")
+                    other.ok(r"STORE 1 +FLAGS.SILENT (\Deleted)")
+                    client.ok(how.format(name))
+                    client.ok(f"CREATE {name}")
+                    client.append(mail("amy"), name)
+                    equal(client.uids(f"of{name}"), [1], "of another mailbox")
+                    try:
+                        other.command(command)
+                        other.command("NOOP")
+                    except (EOFError, OSError):
+                        pass
+                for mailbox in (f"of{name}", name):
+                    equal(client.uids(mailbox), [1], f"{how}, {command}: {mailbox}")
+                    equal(client.flags(), {1: set()}, f"{how}, {command}: {mailbox}")
+
+
 @suite.test
 def what_was_not_expunged_is_that_mail_alone():
     """As above, but the other mailbox has the same UIDVALIDITY, as one that was restored may
