@@ -34,12 +34,8 @@ GHashTable *registry_sqlite_new_marks(void)
 	return g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, mark_free);
 }
 
-void registry_sqlite_apply_mark(struct sqlite_registry *registry, struct device *device)
+static void apply(const struct mark *mark, struct device *device)
 {
-	const struct mark *mark = g_hash_table_lookup(registry->marks, &device->id);
-
-	if (mark == NULL)
-		return;
 	device->last_ok = MAX(device->last_ok, mark->last_ok);
 	if (mark->outcome != NULL) {
 		g_free(device->last_outcome);
@@ -49,12 +45,28 @@ void registry_sqlite_apply_mark(struct sqlite_registry *registry, struct device 
 		device->seen = MAX(device->seen, mark->seen);
 		device->wakes = 0;
 	}
-	device->wakes += mark->wakes;
+}
+
+void registry_sqlite_apply_mark(struct sqlite_registry *registry, struct device *device)
+{
+	const struct mark *mark = g_hash_table_lookup(registry->writing, &device->id);
+
+	if (mark != NULL) {
+		apply(mark, device);
+		/* The row may have them already: not twice. */
+		device->wakes = mark->seen != 0 ? mark->wakes : MAX(device->wakes, mark->wakes);
+	}
+	mark = g_hash_table_lookup(registry->marks, &device->id);
+	if (mark != NULL) {
+		apply(mark, device);
+		device->wakes += mark->wakes;
+	}
 }
 
 void registry_sqlite_forget_mark(struct sqlite_registry *registry, gint64 id)
 {
 	g_hash_table_remove(registry->marks, &id);
+	g_hash_table_remove(registry->writing, &id);
 }
 
 static struct mark *set_mark(struct registry *registry, gint64 id, const char *outcome)
@@ -119,6 +131,19 @@ static gboolean marks_work(struct store *store, gpointer data, GError **error)
 	return TRUE;
 }
 
+/* They are in the rows now, or let go. Of two that are on their way the later one counts. */
+static void end_writing(const struct marks_job *job, guint from, guint to)
+{
+	GHashTable *writing = job->registry->writing;
+
+	for (guint i = from; i < to; i++) {
+		const struct mark *mark = g_ptr_array_index(job->marks, i);
+
+		if (g_hash_table_lookup(writing, &mark->id) == mark)
+			g_hash_table_remove(writing, &mark->id);
+	}
+}
+
 static void marks_done(const GError *error, gpointer data);
 
 /* FALSE: done with, and freed. After a failure the rest is let go: outcomes are
@@ -128,6 +153,7 @@ static gboolean write_next(struct marks_job *job, const GError *error)
 	if (error == NULL && job->next < job->marks->len &&
 	    store_write(job->registry->store, marks_work, marks_done, job, NULL))
 		return TRUE;
+	end_writing(job, MIN(job->next, job->marks->len), job->marks->len);
 	g_ptr_array_unref(job->marks);
 	registry_sqlite_release(job->registry);
 	g_free(job);
@@ -137,8 +163,10 @@ static gboolean write_next(struct marks_job *job, const GError *error)
 static void marks_done(const GError *error, gpointer data)
 {
 	struct marks_job *job = data;
+	guint from = job->next;
 
-	job->next += MIN(job->rows, job->marks->len);
+	job->next += MIN(job->rows, job->marks->len - from);
+	end_writing(job, from, job->next);
 	write_next(job, error);
 }
 
@@ -155,6 +183,7 @@ static void write_marks(struct sqlite_registry *registry, guint rows)
 	while (g_hash_table_iter_next(&iter, NULL, &mark)) {
 		g_hash_table_iter_steal(&iter);
 		g_ptr_array_add(job->marks, mark);
+		g_hash_table_replace(registry->writing, &((struct mark *)mark)->id, mark);
 	}
 	write_next(job, NULL);
 }

@@ -18,6 +18,7 @@ struct sqlite_registry {
 	struct registry_limits limits;
 	GHashTable *webhooks; /* name -> gint64 * */
 	GHashTable *marks;    /* id, in the mark -> struct mark, not written yet */
+	GHashTable *writing;  /* likewise, borrowed: handed to the writer */
 	gint64 marks_written; /* unix seconds */
 	struct registry_stats stats;
 	gboolean stats_valid;

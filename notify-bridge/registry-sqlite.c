@@ -19,6 +19,7 @@ void registry_sqlite_release(struct sqlite_registry *registry)
 		return;
 	g_hash_table_unref(registry->webhooks);
 	g_hash_table_unref(registry->marks);
+	g_hash_table_unref(registry->writing);
 	g_free(registry);
 }
 
@@ -324,6 +325,7 @@ struct registry *registry_sqlite_open(struct store *store, const struct registry
 	registry->limits = *limits;
 	registry->webhooks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	registry->marks = registry_sqlite_new_marks();
+	registry->writing = g_hash_table_new(g_int64_hash, g_int64_equal);
 	registry->refs = 1;
 	load_webhooks(registry);
 	return &registry->base;

@@ -1001,6 +1001,53 @@ static void test_wakes(void)
 	tear_down(&bench);
 }
 
+/* While they are on their way to the disk, marks count as before and as after. */
+static void test_wakes_while_written(void)
+{
+	static const struct {
+		guint stored, waiting; /* accepted before */
+		gboolean came;         /* it was there between these */
+		guint written;
+	} rows[] = {{0, 1, FALSE, 1}, {1, 1, FALSE, 2}, {2, 0, TRUE, 0}, {2, 1, TRUE, 1}};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct registry_backend *backend;
+		g_autoptr(device_t) device = NULL;
+		struct bench bench = {0};
+		GMutex gate;
+
+		g_test_message("row %zu", i);
+		g_mutex_init(&gate);
+		set_up(&bench, 20);
+		backend = bench.registry->backend;
+		prefer(&bench, "P1", NOW, -1);
+		for (guint n = 0; n < rows[i].stored; n++)
+			backend->mark_ok(bench.registry, bench.result->id, NOW, "accepted (202)");
+		backend->maintain(bench.registry, NOW, 1000);
+		settle_down(&bench);
+		device = find(&bench, "P1");
+		g_assert_cmpuint(device->wakes, ==, rows[i].stored);
+		g_mutex_lock(&gate);
+		g_assert_true(store_write(bench.fixture.store, wait_for_gate, NULL, &gate, NULL));
+		if (rows[i].came)
+			backend->present(bench.registry, device, NOW + 5);
+		for (guint n = 0; n < rows[i].waiting; n++)
+			backend->mark_ok(bench.registry, device->id, NOW + 9, "accepted (202)");
+		backend->maintain(bench.registry, NOW + 300, 1000);
+		device_free(g_steal_pointer(&device));
+		device = find(&bench, "P1");
+		g_assert_cmpint(device->wakes > 0, ==, rows[i].written > 0);
+		g_assert_cmpuint(device->wakes, <=, rows[i].written);
+		g_assert_cmpint(device->last_ok, ==, rows[i].waiting > 0 ? NOW + 9 : NOW);
+		g_assert_cmpint(device->seen, ==, rows[i].came ? NOW + 5 : NOW);
+		g_mutex_unlock(&gate);
+		settle_down(&bench);
+		expect_wakes(&bench, "P1", rows[i].written, rows[i].came ? NOW + 5 : NOW);
+		tear_down(&bench);
+		g_mutex_clear(&gate);
+	}
+}
+
 /* Those that do not come back are forgotten; subscriptions last. */
 static void test_unseen(void)
 {
@@ -1253,5 +1300,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/registry/names", test_names);
 	g_test_add_func("/registry/keys", test_keys);
 	g_test_add_func("/registry/lock", test_lock);
+	g_test_add_func("/registry/wakes-while-written", test_wakes_while_written);
 	return g_test_run();
 }
