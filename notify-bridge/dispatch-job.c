@@ -246,6 +246,20 @@ static void note_health(struct job *job, const struct outcome *outcome, gint64 n
 		g_info("%s answers again", lane->name);
 }
 
+/* An operator's command waits for a device that may be away for long: as long as it is of use
+ * it is tried again, whatever the answer. FALSE: it is none. */
+static gboolean keep_command(struct job *job, gint64 now_us)
+{
+	guint attempts = job->notification->attempts;
+
+	if (!notification_is_command(job->notification))
+		return FALSE;
+	job->due_us = now_us + retry_pause_us(attempts, -1, g_random_double());
+	job->attempts = attempts + 1;
+	job_record(job, RECORD_RESCHEDULE);
+	return TRUE;
+}
+
 /* The device may have come while the wake-up was under way: then it has nothing to answer any
  * more, and the next one is not held back for this one's sake. */
 static void note_accepted(struct job *job, const char *text, gint64 now)
@@ -304,6 +318,8 @@ static void act(struct job *job, const struct outcome *outcome, gint64 first_byt
 		break;
 	case RETRY_DROP:
 		mark_failed(job, outcome_text(outcome));
+		if (outcome->kind == OUTCOME_REJECT_MESSAGE && keep_command(job, now_us))
+			break;
 		metrics_dropped(dispatcher->metrics,
 				outcome->kind == OUTCOME_REJECT_MESSAGE ? "rejected" : "expired");
 		/* Not dropped: if a newer event was folded into it, that one is not
@@ -318,6 +334,8 @@ static void act(struct job *job, const struct outcome *outcome, gint64 first_byt
 						     job->started_us / G_USEC_PER_SEC, now,
 						     outcome_text(outcome), NULL, NULL);
 			mark_failed(job, outcome_text(outcome));
+			if (keep_command(job, now_us))
+				break;
 			metrics_dropped(dispatcher->metrics, "device-gone");
 			job_record(job, RECORD_DROP);
 			break;
@@ -630,6 +648,8 @@ void dispatch_start(struct dispatcher *dispatcher, struct lane *lane,
 	reason = not_to_be_sent(job, now_us);
 	if (reason == NULL && lost != NULL) {
 		mark_failed(job, lost);
+		if (keep_command(job, now_us))
+			return;
 		reason = "unreachable";
 	}
 	if (reason != NULL) {

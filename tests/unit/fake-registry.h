@@ -249,7 +249,8 @@ static void fake_registry_mark_dead(struct registry *registry, gint64 id, const 
 		}
 	}
 	fake->marked_dead += died;
-	done(died, NULL, data);
+	if (done != NULL)
+		done(died, NULL, data);
 }
 
 /* Push-IMAP's share: what is stored is forgotten (test-intake-pimap.c has a real one). */

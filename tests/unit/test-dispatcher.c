@@ -765,6 +765,45 @@ static void test_answered_after_the_device_came(void)
 	}
 }
 
+/* An operator's command is for one who is not there: no single answer ends it. */
+static void test_commands_are_kept(void)
+{
+	static const struct {
+		const char *name, *endpoint;
+		gint64 via;
+		gboolean kept;
+	} rows[] = {
+		{"accepted", "201", 1, FALSE},
+		{"rejected", "400", 1, TRUE},
+		{"the subscription is gone", "410", 1, TRUE},
+		{"there is no such subscription", "201", 0, TRUE},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct fixture fixture;
+
+		g_test_message("%s", rows[i].name);
+		set_up(&fixture, "");
+		struct device *device = add_device(&fixture, "d", rows[i].endpoint);
+		device->dialect = DIALECT_EMN; /* numbers are not what this is about */
+		device->state = DEVICE_LOCKED;
+		device->via = rows[i].via;
+		gint64 id = add_row(&fixture, device, "LOCK_DOWN", NULL);
+		g_free(row(&fixture, id)->event);
+		row(&fixture, id)->event = g_strdup("COMMAND\tevent=LOCK_DOWN");
+		dispatcher_start(fixture.dispatcher);
+		spin_until(row(&fixture, id) == NULL || row(&fixture, id)->attempts > 0);
+		spin(20);
+		g_assert_cmpint(row(&fixture, id) != NULL, ==, rows[i].kept);
+		if (rows[i].kept) {
+			g_assert_cmpuint(row(&fixture, id)->attempts, ==, 1);
+			g_assert_cmpint(row(&fixture, id)->due_us, >, g_get_real_time() - SEC);
+		}
+		g_assert_cmpuint(dispatcher_in_flight(fixture.dispatcher), ==, 0);
+		tear_down(&fixture);
+	}
+}
+
 static void test_confirmation_is_sent(void)
 {
 	struct fixture fixture;
@@ -1276,6 +1315,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/dispatcher/throttled-device", test_throttled_device);
 	g_test_add_func("/dispatcher/answered-after-the-device-came",
 			test_answered_after_the_device_came);
+	g_test_add_func("/dispatcher/commands-are-kept", test_commands_are_kept);
 	g_test_add_func("/dispatcher/stalled-lane", test_stalled_lane);
 	g_test_add_func("/dispatcher/window-grows", test_window_grows);
 	g_test_add_func("/dispatcher/many-stalled-lanes", test_many_stalled_lanes);
