@@ -109,6 +109,9 @@
 /* Octets of a message part that are compressed for a client (XZIP), which takes its session
  * half a second, in which it does nothing else. What comes after them is stored as it is. */
 #define LIMIT_XZIP_OCTETS 16777216
+/* Compressed octets in one response of the command XZIP: their number comes first, so they wait
+ * for one another. Some more could not make the compression better. */
+#define LIMIT_XZIP_BLOCK 32768
 /* Views in one namespace: a search that is run again for each message that its user looks at. And
  * how many may stand on one another: each opens the one below, with its index. */
 #define LIMIT_VIEWS 200

@@ -87,5 +87,6 @@ bool cmd_xgetpimapprefs(struct client_command_context *cmd);
 bool cmd_xprovision(struct client_command_context *cmd);
 bool cmd_xpsearch(struct client_command_context *cmd);
 bool cmd_xsetpimappref(struct client_command_context *cmd);
+bool cmd_xzip(struct client_command_context *cmd);
 
 #endif

@@ -9,6 +9,7 @@
 #include "dovecot-compat.h"
 
 #include "cmd-create.h"
+#include "cmd-xzip.h"
 #include "coi-metadata.h"
 #include "deliver-server.h"
 #include "delta-metadata.h"
@@ -60,6 +61,7 @@ static const struct command commands[] = {
 	{"XPROVISION", cmd_xprovision, 0},
 	{"XPSEARCH", cmd_xpsearch, 0},
 	{"XSETPIMAPPREF", cmd_xsetpimappref, 0},
+	{"XZIP", cmd_xzip, 0},
 	/* The same in other drafts (pimap-args.c). */
 	{"LEMONADEFILTER", cmd_xfilter, 0},
 	{"LEMONADEGETPREFS", cmd_xgetpimapprefs, 0},
@@ -191,8 +193,11 @@ static void pushimap_client_created(struct client **clientp)
 		client_add_capability(client, CAPABILITY_DELTA);
 	if (user != NULL && user->submission != NULL)
 		client_add_capability(client, CAPABILITY_DELIVER);
-	if (user != NULL)
+	if (user != NULL) {
+		/* Around what the others do with a tagged reply. */
+		cmd_xzip_client_created(client);
 		client_add_capability(client, CAPABILITY_ZIP);
+	}
 	if (user != NULL && user->pimap)
 		announce_whole(client);
 	if (next_client_created != NULL)
