@@ -239,6 +239,23 @@ def a_command_says_what_it_says():
 
 
 @test
+def what_a_sync_says_is_not_compressed():
+    with session() as imap:
+        zipped = Zipped(imap)
+        imap.ok("CREATE copies")
+        check(zipped.command("COPY 1:2 copies")[1].startswith("OK [COPYUID "), "COPY")
+        imap.select("copies")
+        for command, want in ((r"STORE 2 +FLAGS (\Deleted)", r"* 2 FETCH"), ("EXPUNGE", "* 2 EXPUNGE"),
+                              ("MOVE 1 copies", "* 1 EXPUNGE")):
+            answer = imap.command(f"XZIP x {command}")
+            text, plain = zipped.inflate(answer.lines)
+            check(re.search(rb"(^|\n)x OK ", text) is not None, f"{command}: {text}")
+            check(any(line.startswith(want) for line in plain), f"{command}: {plain}")
+        imap.select("INBOX")
+        imap.ok("DELETE copies")
+
+
+@test
 def what_was_said_before_helps():
     with session() as imap:
         zipped = Zipped(imap)
