@@ -60,9 +60,11 @@ class Client(Phone):
         return int(match[2])
 
     def answer(self, text):
-        """A tagged answer up to its code."""
+        """A tagged answer up to its code; without the one that only 2.4 gives for a mailbox
+        that is not there."""
         lines = self.command(text)
-        return re.match(r"(OK|NO|BAD)( \[[A-Z]+)?", lines[-1])[0].replace("[", "").strip()
+        answer = re.match(r"(OK|NO|BAD)( \[[A-Z]+)?", lines[-1])[0].replace("[", "").strip()
+        return "NO" if answer == "NO NONEXISTENT" else answer
 
     def uids(self, mailbox=None):
         """All UIDs, in order."""
@@ -458,8 +460,8 @@ def remove_index(server, user):
 
 
 def process_of(server, user):
-    """Of the last session."""
-    return int(re.findall(rf"Login: user=<{user}>.* mpid=(\d+)", server.log())[-1])
+    """Of the last session, as the log of 2.3 or 2.4 has it."""
+    return int(re.findall(rf"(?:Login|Logged in): user=<{user}>.* mpid=(\d+)", server.log())[-1])
 
 
 def is_over(server, user):
