@@ -21,7 +21,8 @@ class Authority:
         self.ca_key = os.path.join(folder, f"{name}.key")
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                       "-nodes", "-keyout", self.ca_key, "-out", self.ca, "-days", "2",
-                      "-subj", f"/CN=test {name}")
+                      "-subj", f"/CN=test {name}",
+                      "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # for Python 3.13
 
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True)
