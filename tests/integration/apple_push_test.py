@@ -502,6 +502,7 @@ def what_the_user_may_not_read_is_not_told():
 def what_others_share_is_not_told():
     """Neither before its owner takes the rights away nor after it."""
     with Site("apple-shared", "0s") as site:
+        site.lda("INBOX", "gus")  # 2.4 tells of the INBOX that the first mail makes
         with site.session("olga") as olga, site.session("gus") as gus:
             olga.ok("CREATE Team")
             olga.ok('SETACL Team gus "lrwstipekxa"')
