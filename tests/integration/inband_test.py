@@ -241,6 +241,7 @@ def in_a_mailbox_that_is_selected_again():
         phone.ok("SELECT INBOX")
         phone.ok("NOOP")
         phone.ok("NOOP")
+        case.told("no", "yes")
     case.told("no", "yes", "no")
     case.deliver()
     with case.phone() as phone:
