@@ -1,9 +1,10 @@
 /*
  * XAPPLEPUSHSERVICE: Apple's mail apps say which mailboxes they want to be woken for.
  *
- * Only mailboxes that are there and that the user may look up and read are accepted; all
- * others are passed over in silence, so that nobody learns which of two reasons it was
- * (CVE-2026-47081). Each name costs the same steps whatever the first of them finds.
+ * Only the user's own mailboxes are accepted, whose events go to the user's devices, and of
+ * these only such as are there and as the user may look up and read; all others are passed
+ * over in silence, so that nobody learns which of the reasons it was (CVE-2026-47081). Each
+ * name costs the same steps whatever the first of them finds.
  */
 #include "imap-common.h"
 #include "imap-client.h"
@@ -24,25 +25,26 @@ struct apple_command {
 	const char *accepted; /* untagged lines */
 };
 
-/* False: not there, not to be read, or not to be found out, which Dovecot logs. Never
- * opens the mailbox: that is dear, and to a mailbox's owner visible. */
-static bool mailbox_is_readable(struct client *client, const char *name, const char **vname_r)
+/* False: not there, not to be read, somebody else's, or not to be found out, which Dovecot
+ * logs. Never opens the mailbox: that is dear, and to a mailbox's owner visible. */
+static bool mailbox_is_told(struct client *client, const char *name, const char **vname_r)
 {
 	struct mail_namespace *ns = mail_namespace_find(client->user->namespaces, name);
 	struct mailbox *box = mailbox_alloc(ns->list, name, MAILBOX_FLAG_READONLY);
 	enum mailbox_existence existence = MAILBOX_EXISTENCE_NONE;
 	enum notify_access access;
 	const char *vname = mailbox_get_vname(box);
-	bool there;
+	bool there, own;
 
 	/* A shared namespace may be another one by now. */
 	ns = mailbox_get_namespace(box);
+	own = ns->owner == client->user;
 	/* Anew, so that what was taken away a moment ago is gone. */
 	access = notify_acl_access(ns, vname, TRUE);
 	there = mailbox_exists(box, TRUE, &existence) == 0 && existence == MAILBOX_EXISTENCE_SELECT;
 	*vname_r = t_strdup(vname);
 	mailbox_free(&box);
-	return there && access == NOTIFY_ACCESS_READ;
+	return there && own && access == NOTIFY_ACCESS_READ;
 }
 
 static bool is_among(const char *const *names, size_t count, const char *name)
@@ -83,7 +85,7 @@ static void accept_mailboxes(struct client *client, struct apple_registration *r
 		string_t *shown = t_str_new(64);
 		const char *vname;
 
-		if (!mailbox_is_readable(client, reg->mailboxes[i], &vname) ||
+		if (!mailbox_is_told(client, reg->mailboxes[i], &vname) ||
 		    is_among(reg->mailboxes, count, vname) ||
 		    fantail_client_mailbox_from_utf8(client, vname, shown) < 0)
 			continue;
