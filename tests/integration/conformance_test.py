@@ -37,8 +37,8 @@ IMAPTEST_SECONDS = int(os.environ.get("IMAPTEST_SECONDS", "60"))
 DRIVERS = ("maildir", "sdbox")
 TEMPORARY = re.escape(tempfile.gettempdir())
 # What CAPABILITY has besides; where depends on the order of modules.
-OURS = ["WEBPUSH", "XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS", "XCONVERT", "XZIP", "XVFOLDER",
-        "XPSEARCH"]
+OURS = ["WEBPUSH", "XPROVISION", "XPIMAPPREF", "XFILTER", "FILTERS", "XCONVERT", "XVFOLDER",
+        "XPSEARCH", "XZIP"]
 
 suite = Suite("public IMAP suites, stock and Fantail")
 stopping = contextlib.ExitStack()
