@@ -18,6 +18,8 @@
 static const char *const weekdays[] = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
 
 #define POSITIONS 5
+/* Room for one digit more in an int. */
+#define MAX_COUNT (G_MAXINT32 / 10)
 
 /* --- lists in libical's struct ------------------------------------------------------------ */
 
@@ -339,7 +341,7 @@ static gboolean read_end(struct reader *reader)
 
 	reader->rule.count = 2;
 	if (peek(reader) != NULL && *peek(reader) == '#') {
-		if (!read_number(peek(reader) + 1, G_MAXINT32 / 10, "", &count, &end))
+		if (!read_number(peek(reader) + 1, MAX_COUNT, "", &count, &end))
 			return FALSE;
 		reader->rule.count = count;
 		reader->next++;
@@ -680,11 +682,12 @@ static gboolean append_end(GString *text, const struct icalrecurrencetype *rule,
 		return TRUE;
 	}
 	if ((end == RRULE10_END_DATE || !has_one_each(rule)) &&
-	    find_end(rule, dtstart, duration, &until))
+	    find_end(rule, dtstart, duration, &until)) {
 		append_until(text, until);
-	else
-		g_string_append_printf(text, " #%d", rule->count);
-	return TRUE;
+		return TRUE;
+	}
+	g_string_append_printf(text, " #%d", rule->count);
+	return rule->count <= MAX_COUNT;
 }
 
 char *rrule10_write(const struct icalrecurrencetype *rule, struct icaltimetype dtstart,
