@@ -35,7 +35,7 @@ struct pimap_folder *pimap_session_find(struct pimap_session *session, const uns
 	return NULL;
 }
 
-static void drop_at(struct pimap_session *session, size_t i)
+static void take_out(struct pimap_session *session, size_t i)
 {
 	session->count--;
 	memmove(&session->folders[i], &session->folders[i + 1],
@@ -48,7 +48,7 @@ static void move_to_end(struct pimap_session *session, size_t i)
 
 	if (i < session->count - session->changed)
 		session->changed++;
-	drop_at(session, i);
+	take_out(session, i);
 	session->folders[session->count++] = folder;
 }
 
@@ -62,18 +62,20 @@ void pimap_session_mark(struct pimap_session *session, const unsigned char *guid
 	move_to_end(session, (size_t)(folder - session->folders));
 }
 
+static void drop_at(struct pimap_session *session, size_t i)
+{
+	if (i >= session->count - session->changed)
+		session->changed--;
+	take_out(session, i);
+	session->whole = true;
+}
+
 void pimap_session_drop(struct pimap_session *session, const unsigned char *guid)
 {
 	const struct pimap_folder *folder = pimap_session_find(session, guid);
-	size_t i;
 
-	if (folder == NULL)
-		return;
-	i = (size_t)(folder - session->folders);
-	if (i >= session->count - session->changed)
-		session->changed--;
-	drop_at(session, i);
-	session->whole = true;
+	if (folder != NULL)
+		drop_at(session, (size_t)(folder - session->folders));
 }
 
 void pimap_session_select(struct pimap_session *session, const char *mailbox)
@@ -86,12 +88,8 @@ void pimap_session_select(struct pimap_session *session, const char *mailbox)
 
 static bool add(struct pimap_session *session, const struct pimap_folder *folder)
 {
-	if (session->count >= LIMIT_PIMAP_FOLDERS) {
-		unsigned char guid[PIMAP_GUID_SIZE];
-
-		memcpy(guid, session->folders[0].guid, sizeof(guid));
-		pimap_session_drop(session, guid);
-	}
+	if (session->count >= LIMIT_PIMAP_FOLDERS)
+		drop_at(session, 0);
 	if (session->count == session->alloc) {
 		size_t alloc = session->alloc == 0 ? 16 : session->alloc * 2;
 		struct pimap_folder *folders = realloc(session->folders, alloc * sizeof(*folders));
