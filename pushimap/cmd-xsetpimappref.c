@@ -81,7 +81,7 @@ bool cmd_xsetpimappref(struct client_command_context *cmd)
 	struct tabline_buf request;
 	enum webpush_error error;
 	const char *device, *text;
-	struct preference *preference;
+	struct preference *preference = NULL;
 	struct pimap_set set;
 	size_t count;
 	bool ret;
@@ -111,9 +111,12 @@ bool cmd_xsetpimappref(struct client_command_context *cmd)
 	tabline_field(&request, "name",
 		      t_strconcat("PIMAP_", pimap_pref_info(set.pref)->name, NULL));
 	tabline_field(&request, "value", set.value);
-	preference = p_new(cmd->pool, struct preference, 1);
-	preference->client = cmd->client;
-	preference->pref = set.pref;
-	preference->value = p_strdup(cmd->pool, set.value);
-	return pushimap_cmd_start(cmd, &request, NULL, preferred, preference);
+	if (is_inband(set.pref)) {
+		preference = p_new(cmd->pool, struct preference, 1);
+		preference->client = cmd->client;
+		preference->pref = set.pref;
+		preference->value = p_strdup(cmd->pool, set.value);
+	}
+	return pushimap_cmd_start(cmd, &request, NULL, preference == NULL ? NULL : preferred,
+				  preference);
 }

@@ -52,7 +52,7 @@ void pimap_inband_apply(struct client *client, bool push, const char *format)
 
 	if (notify == NULL)
 		return;
-	if (*format != '\0' && strcmp(format, "NONE") != 0)
+	if (*format != '\0')
 		items = spell_out(format);
 	/* Items that were known when they were set, and are not any more. */
 	if (notify->set(client, push, items, &error) < 0) {

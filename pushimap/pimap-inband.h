@@ -12,7 +12,7 @@ struct client;
 /* Module fantail_notify is loaded, for this user, too: there is more than OFF and NONE. */
 bool pimap_inband_available(struct client *client);
 
-/* In force from now on. `format` is as pimap_set_parse() gives it; empty is NONE, too. */
+/* In force from now on. `format` is as pimap_set_parse() gives it; NONE is empty. */
 void pimap_inband_apply(struct client *client, bool push, const char *format);
 
 /* Is the device told at once what happens in its mailbox? */

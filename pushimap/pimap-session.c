@@ -368,12 +368,18 @@ static void hold(struct pimap_context *ctx)
 	o_stream_set_no_error_handling(ctx->client->output, TRUE);
 }
 
+/* What is held is still there. */
+static void unhold(struct pimap_context *ctx)
+{
+	o_stream_destroy(&ctx->client->output);
+	ctx->client->output = ctx->output;
+}
+
 static void let_go(struct pimap_context *ctx)
 {
 	if (ctx->held == NULL)
 		return;
-	o_stream_destroy(&ctx->client->output);
-	ctx->client->output = ctx->output;
+	unhold(ctx);
 	o_stream_nsend(ctx->client->output, str_data(ctx->held), str_len(ctx->held));
 	str_free(&ctx->held);
 }
@@ -420,18 +426,19 @@ static void apply_preferences(struct pimap_context *ctx)
 /* TRUE: that is another one than before. */
 static bool set_preference(struct pimap_session *session, enum pimap_pref pref, const char *value)
 {
-	bool former = session->push;
-
 	if (pref == PIMAP_INBAND_PUSH) {
-		session->push = strcmp(value, "ON") == 0;
-		session->whole = session->whole || session->push != former;
-		return session->push != former;
+		bool push = strcmp(value, "ON") == 0;
+
+		if (session->push == push)
+			return FALSE;
+		session->push = push;
+	} else {
+		if (strcmp(value, "NONE") == 0)
+			value = "";
+		if (strcmp(session->format, value) == 0 || strlen(value) >= sizeof(session->format))
+			return FALSE;
+		strcpy(session->format, value);
 	}
-	if (strcmp(value, "NONE") == 0)
-		value = "";
-	if (strcmp(session->format, value) == 0 || strlen(value) >= sizeof(session->format))
-		return FALSE;
-	strcpy(session->format, value);
 	session->whole = TRUE;
 	return TRUE;
 }
@@ -440,8 +447,7 @@ void pimap_session_prefer(struct client *client, enum pimap_pref pref, const cha
 {
 	struct pimap_context *ctx = PIMAP_CONTEXT(client);
 
-	if (ctx == NULL || ctx->ended ||
-	    (pref != PIMAP_INBAND_PUSH && pref != PIMAP_INBAND_NEW_FORMAT))
+	if (ctx == NULL || ctx->ended)
 		return;
 	ctx->preferred = TRUE;
 	if (!set_preference(&ctx->session, pref, value))
@@ -541,8 +547,7 @@ static void pimap_init(struct client *client)
 	string_t *dest = str_new(default_pool, 256);
 
 	ctx->module_ctx.super.init(client);
-	o_stream_destroy(&client->output);
-	client->output = ctx->output;
+	unhold(ctx);
 	T_BEGIN
 	{
 		append_selected(ctx, dest);
@@ -639,8 +644,7 @@ static void pimap_destroy(struct client *client, const char *reason)
 	timeout_remove(&ctx->to_listen);
 	if (ctx->resuming) {
 		/* There were no namespaces, and Dovecot has said BYE. */
-		o_stream_destroy(&client->output);
-		client->output = ctx->output;
+		unhold(ctx);
 		str_free(&ctx->held);
 	}
 	leave(ctx, FALSE);

@@ -12,7 +12,7 @@ struct client;
 /* From the hook that is called before LOGIN's tagged reply; writes what comes before that. */
 void pimap_session_begin(struct client *client, const char *device, unsigned int expire_days);
 
-/* The session's device has set a preference: the in-band ones are in force at once. */
+/* The session's device has set an in-band preference: it is in force at once. */
 void pimap_session_prefer(struct client *client, enum pimap_pref pref, const char *value);
 
 void pimap_session_init(void);
